@@ -1,0 +1,227 @@
+"""What the platform and the grader say to each other; the only data that crosses between them.
+
+Everything here is an immutable `msgspec.Struct`: plain data, validated when it is decoded, written as JSON. Points are in the
+lab's own scale, rounded to 0.01 where they are made; times are seconds (`_s`) or milliseconds (`_ms`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """What a check found. Only the judge writes one; a student's process never does."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    OUTPUT_LIMIT = "output limit"
+    PROCESS_LIMIT = "process limit"
+    DISK_LIMIT = "disk limit"
+    REJECTED = "rejected"
+    TAMPERED = "tampered"
+
+
+class Outcome(StrEnum):
+    """How a whole job ended. A refusal and a grader error cost no attempt and never lower a score."""
+
+    GRADED = "graded"
+    REFUSED = "refused"
+    GRADER_ERROR = "grader error"
+
+
+class Suite(StrEnum):
+    """Which checks a job runs: the public ones (*Run checks*) or all of them (a submission)."""
+
+    PUBLIC = "public"
+    FULL = "full"
+
+
+class SandboxKind(StrEnum):
+    """Where student code runs. `TRUSTED` has no walls at all and is for the instructor's own code."""
+
+    BUBBLEWRAP = "bubblewrap"
+    DOCKER = "docker"
+    TRUSTED = "trusted"
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One graded part of a lab."""
+
+    id: str
+    title: str
+    points: float
+
+
+class CheckInfo(msgspec.Struct, frozen=True):
+    """A check before it has run. `name` is its pytest id inside the lab, unique and stable between runs."""
+
+    name: str
+    task: str
+    title: str
+    max_score: float
+    hidden: bool
+    measured: bool = False
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side of a comparison: the shape and dtype as text and the first few values."""
+
+    shape: str
+    dtype: str
+    values: tuple[str, ...]
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Expected beside got, for the student. `mismatches` are indices into `got.values`."""
+
+    what: str
+    expected: Side
+    got: Side
+    mismatches: tuple[int, ...] = ()
+    max_error: str = ""
+    tolerance: str = ""
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """A measured quantity and the curve that turned it into points (log-linear from `zero_at` to `full_at`)."""
+
+    name: str
+    value: float
+    unit: str
+    full_at: float
+    zero_at: float
+    low: float
+    high: float
+    samples: int = 1
+
+
+class CheckResult(msgspec.Struct, frozen=True):
+    """A check after it has run. `message` is for the student; `staff_note` never reaches one."""
+
+    name: str
+    task: str
+    title: str
+    verdict: Verdict
+    score: float
+    max_score: float
+    message: str
+    hidden: bool
+    hint: str = ""
+    handout: str = ""
+    duration_ms: float = 0.0
+    comparison: Comparison | None = None
+    measurement: Measurement | None = None
+    output: str = ""
+    staff_note: str = ""
+
+
+class GradeReport(msgspec.Struct, frozen=True):
+    """The result of one job, whole. With the same `seed` a report repeats itself but for its times."""
+
+    outcome: Outcome
+    score: float
+    max_score: float
+    seed: int
+    checks: tuple[CheckResult, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    lab: str = ""
+    lab_version: str = ""
+    suite: Suite = Suite.FULL
+    message: str = ""
+    notes: tuple[str, ...] = ()
+    sandbox: str = ""
+    duration_ms: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> bytes:
+        """The report as one JSON object."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> GradeReport:
+        """Read a stored report; raises `msgspec.ValidationError` when it is not one."""
+        return msgspec.json.decode(data, type=cls)
+
+    def for_student(self, *, show_hidden: bool) -> GradeReport:
+        """The report as its student may see it: no staff notes, and of a hidden check only its title, points and hint."""
+        return msgspec.structs.replace(
+            self, checks=tuple(_for_student(check, show_hidden=show_hidden) for check in self.checks)
+        )
+
+
+def _for_student(check: CheckResult, *, show_hidden: bool) -> CheckResult:
+    if check.hidden and not show_hidden:
+        return msgspec.structs.replace(
+            check, message="", comparison=None, measurement=None, output="", staff_note="", handout=check.handout
+        )
+    return msgspec.structs.replace(check, staff_note="")
+
+
+class SubmittedFile(msgspec.Struct, frozen=True):
+    """One uploaded file: its name as the student gave it, where its bytes lie, and their SHA-256 in hex."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+class JobSpec(msgspec.Struct, frozen=True):
+    """Everything that grading one submission needs, and nothing about the person who made it."""
+
+    job_id: str
+    lab_path: str
+    files: tuple[SubmittedFile, ...]
+    seed: int
+    suite: Suite = Suite.FULL
+    sandbox: SandboxKind = SandboxKind.BUBBLEWRAP
+    allow_approximate_limits: bool = False
+
+
+class JobStarted(msgspec.Struct, frozen=True, tag="started"):
+    """The judge has the lab and is about to run these checks, in this order."""
+
+    checks: tuple[CheckInfo, ...]
+
+
+class CheckStarted(msgspec.Struct, frozen=True, tag="check_started"):
+    """This check runs now."""
+
+    name: str
+
+
+class CheckFinished(msgspec.Struct, frozen=True, tag="check_finished"):
+    """This check has its verdict."""
+
+    result: CheckResult
+
+
+GradingEvent = JobStarted | CheckStarted | CheckFinished
+
+
+class LabSummary(msgspec.Struct, frozen=True):
+    """A labs/ folder as the platform publishes it."""
+
+    slug: str
+    title: str
+    version: str
+    tasks: tuple[Task, ...]
+    accepts: tuple[str, ...]
+    handout: str
+    max_wall_s: float
+    checks: tuple[CheckInfo, ...]
+
+    @property
+    def max_score(self) -> float:
+        """Points of all tasks."""
+        return round(sum(task.points for task in self.tasks), 2)
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the student, not a fault of ours
+    """A submission that cannot be graded as it is. Its text is one or two sentences for the student."""

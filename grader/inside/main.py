@@ -1,0 +1,91 @@
+"""The process inside a sandbox: reads requests, runs the student's program, answers with raw values. It decides nothing.
+
+Requests: {"op": "load", "driver": source, "cells": [[label, source], …]} and {"op": "call", "function": name, "arguments": {…}}.
+Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from . import wire
+from .cells import Cell
+from .program import Program, fault_of
+from .walls import enter, take_channel
+
+
+def main() -> None:
+    """Build the walls that argv[1] describes, then serve until the judge closes the pipe."""
+    walls = json.loads(sys.argv[1])
+    request, response = take_channel()
+    enter(walls)
+    serve(request, response)
+    os._exit(0)  # nothing that the student registered for exit runs
+
+
+def serve(request: int, response: int) -> None:
+    """Answer each request in turn."""
+    program = Program()
+    while True:
+        prefix = _read(request, wire.PREFIX.size)
+        if prefix is None:
+            return
+        head, body = wire.prefix_lengths(prefix)
+        message = wire.unpack(_read(request, head) or b"", _read(request, body) or b"")
+        _write(response, _packed(_answer(program, message)))
+
+
+def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if message["op"] == "load":
+            program.load_driver(message["driver"])
+            value: Any = program.load([Cell(label, source) for label, source in message["cells"]])
+        else:
+            value = program.call(message["function"], message["arguments"])
+    except BaseException as error:  # noqa: BLE001 - whatever the student's code raises is an answer
+        return _fault(error)
+    finally:
+        _flush()
+    return {"ok": True, "value": value}
+
+
+def _packed(answer: dict[str, Any]) -> bytes:
+    try:
+        return wire.pack(answer)
+    except BaseException as error:  # noqa: BLE001 - a student's object may raise while it is looked at
+        return wire.pack(_fault(error))
+
+
+def _fault(error: BaseException) -> dict[str, Any]:
+    fault = fault_of(error)
+    kind = "Result" if isinstance(error, wire.WireError) else fault.type
+    return {"ok": False, "type": kind, "message": fault.message, "where": fault.where}
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # noqa: BLE001, S112 - a student may have replaced or closed the stream
+            continue
+
+
+def _read(descriptor: int, size: int) -> bytes | None:
+    """Exactly `size` bytes, or None at the end of the pipe."""
+    chunks, left = [], size
+    while left:
+        chunk = os.read(descriptor, min(left, 1 << 20))
+        if not chunk:
+            return None
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,89 @@
+"""A student's program: its cells run in one namespace, the lab's driver calls into it, and faults are told by cell and line."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .cells import Cell
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An exception of the student's code: its type, its text, and the innermost line of theirs that it passed."""
+
+    type: str
+    message: str
+    where: str
+
+    def __str__(self) -> str:
+        text = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{text} ({self.where})" if self.where else text
+
+
+class Program:
+    """The namespace that the cells fill, and the driver beside it."""
+
+    def __init__(self) -> None:
+        self.namespace = types.ModuleType("submission")
+        self._driver = types.ModuleType("driver")
+        # dataclasses and pickling look classes' modules up by name
+        sys.modules["submission"] = self.namespace
+
+    def load_driver(self, source: str) -> None:
+        """Run the lab's driver.py; it is ours, so a fault passes through."""
+        sys.modules["driver"] = self._driver
+        exec(compile(source, "driver.py", "exec"), self._driver.__dict__)  # noqa: S102 - running it is the point
+
+    def load(self, cells: Iterable[Cell]) -> list[str]:
+        """Run the cells in order. One that fails does not stop the rest; returns a sentence for each that did."""
+        notes = []
+        for cell in cells:
+            fault = self._run(cell)
+            if fault is not None:
+                notes.append(f"{cell.label} stopped with {fault}; the cells after it still ran.")
+        return notes
+
+    def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """`driver.function(program, **arguments)`; exceptions pass through."""
+        return getattr(self._driver, function)(self.namespace, **arguments)
+
+    def _run(self, cell: Cell) -> Fault | None:
+        filename = f"<{cell.label}>"
+        linecache.cache[filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), filename)
+        try:
+            exec(compile(cell.source, filename, "exec"), self.namespace.__dict__)  # noqa: S102 - running it is the point
+        except BaseException as error:  # noqa: BLE001 - whatever a student's cell raises, the next cell gets its turn
+            return fault_of(error)
+        return None
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Describe an exception by the student's own lines only; the grader's frames are not shown."""
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith("<"):
+        return Fault(type(error).__name__, str(error.msg), _place(error.filename or "", error.lineno))
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if f.filename.startswith("<") and "frozen" not in f.filename
+    ]
+    where = _place(frames[-1].filename, frames[-1].lineno) if frames else ""
+    return Fault(type(error).__name__, _text(error), where)
+
+
+def _place(filename: str, line: int | None) -> str:
+    return f"{filename.strip('<>')}, line {line}"
+
+
+def _text(error: BaseException, limit: int = 300) -> str:
+    """A student's `__str__` may itself raise, or be endless."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001
+        return "its message could not be read"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

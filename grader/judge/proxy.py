@@ -1,0 +1,88 @@
+"""The `student` fixture's other end: opens a sandbox for each task's checks, loads the program, passes calls, and reopens after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from ..checks.marks import read_marks
+from ..inside.cells import Cell
+from ..lab import Lab
+from ..sandbox.base import Limits, Sandbox, Walled
+from .channel import Channel, StudentFault
+
+
+class SandboxedProgram:
+    """One program in one sandbox at a time."""
+
+    def __init__(self, lab: Lab, cells: Sequence[Cell], sandbox: Sandbox, should_stop: Callable[[], bool]) -> None:
+        self._lab, self._cells, self._sandbox, self._should_stop = lab, cells, sandbox, should_stop
+        self._limits: Limits = lab.limits
+        self._walled: Walled | None = None
+        self._channel: Channel | None = None
+        self._load_fault: StudentFault | None = None
+        self.wall_s = self._limits.wall_s
+        self.notes: list[str] = []
+
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        """`driver.function(program, **arguments)` inside; raises `StudentFault`."""
+        if self._load_fault is not None:
+            raise self._load_fault  # cells that cannot be loaded once are not waited for again
+        return self._ready().ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
+
+    def take_output(self) -> str:
+        """What the program printed since the last call."""
+        return self._channel.take_output() if self._channel else ""
+
+    def close(self) -> None:
+        """End the sandbox; the next call opens a fresh one."""
+        if self._walled is not None:
+            self._walled.close()
+        self._walled = self._channel = None
+
+    def _ready(self) -> Channel:
+        if self._channel is not None and not self._channel.alive:
+            self.close()
+        if self._channel is None:
+            self._channel = self._open()
+        return self._channel
+
+    def _open(self) -> Channel:
+        self._walled = self._sandbox.open(self._limits, self._lab.settings.packages)
+        channel = Channel(self._walled, self._limits, self._should_stop)
+        cells = [[cell.label, cell.source] for cell in self._cells]
+        try:
+            notes = channel.ask({"op": "load", "driver": self._lab.driver, "cells": cells}, self._limits.load_s)
+            self.notes = [str(note)[:400] for note in notes][:20] if isinstance(notes, list) else []
+        except StudentFault as fault:
+            self._load_fault = StudentFault(fault.verdict, f"While your cells ran, before any check: {fault}")
+            raise self._load_fault from fault
+        return channel
+
+
+class JudgeProvider:
+    """Gives checks their students: the submission, and the instructor's notebook for interleaved measurements."""
+
+    def __init__(self, lab: Lab, submission: SandboxedProgram, reference: SandboxedProgram, seed: int) -> None:
+        self.seed = seed
+        self._lab, self._submission, self._reference = lab, submission, reference
+        self._task = ""
+
+    def student(self, item: pytest.Item) -> SandboxedProgram:
+        """The submission, in a sandbox of this task's own."""
+        return self._prepared(self._submission, item)
+
+    def reference(self, item: pytest.Item) -> SandboxedProgram:
+        """The instructor's solution, in another."""
+        return self._prepared(self._reference, item)
+
+    def _prepared(self, program: SandboxedProgram, item: pytest.Item) -> SandboxedProgram:
+        marks = read_marks(item)
+        if marks.task != self._task:
+            self._submission.close()
+            self._reference.close()
+            self._task = marks.task
+        program.wall_s = marks.limits.get("wall_s", self._lab.settings.limits.wall_s)
+        return program

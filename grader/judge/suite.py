@@ -1,0 +1,152 @@
+"""A lab's checks, collected by pytest once for each version of the lab and run many times.
+
+The pytest session stays open between jobs: collecting costs a hundred milliseconds and importing the reference library more, so
+neither is paid for each submission.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from _pytest.config import _prepareconfig
+from _pytest.runner import runtestprotocol
+
+from ..checks.expect import CheckFailed
+from ..checks.marks import CheckMarks, read_marks
+from ..checks.plugin import MEASURE, PROVIDER, Provider
+from ..contract import CheckInfo, CheckResult, Suite
+from ..lab import Lab, LabError
+from .channel import Stopped
+from .scoring import Found, score_check
+
+QUIET = ["no:terminal", "no:cacheprovider", "no:logging", "no:faulthandler", "no:stepwise", "no:junitxml", "no:capture"]
+
+
+class _Recorder:
+    """Keeps what the running check raised."""
+
+    def __init__(self) -> None:
+        self.raised: BaseException | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Iterator[None]:  # a wrapper yields once and returns what it got
+        if call.excinfo is not None and self.raised is None:
+            self.raised = call.excinfo.value
+        report = yield
+        return report
+
+
+class CheckSuite:
+    """The collected checks of one lab version. Not for use from two threads at once."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._recorder = _Recorder()
+        self._items = self._collect()
+        self.marks = {item.nodeid: read_marks(item) for item in self._items}
+        self._items.sort(key=lambda item: self._position(self.marks[item.nodeid]))
+        self._check_points()
+
+    def infos(self, suite: Suite) -> list[CheckInfo]:
+        """The checks of a suite in the order in which they run."""
+        return [
+            CheckInfo(m.name, m.task, m.title, m.points, m.hidden, m.measured)
+            for m in (self.marks[item.nodeid] for item in self._chosen(suite))
+        ]
+
+    def run(
+        self, suite: Suite, provider: Provider, take_output: Callable[[], str]
+    ) -> Iterator[CheckMarks | CheckResult]:
+        """Run the checks in turn: yields a check's marks before it runs and its result after. Raises `Stopped`."""
+        items = self._chosen(suite)
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            marks = self.marks[item.nodeid]
+            yield marks
+            yield self._run_one(item, following, provider, take_output)
+
+    def _run_one(
+        self, item: pytest.Item, following: pytest.Item | None, provider: Provider, take_output: Callable[[], str]
+    ) -> CheckResult:
+        item.config.stash[PROVIDER] = provider
+        item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - pytest's own way to run an item again
+        self._recorder.raised = None
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            runtestprotocol(item, log=False, nextitem=following)
+        duration_ms = (time.perf_counter() - started) * 1e3
+        raised = self._recorder.raised
+        if isinstance(raised, Stopped | KeyboardInterrupt):
+            raise raised
+        measure = item.stash.get(MEASURE, None)
+        found = Found(raised, measure.recorded if measure else None, take_output(), duration_ms)
+        return score_check(self.marks[item.nodeid], found)
+
+    def _chosen(self, suite: Suite) -> list[pytest.Item]:
+        return [item for item in self._items if suite is Suite.FULL or not self.marks[item.nodeid].hidden]
+
+    def _position(self, marks: CheckMarks) -> tuple[int, bool]:
+        """By task, public before hidden, then as written (sorting is stable)."""
+        order = [task.id for task in self.lab.tasks]
+        if marks.task not in order:
+            raise LabError(f"{marks.name} belongs to task {marks.task}, which lab.toml does not have.")
+        return order.index(marks.task), marks.hidden
+
+    def _check_points(self) -> None:
+        for task in self.lab.tasks:
+            total = round(sum(m.points for m in self.marks.values() if m.task == task.id), 6)
+            if total != task.points:
+                raise LabError(f"task {task.id}: its checks give {total:g} points, lab.toml says {task.points:g}.")
+
+    def _collect(self) -> list[pytest.Item]:
+        arguments = [str(self.lab.checks), f"--rootdir={self.lab.path}", "-c", "/dev/null", "--import-mode=importlib"]
+        arguments += ["--disable-plugin-autoload", "-p", "grader.checks.plugin"]
+        for plugin in QUIET:
+            arguments += ["-p", plugin]
+        with _import_path(self.lab.checks):
+            config = _prepareconfig(arguments, plugins=[self._recorder])
+            config._do_configure()  # noqa: SLF001 - opens the session that stays open
+            session = pytest.Session.from_config(config)
+            config.hook.pytest_sessionstart(session=session)
+            items = list(session.perform_collect())
+        if session.testsfailed or not items:
+            raise LabError(
+                f"{self.lab.path.name}/checks: pytest collected {len(items)} checks and {session.testsfailed} errors."
+            )
+        return items
+
+
+@lru_cache(maxsize=8)
+def _load_suite(path: str, version: str) -> CheckSuite:  # noqa: ARG001 - the version is the cache's key
+    return CheckSuite(Lab(Path(path)))
+
+
+def load_suite(lab: Lab) -> CheckSuite:
+    """The lab's checks, collected at most once for each version in this process."""
+    return _load_suite(str(lab.path), lab.version)
+
+
+@contextmanager
+def _import_path(folder: Path) -> Iterator[None]:
+    """Checks import their helpers by plain name; the names are forgotten afterwards, so that two labs may use the same ones."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).is_relative_to(folder):
+                del sys.modules[name]
+
+
+__all__ = ["CheckFailed", "CheckSuite", "load_suite"]

@@ -1,0 +1,125 @@
+"""A labs/ folder: its lab.toml, validated, and the version that its contents hash to."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from .contract import Task
+from .sandbox.base import Limits
+
+# What a grade depends on; a README or a mutant may change without a new version.
+VERSIONED = ("lab.toml", "notebook.ipynb", "driver.py", "handout.md", "checks")
+
+
+class LabError(Exception):
+    """A labs/ folder that cannot be used; the text names the file and what is wrong with it."""
+
+
+class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[tasks]]` of lab.toml."""
+
+    id: str
+    title: str
+    points: float
+    anchor: str = ""
+
+
+class BannedImports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[banned_imports]]`: top-level module names and the reason that a student is told."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[limits]`; see `grader.sandbox.base.Limits` for units."""
+
+    wall_s: float = 10.0
+    load_s: float = 20.0
+    cpu_s: float = 60.0
+    memory_mb: int = 1024
+    processes: int = 32
+    disk_mb: int = 32
+    output_kb: int = 64
+
+
+class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """lab.toml, whole."""
+
+    slug: str
+    title: str
+    tasks: tuple[TaskSettings, ...]
+    number: int = 0
+    device: str = "cpu"
+    entry: str = "notebook.ipynb"
+    accepts: tuple[str, ...] = (".ipynb", ".py", ".zip")
+    packages: tuple[str, ...] = ("numpy",)
+    max_upload_mb: int = 16
+    limits: LimitSettings = LimitSettings()
+    banned_imports: tuple[BannedImports, ...] = ()
+
+
+class Lab:
+    """One lab as it lies on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        if not (self.path / "lab.toml").is_file():
+            raise LabError(f"{path} is no lab: it has no lab.toml.")
+
+    @cached_property
+    def settings(self) -> LabSettings:
+        """lab.toml; raises `LabError` naming the faulty key."""
+        try:
+            return msgspec.toml.decode((self.path / "lab.toml").read_bytes(), type=LabSettings)
+        except msgspec.DecodeError as error:
+            raise LabError(f"{self.path.name}/lab.toml: {error}") from error
+
+    @cached_property
+    def version(self) -> str:
+        """SHA-256 over everything that a grade depends on, 16 hex digits."""
+        digest = hashlib.sha256()
+        for file in sorted(self._versioned_files()):
+            digest.update(str(file.relative_to(self.path)).encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()[:16]
+
+    @property
+    def limits(self) -> Limits:
+        """The lab's limits as a sandbox takes them."""
+        return Limits(**msgspec.structs.asdict(self.settings.limits))
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks in their order."""
+        return tuple(Task(task.id, task.title, task.points) for task in self.settings.tasks)
+
+    @property
+    def checks(self) -> Path:
+        """The folder of checks; those in `hidden/` are left out of the student release."""
+        return self.path / "checks"
+
+    @property
+    def notebook(self) -> Path:
+        """The instructor's notebook, with solutions."""
+        return self.path / self.settings.entry
+
+    @property
+    def driver(self) -> str:
+        """Source of driver.py, which calls the student's code inside the sandbox."""
+        return (self.path / "driver.py").read_text(encoding="utf-8")
+
+    @property
+    def handout(self) -> str:
+        """The handout as Markdown."""
+        return (self.path / "handout.md").read_text(encoding="utf-8")
+
+    def _versioned_files(self) -> list[Path]:
+        files: list[Path] = []
+        for name in VERSIONED:
+            path = self.path / name
+            files += [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file() and f.suffix != ".pyc"]
+        return files

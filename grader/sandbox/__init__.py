@@ -1,0 +1,1 @@
+"""Where student code runs: one interface, several walls."""

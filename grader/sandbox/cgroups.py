@@ -1,0 +1,182 @@
+"""Control groups, version 1 and 2: the kernel's own limits and books for everything that a run starts.
+
+A group is joined by the launching shell before it becomes the sandbox, so that nothing runs outside of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from .base import Limits, SandboxUnavailable, Usage
+
+MOUNT = Path("/sys/fs/cgroup")
+LAUNCHER_PROCESSES = 3  # the sandbox's own monitor and init, and the shell that joins the group
+
+
+class Cgroup(ABC):
+    """One run's group."""
+
+    @property
+    @abstractmethod
+    def procs_files(self) -> list[Path]:
+        """Files that a process writes its pid into to join."""
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """What the group has used so far."""
+
+    @abstractmethod
+    def _directories(self) -> list[Path]: ...
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """Kill every process in the group, then remove it. Raises `SandboxUnavailable` when something survives SIGKILL."""
+        deadline = time.monotonic() + patience_s
+        while self._alive() or not self._remove():
+            if time.monotonic() > deadline:
+                raise SandboxUnavailable(
+                    f"a sandbox could not be cleaned up: {self._directories()[0].name} is still busy"
+                )
+            time.sleep(0.002)
+
+    def _alive(self) -> bool:
+        pids = [int(pid) for pid in _read(self.procs_files[0]).split()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(pids)
+
+    def _remove(self) -> bool:
+        try:
+            for directory in self._directories():
+                if directory.exists():
+                    directory.rmdir()
+        except OSError:  # the kernel frees a killed process's group a moment later
+            return False
+        return True
+
+
+class CgroupV1(Cgroup):
+    """A directory in each of the controllers memory, pids and cpuacct."""
+
+    controllers = ("pids", "memory", "cpuacct")
+
+    def __init__(self, limits: Limits) -> None:
+        name = f"run-{secrets.token_hex(6)}"
+        self._at = {controller: MOUNT / controller / "gradlab" / name for controller in self.controllers}
+        for directory in self._at.values():
+            directory.mkdir(parents=True)
+        memory = str(limits.memory_mb << 20)
+        _write(self._at["memory"] / "memory.limit_in_bytes", memory)
+        swap = self._at["memory"] / "memory.memsw.limit_in_bytes"
+        if swap.exists():
+            _write(swap, memory)
+        _write(self._at["pids"] / "pids.max", str(limits.processes + LAUNCHER_PROCESSES))
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this process may make such groups."""
+        return all(os.access(MOUNT / c, os.W_OK) and (MOUNT / c / "tasks").exists() for c in CgroupV1.controllers)
+
+    @property
+    def procs_files(self) -> list[Path]:
+        return [self._at[controller] / "cgroup.procs" for controller in self.controllers]
+
+    def usage(self) -> Usage:
+        return usage_v1(self._at["memory"], self._at["pids"], self._at["cpuacct"])
+
+    def _directories(self) -> list[Path]:
+        return list(self._at.values())
+
+
+class CgroupV2(Cgroup):
+    """One directory in the unified tree, below a parent whose controllers this process may enable."""
+
+    def __init__(self, limits: Limits) -> None:
+        parent = MOUNT / "gradlab"
+        parent.mkdir(exist_ok=True)
+        _write(parent / "cgroup.subtree_control", "+memory +pids +cpu")
+        self._at = parent / f"run-{secrets.token_hex(6)}"
+        self._at.mkdir()
+        _write(self._at / "memory.max", str(limits.memory_mb << 20))
+        _write(self._at / "memory.swap.max", "0")
+        _write(self._at / "memory.oom.group", "1")
+        _write(self._at / "pids.max", str(limits.processes + LAUNCHER_PROCESSES))
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this process may make such groups."""
+        controllers = _read(MOUNT / "cgroup.controllers").split()
+        return os.access(MOUNT, os.W_OK) and {"memory", "pids"} <= set(controllers)
+
+    @property
+    def procs_files(self) -> list[Path]:
+        return [self._at / "cgroup.procs"]
+
+    def usage(self) -> Usage:
+        return usage_v2(self._at)
+
+    def _directories(self) -> list[Path]:
+        return [self._at]
+
+
+def usage_v1(memory: Path, pids: Path, cpuacct: Path) -> Usage:
+    """The books of a group in version 1; zeros when it is gone."""
+    return Usage(
+        cpu_s=int(_read(cpuacct / "cpuacct.usage") or 0) / 1e9,
+        memory_peak_mb=int(_read(memory / "memory.max_usage_in_bytes") or 0) / 2**20,
+        hit_memory_limit=_counter(_read(memory / "memory.oom_control"), "oom_kill") > 0,
+        hit_process_limit=_counter(_read(pids / "pids.events"), "max") > 0,
+    )
+
+
+def usage_v2(group: Path) -> Usage:
+    """The books of a group in version 2; zeros when it is gone."""
+    return Usage(
+        cpu_s=_counter(_read(group / "cpu.stat"), "usage_usec") / 1e6,
+        memory_peak_mb=int(_read(group / "memory.peak") or 0) / 2**20,
+        hit_memory_limit=_counter(_read(group / "memory.events"), "oom_kill") > 0,
+        hit_process_limit=_counter(_read(group / "pids.events"), "max") > 0,
+    )
+
+
+def make_cgroup(limits: Limits) -> Cgroup | None:
+    """A fresh group with these limits, or None where the host lets this process make none."""
+    for kind in (CgroupV1, CgroupV2):
+        if kind.available():
+            return kind(limits)
+    return None
+
+
+def cgroups_available() -> bool:
+    """Whether limits on this host are the kernel's, and so exact."""
+    return CgroupV1.available() or CgroupV2.available()
+
+
+def _read(path: Path) -> str:
+    """A group's file; empty when the group is gone."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _write(path: Path, value: str) -> None:
+    try:
+        path.write_text(value)
+    except OSError as error:
+        raise SandboxUnavailable(f"the limit {path.name} cannot be set to {value}: {error.strerror}") from error
+
+
+def _counter(text: str, name: str) -> int:
+    """The number behind `name` in a file of `name number` lines; 0 when absent."""
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0
