@@ -69,7 +69,7 @@ def unpack(head: bytes, body: bytes) -> dict[str, Any]:
         header = json.loads(head.decode("utf-8", "surrogatepass"))
         tensors = _tensors(header["tensors"], body)
         message = _raise(header["message"], tensors, 0)
-    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise WireError(f"malformed frame: {type(error).__name__}") from error
     if not isinstance(message, dict):
         raise WireError("malformed frame: not an object")

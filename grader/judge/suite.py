@@ -51,8 +51,11 @@ class CheckSuite:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._recorder = _Recorder()
-        self._items = self._collect()
-        self.marks = {item.nodeid: read_marks(item) for item in self._items}
+        try:
+            self._items = self._collect()
+            self.marks = {item.nodeid: read_marks(item) for item in self._items}
+        except pytest.UsageError as error:
+            raise LabError(str(error)) from error
         self._items.sort(key=lambda item: self._position(self.marks[item.nodeid]))
         self._check_points()
 

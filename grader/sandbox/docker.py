@@ -38,7 +38,12 @@ class DockerProcess:
         groups = [MOUNT / c / "docker" / self._id for c in ("memory", "pids", "cpuacct")]
         if all(group.is_dir() for group in groups):
             return usage_v1(*groups)
-        return usage_v2(MOUNT / "system.slice" / f"docker-{self._id}.scope")
+        unified = MOUNT / "system.slice" / f"docker-{self._id}.scope"
+        return usage_v2(unified) if unified.is_dir() else self._ended()
+
+    def _ended(self) -> Usage:
+        """A container that has ended has no group any more; the engine remembers how it ended."""
+        return Usage(hit_memory_limit=self._run("inspect", "-f", "{{.State.OOMKilled}}", self._name).strip() == "true")
 
     def close(self) -> None:
         """Remove the container, running or not, and wait for its client."""
@@ -91,7 +96,7 @@ def _flags(name: str, limits: Limits) -> list[str]:
     memory = f"{limits.memory_mb}m"
     scratch = f"rw,nosuid,nodev,noexec,size={limits.disk_mb}m,nr_inodes=4k,mode=1777"
     flags = [
-        *("--rm", "--name", name, "--label", LABEL, "--init", "--pull", "never", "--log-driver", "none"),
+        *("--name", name, "--label", LABEL, "--init", "--pull", "never", "--log-driver", "none"),
         *(
             "--network",
             "none",

@@ -1,0 +1,79 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# One thread for each numerical library: the machine's cores are shared by workers and tests.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export PYTHONDONTWRITEBYTECODE := 1
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench shape lock runner-image machine clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.site $(VENV)/.dev $(VENV)/.torch machine ## everything that demo and test need, in .venv
+
+demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sweeper, Redis, until Ctrl-C
+	@$(BIN)/python manage.py demo --port $(PORT)
+
+test: setup ## the whole suite
+	$(BIN)/python -m pytest tests --ignore=tests/e2e -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests/e2e
+
+check: $(VENV)/.site $(VENV)/.dev ## format, lint, types, imports, migrations
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy grader mlsys_core platform manage.py
+	cd platform && PYTHONPATH=.:.. ../$(BIN)/lint-imports --config ../pyproject.toml --no-cache
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/.site $(VENV)/.dev ## rewrite sources in the house's format
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --fix --quiet .
+
+bench: setup ## print the tables that the README quotes
+	$(BIN)/python tests/benchmarks/autodiff_speed.py
+	$(BIN)/python -m grader mutants labs/autodiff
+
+shape: ## report function lengths, file sizes and typed signatures
+	@$(PYTHON) .ci/shape.py
+
+runner-image: ## build the container image that the docker sandbox runs student code in
+	docker build --quiet --file deploy/images/runner.Dockerfile --tag gradlab-runner:cpu .
+
+lock: $(VENV)/.dev ## resolve pyproject.toml into the lock files
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --group dev -c requirements.lock -o requirements-dev.lock
+
+machine: ## install bubblewrap where the machine lacks it and we are root, or say how
+	@sh deploy/machine.sh
+
+clean: ## remove the virtual environment and the demo's data
+	rm -rf $(VENV) var
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Gradlab needs Python 3.11 or newer; $(PYTHON) is older. Run make with PYTHON=python3.11, say."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.site: requirements.lock | $(BIN)/python
+	@echo "Installing the site and the judge into $(VENV) (about 45 packages, 200 MB) ..."
+	@$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.site
+	@echo "Installing test and lint tools into $(VENV) (about 55 packages, 300 MB) ..."
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.torch: requirements-torch.lock $(VENV)/.site
+	@echo "Installing PyTorch, an oracle of the tests, into $(VENV) (0.8 GB; 5 GB where pip picks the CUDA build) ..."
+	@$(PIP) -r requirements-torch.lock
+	@touch $@

@@ -1,0 +1,136 @@
+"""What checks are written with: comparisons, the points curve, seeds, and the same files in plain pytest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grader.checks.expect import CheckFailed, Expect
+from grader.checks.measure import Measure, curve
+from grader.contract import Suite, Verdict
+from tests.support import ADD, SCALE, plain_environment
+
+
+@pytest.fixture
+def expect() -> Expect:
+    return Expect()
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "words"),
+    [
+        (np.zeros((4, 3)), np.zeros((4, 1)), "returned float64 (4, 3), expected float64 (4, 1)"),
+        (np.zeros(3, "float32"), np.zeros(3), "returned float32 (3,), expected float64 (3,)"),
+        (np.array([1.0, np.nan]), np.array([1.0, 2.0]), "1 values that are not finite"),
+        (np.array([1.0, 2.5]), np.array([1.0, 2.0]), "largest error 0.5"),
+        ([1.0], np.array([1.0]), "returned a list"),
+        (None, np.array([1.0]), "returned nothing"),
+        (np.float64(3.0).reshape(1), np.array(3.0), "expected float64 ()"),
+    ],
+)
+def test_a_difference_is_told_in_words(expect, got, want, words):
+    with pytest.raises(CheckFailed, match="x: ") as failed:
+        expect.close(got, want, what="x")
+    assert words in str(failed.value)
+
+
+def test_close_accepts_what_lies_within_tolerance_and_nothing_else(expect):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        want = rng.normal(size=tuple(rng.integers(0, 4, size=2)))
+        expect.close(want + 0.9e-9, want, atol=1e-9, rtol=0)
+        if want.size:
+            with pytest.raises(CheckFailed):
+                expect.close(want + 1.1e-9, want, atol=1e-9, rtol=0)
+
+
+def test_the_table_shows_the_first_wrong_value(expect):
+    want, got = np.arange(100.0), np.arange(100.0)
+    got[57] = -1
+    with pytest.raises(CheckFailed) as failed:
+        expect.close(got, want)
+    difference = failed.value.difference
+    assert [difference.got_values[i] for i in difference.mismatches] == ["-1"]
+    assert difference.expected_values[difference.mismatches[0]] == "57"
+
+
+@pytest.mark.parametrize(("value", "share"), [(1.0, 1.0), (1.5, 1.0), (6.0, 0.0), (60.0, 0.0), (3.0, 0.5)])
+def test_points_follow_the_log_curve(value, share):
+    assert curve(value, full_at=1.5, zero_at=6.0) == pytest.approx(share)
+
+
+def test_more_can_be_better(expect):
+    assert curve(0.75, full_at=0.75, zero_at=0.25) == 1
+    assert curve(0.0, full_at=0.75, zero_at=0.25) == 0
+
+
+def test_interleaved_timing_of_a_thing_with_itself_is_about_one():
+    work = np.random.default_rng(0).normal(size=(200, 200))
+    ratio = Measure().interleaved(lambda: work @ work, lambda: work @ work, rounds=31)
+    assert ratio.low <= ratio.ratio <= ratio.high
+    assert 0.3 < ratio.ratio < 3
+
+
+def test_the_same_seed_repeats_a_report_and_another_draws_anew(grade_source):
+    wrong = "def add(a, b):\n    return a - b\n" + SCALE
+    first, again, other = (grade_source(wrong, seed=seed).checks[0] for seed in (5, 5, 6))
+    assert first.comparison == again.comparison
+    assert first.comparison != other.comparison
+
+
+def test_public_runs_leave_hidden_checks_out(grade_source):
+    report = grade_source(ADD + SCALE, suite=Suite.PUBLIC)
+    assert not any(check.hidden for check in report.checks)
+    assert report.max_score == 8
+
+
+def test_a_hidden_check_shows_its_student_the_title_and_hint_only(grade_source):
+    source = "def add(a, b):\n    assert a.size, f'hidden input {a.shape}'\n    return a + b\n" + SCALE
+    report = grade_source(source)
+    hidden = next(check for check in report.checks if check.hidden)
+    assert "hidden input" in hidden.message
+    shown = next(check for check in report.for_student(show_hidden=False).checks if check.hidden)
+    assert (shown.message, shown.output, shown.comparison) == ("", "", None)
+    assert shown.hint == "Think of arrays without elements."
+
+
+def test_partial_work_keeps_the_points_of_what_is_right(grade_source):
+    report = grade_source(ADD)
+    assert [check.verdict for check in report.checks] == [Verdict.PASSED] * 2 + [Verdict.ERROR] * 2
+    assert report.score == 6
+
+
+def test_progress_is_told_check_by_check(grade_source):
+    seen = []
+    grade_source(ADD + SCALE, on_event=seen.append)
+    kinds = [type(event).__name__ for event in seen]
+    assert kinds == ["JobStarted"] + ["CheckStarted", "CheckFinished"] * 4
+    assert [info.name for info in seen[0].checks] == [e.result.name for e in seen if hasattr(e, "result")]
+
+
+def test_the_same_files_run_in_plain_pytest(tiny, tmp_path: Path):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(tiny / "checks"),
+        "-q",
+        "-p",
+        "grader.checks.plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += [
+        "-c",
+        "/dev/null",
+        f"--rootdir={tiny}",
+        "-o",
+        f"pythonpath={tiny / 'checks'} {Path.cwd()}",
+        "--import-mode=importlib",
+    ]
+    done = subprocess.run(command, env=plain_environment(), capture_output=True, text=True, check=False)
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
