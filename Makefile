@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench shape lock runner-image machine clean
+.PHONY: help setup demo test check imports format bench shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,7 +18,7 @@ help: ## show this list
 setup: $(VENV)/.site $(VENV)/.dev $(VENV)/.torch machine ## everything that demo and test need, in .venv
 
 demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sweeper, Redis, until Ctrl-C
-	@$(BIN)/python manage.py demo --port $(PORT)
+	@$(BIN)/python deploy/demo.py --port $(PORT)
 
 test: setup ## the whole suite
 	$(BIN)/python -m pytest tests --ignore=tests/e2e -n 2 --dist loadgroup
@@ -28,8 +28,11 @@ check: $(VENV)/.site $(VENV)/.dev ## format, lint, types, imports, migrations
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy grader mlsys_core platform manage.py
-	cd platform && PYTHONPATH=.:.. ../$(BIN)/lint-imports --config ../pyproject.toml --no-cache
+	$(MAKE) --silent imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+imports: $(VENV)/.site $(VENV)/.dev ## imports go one way
+	PYTHONPATH=platform:. $(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.site $(VENV)/.dev ## rewrite sources in the house's format
 	$(BIN)/ruff format --quiet .

