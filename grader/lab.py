@@ -110,12 +110,18 @@ class Lab:
     @property
     def driver(self) -> str:
         """Source of driver.py, which calls the student's code inside the sandbox."""
-        return (self.path / "driver.py").read_text(encoding="utf-8")
+        return self._text("driver.py")
 
     @property
     def handout(self) -> str:
         """The handout as Markdown."""
-        return (self.path / "handout.md").read_text(encoding="utf-8")
+        return self._text("handout.md")
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise LabError(f"{self.path.name}/{name} cannot be read: {error.strerror}.") from error
 
     def _versioned_files(self) -> list[Path]:
         files: list[Path] = []
