@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "labs" / "autodiff"
-SAMPLE = "missing_broadcast_sum"
+SAMPLE = "broadcast-missing-sum"
 OFFERING, ASSIGNMENT = "cs498-sp26", "autodiff"
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 

@@ -1,0 +1,84 @@
+"""What is recorded: an operation with its two derivative rules, and whether recording is on.
+
+Idea      An evaluation trace (Wengert list) of elementary operations, each with known local derivatives, is all that is
+          needed to differentiate a program.
+Equation  y = f(a, b):   vjp  ḡ ↦ (ḡ ∂f/∂a, ḡ ∂f/∂b)      jvp  (ȧ, ḃ) ↦ ∂f/∂a ȧ + ∂f/∂b ḃ
+Paper     R. E. Wengert, "A simple automatic derivative evaluation program", CACM 7(8), 1964.
+Cost      One record an operation: references to its inputs and to what its rules need later.
+
+Rules are written once and run in two worlds. A rule gets `of`, which turns a tensor of the graph into the value to compute
+with: its ndarray when only numbers are wanted, the tensor itself when the derivative must be a graph again (higher orders).
+Everything else in a rule is written with operators and methods that both have.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+# an ndarray in the world of numbers, a Tensor in the world of graphs; no static type holds both sets of operators
+Value: TypeAlias = Any
+Of: TypeAlias = Callable[[Any], Value]
+# (cotangent of the output, output, of) -> a cotangent or None for each input
+Vjp: TypeAlias = Callable[[Value, Any, Of], tuple[Value, ...]]
+# (a tangent or None for each input, output, of) -> tangent of the output
+Jvp: TypeAlias = Callable[[list[Value], Any, Of], Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """A differentiable operation: its name and its two rules.
+
+    A cotangent may have the broadcast shape of the output: the sweep sums it to the input's shape. A rule may give None
+    for an input that needs no gradient.
+    """
+
+    name: str
+    vjp: Vjp
+    jvp: Jvp
+
+
+# what a leaf has instead of an operation: it has no inputs, so its rules answer nothing
+LEAF = Op("leaf", lambda _g, _out, _of: (), lambda _t, _out, _of: None)
+
+
+class _Mode(threading.local):
+    recording: bool = True
+
+
+mode = _Mode()
+
+
+class recording(ContextDecorator):  # noqa: N801 - read as a statement: `with recording(True):`
+    """Switches recording on or off in this thread, as a context or a decorator, and puts back what was there."""
+
+    def __init__(self, on: bool) -> None:  # noqa: FBT001 - the one argument that a switch has
+        self._on = on
+        self._before: list[bool] = []
+
+    def __enter__(self) -> Self:
+        self._before.append(mode.recording)
+        mode.recording = self._on
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        mode.recording = self._before.pop()
+
+
+class no_grad(recording):  # noqa: N801 - the field's name
+    """Nothing computed inside is recorded: results need no gradient and keep no reference to their inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(on=False)
+
+
+def is_recording() -> bool:
+    """Whether operations are recorded now in this thread."""
+    return mode.recording

@@ -1,0 +1,39 @@
+"""The sign-in form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from accounts import throttle
+
+
+class SignInForm(AuthenticationForm):
+    """E-mail address and password; after too many failures it waits instead of checking."""
+
+    error_messages = {  # noqa: RUF012 - Django's attribute, as it declares it
+        "invalid_login": "This address and password do not belong together. Check both; capital letters count in the password.",
+        "inactive": "This account is closed. Ask your instructor to open it again.",
+    }
+    username = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password, unless this address failed too often from here."""
+        email = str(self.cleaned_data.get("username", ""))
+        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        if throttle.is_blocked(email, address):
+            raise ValidationError(throttle.sentence(), code="throttled")
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            throttle.count_failure(email, address)
+            raise
+        throttle.forget(email, address)
+        return cleaned

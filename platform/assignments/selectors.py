@@ -1,0 +1,21 @@
+"""Reads over assignments that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from courses.models import Enrollment
+
+from assignments.models import Assignment, Extension, Lab
+
+
+def due_dates(enrollment: Enrollment, assignments: Iterable[Assignment]) -> dict[int, datetime]:
+    """When each assignment is due for this student, by assignment id. One query."""
+    moved = dict(Extension.objects.filter(enrollment=enrollment).values_list("assignment_id", "due_at"))
+    return {assignment.pk: moved.get(assignment.pk, assignment.due_at) for assignment in assignments}
+
+
+def longest_wall_s() -> float:
+    """The longest time that one run of a published lab may take, in seconds."""
+    return max((lab.summary.max_wall_s for lab in Lab.objects.all()), default=0.0)

@@ -1,0 +1,89 @@
+"""Publishing labs, and granting extensions."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from accounts.models import User
+from audit.services import record
+from config import clock
+from courses.models import Enrollment
+from django.conf import settings
+from django.db import transaction
+
+from assignments.models import Assignment, Extension, Lab
+from grader.api import load_lab
+
+# Left behind: what only the lab's authors need.
+UNPUBLISHED = ("__pycache__", "*.pyc", "mutants", ".ipynb_checkpoints", ".pytest_cache")
+
+
+def publish_lab(folder: Path) -> Lab:
+    """Copy a labs/ folder as it is now and keep it as a version; the same content again is the same version.
+
+    Raises `grader.api.LabError` naming what is wrong with the folder.
+    """
+    summary = load_lab(folder)
+    published = Lab.objects.filter(slug=summary.slug, version=summary.version).first()
+    if published is not None and published.folder.is_dir():
+        return published
+    path = f"{summary.slug}/{summary.version}"
+    _copy(folder, Path(settings.LABS_DIR) / path)
+    lab, _ = Lab.objects.update_or_create(
+        slug=summary.slug,
+        version=summary.version,
+        defaults={
+            "title": summary.title,
+            "path": path,
+            "manifest": msgspec.json.encode(summary).decode(),
+            "published_at": clock.now(),
+        },
+    )
+    return lab
+
+
+@transaction.atomic
+def assign_lab(*, assignment: Assignment, lab: Lab) -> Assignment:
+    """Make `lab` the version that this assignment grades with; its points become the assignment's."""
+    assignment.lab = lab
+    assignment.points = Decimal(str(lab.summary.max_score))
+    assignment.save(update_fields=["lab", "points"])
+    return assignment
+
+
+@transaction.atomic
+def grant_extension(
+    *, assignment: Assignment, enrollment: Enrollment, due_at: datetime, reason: str, by: User
+) -> Extension:
+    """Move one student's due date. Granting again replaces the earlier extension."""
+    before = assignment.due_for(enrollment)
+    extension, _ = Extension.objects.update_or_create(
+        assignment=assignment,
+        enrollment=enrollment,
+        defaults={"due_at": due_at, "reason": reason, "granted_by": by},
+    )
+    record(
+        actor=by,
+        action="extended",
+        subject=extension,
+        offering_id=assignment.offering_id,
+        before=before.isoformat(),
+        after=due_at.isoformat(),
+        reason=reason,
+    )
+    return extension
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy beside the target first, so that a half-made copy is never taken for a version."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as beside:
+        copy = Path(beside) / "copy"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(*UNPUBLISHED))
+        if not target.exists():
+            copy.rename(target)

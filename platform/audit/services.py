@@ -1,0 +1,38 @@
+"""The one way to write the trail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from config import clock
+from django.db.models import Model
+
+from audit.models import AuditEvent
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def record(
+    *,
+    actor: User | None,
+    action: str,
+    subject: Model,
+    offering_id: int | None,
+    before: str = "",
+    after: str = "",
+    reason: str = "",
+) -> AuditEvent:
+    """Add one event, now. Without an actor the platform itself acted. Call it inside the transaction of the act."""
+    return AuditEvent.objects.create(
+        at=clock.now(),
+        actor=actor,
+        actor_name=actor.name if actor else "Gradlab",
+        action=action,
+        subject_type=type(subject).__name__,
+        subject_id=subject.pk,
+        offering_id=offering_id,
+        before=before,
+        after=after,
+        reason=reason,
+    )

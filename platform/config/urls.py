@@ -1,0 +1,21 @@
+"""All URLs. Names are flat; each app lists its own."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("courses.urls")),
+    path("", include("submissions.urls")),
+    path("", include("grading.urls")),
+    path("", include("reviews.urls")),
+    path("", include("readings.urls")),
+    path("", include("gradebook.urls")),
+    path("", include("web.urls")),
+]
+
+handler400 = "web.views.errors.bad_request"
+handler403 = "web.views.errors.permission_denied"
+handler404 = "web.views.errors.not_found"
+handler500 = "web.views.errors.server_error"

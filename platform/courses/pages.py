@@ -1,0 +1,33 @@
+"""What every page of an offering shares: the state chip, and the one way to render a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from accounts.http import AuthenticatedHttpRequest
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from courses.models import Enrollment
+
+ChipKind = Literal["pass", "fail", "warn", "run", "muted"]
+
+
+@dataclass(frozen=True)
+class StateChip:
+    """A state as icon, word and colour; `kind` chooses icon and colour."""
+
+    kind: ChipKind
+    label: str
+
+
+def render_page(
+    request: AuthenticatedHttpRequest, template: str, page: object, *, enrollment: Enrollment, status: int = 200
+) -> HttpResponse:
+    """Render `template` with `page`, in the offering's time zone and with its navigation."""
+    request.enrollment = enrollment
+    context = {"page": page, "enrollment": enrollment, "offering": enrollment.offering}
+    with timezone.override(enrollment.offering.zone):
+        return render(request, template, context, status=status)

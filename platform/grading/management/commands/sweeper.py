@@ -1,0 +1,43 @@
+"""`manage.py sweeper`: the loop that makes lost messages and lost workers harmless."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections
+
+from grading.sweep import sweep
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Sweeps every 15 s until it is told to stop. Several may run: a job is claimed once all the same."""
+
+    help = "Send lost grading messages again, and give up jobs that no worker survives."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One pass, or for ever."""
+        parser.add_argument("--once", action="store_true", help="sweep once and print what was done")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sweep."""
+        if options["once"]:
+            done = sweep()
+            self.stdout.write(f"{done.redriven} sent again, {done.failed} given up.")
+            return
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                sweep()
+            except DatabaseError as error:
+                log.warning("sweep_failed", error=str(error))
+            stop.wait(settings.SWEEP_EVERY_S)

@@ -1,0 +1,110 @@
+"""A job runs the checks once; a report is what it found. A job's status is read from its timestamps."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from submissions.models import PracticeRun, Submission
+
+from grader import contract
+from grading.querysets import GradingJobQuerySet
+
+ACTIVE = Q(finished_at=None, failed_at=None, cancelled_at=None)
+
+
+class Status(models.TextChoices):
+    """Where a job is in its life; apart from what it found."""
+
+    REQUESTED = "requested", "Waiting"
+    QUEUED = "queued", "Waiting"
+    RUNNING = "running", "Running"
+    FINISHED = "finished", "Finished"
+    FAILED = "failed", "Grader failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class GradingJob(models.Model):
+    """One run of a lab's checks over one set of files. The row is also the outbox: a lost message is sent again.
+
+    `fence` grows with each claim; only the worker that holds the latest fence may write.
+    """
+
+    submission = models.ForeignKey(Submission, null=True, on_delete=models.PROTECT, related_name="jobs")
+    practice_run = models.ForeignKey(PracticeRun, null=True, on_delete=models.CASCADE, related_name="jobs")
+    suite = models.CharField(max_length=10, choices=[(suite.value, suite.value) for suite in contract.Suite])
+    seed = models.BigIntegerField(help_text="Draws the checks' inputs; kept so that a result can be repeated.")
+    requested_at = models.DateTimeField()
+    queued_at = models.DateTimeField(null=True, help_text="When the latest message was handed to the broker.")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    dispatch_count = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="Claims so far.")
+    error = models.TextField(blank=True, help_text="For staff.")
+
+    objects = GradingJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(submission=None, practice_run__isnull=False)
+                | Q(submission__isnull=False, practice_run=None),
+                name="job_has_one_owner",
+            ),
+            models.UniqueConstraint(fields=("submission",), condition=ACTIVE, name="one_active_job_a_submission"),
+            models.UniqueConstraint(fields=("practice_run",), condition=ACTIVE, name="one_active_job_a_run"),
+        )
+        indexes = (models.Index(fields=("requested_at",), condition=ACTIVE, name="active_jobs"),)
+
+    def __str__(self) -> str:
+        return f"Job {self.pk} ({self.status})"
+
+    @property
+    def status(self) -> Status:
+        """Derived from the timestamps, the latest act first."""
+        for moment, status in (
+            (self.cancelled_at, Status.CANCELLED),
+            (self.failed_at, Status.FAILED),
+            (self.finished_at, Status.FINISHED),
+            (self.started_at, Status.RUNNING),
+            (self.queued_at, Status.QUEUED),
+        ):
+            if moment is not None:
+                return status
+        return Status.REQUESTED
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it still waits or runs."""
+        return self.status in {Status.REQUESTED, Status.QUEUED, Status.RUNNING}
+
+    @property
+    def owner(self) -> Submission | PracticeRun:
+        """The work that it grades."""
+        owner = self.submission or self.practice_run
+        assert owner is not None  # the database holds it: job_has_one_owner
+        return owner
+
+
+class GradeReport(models.Model):
+    """What a job found, whole. One a job, written once by the holder of its fence."""
+
+    job = models.OneToOneField(GradingJob, on_delete=models.CASCADE, related_name="stored_report")
+    outcome = models.CharField(max_length=20, choices=[(outcome.value, outcome.value) for outcome in contract.Outcome])
+    score = models.DecimalField(max_digits=7, decimal_places=2)
+    max_score = models.DecimalField(max_digits=7, decimal_places=2)
+    data = models.TextField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.score} of {self.max_score}"
+
+    @property
+    def report(self) -> contract.GradeReport:
+        """The report as the grader wrote it, staff notes and all."""
+        return contract.GradeReport.from_json(self.data)

@@ -1,0 +1,219 @@
+"""Live progress of a job. It goes through Redis and may be lost at any time: the database holds what counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import structlog
+from config import redis
+
+from grader.contract import (
+    CheckFinished,
+    CheckInfo,
+    CheckResult,
+    CheckStarted,
+    GradeReport,
+    GradingEvent,
+    JobStarted,
+    Outcome,
+    Verdict,
+)
+from grading.models import GradingJob, Status
+
+KEEP_S = 3600
+CheckState = Literal["waiting", "running", "passed", "partly", "failed", "error", "hidden"]
+log = structlog.get_logger(__name__)
+
+
+class ProgressCheck(msgspec.Struct, frozen=True):
+    """One check as the page marks it. A student sees `hidden` for a hidden one, and `done` once it ran."""
+
+    name: str
+    task: str
+    title: str
+    state: CheckState
+    max_score: float
+    score: float = 0.0
+    hidden: bool = False
+    done: bool = False
+
+
+class ProgressSnapshot(msgspec.Struct, frozen=True):
+    """A job at one moment, whole. `version` grows, so a page can tell the newer of two."""
+
+    job_id: int
+    status: str
+    label: str
+    checks: tuple[ProgressCheck, ...] = ()
+    done: int = 0
+    total: int = 0
+    score: float = 0.0
+    max_score: float = 0.0
+    message: str = ""
+    ahead: int = 0
+    finished: bool = False
+    version: int = 0
+
+    def for_student(self) -> ProgressSnapshot:
+        """The same without what hidden checks found; the running score counts the visible ones alone."""
+        visible = [check for check in self.checks if not check.hidden]
+        return msgspec.structs.replace(
+            self,
+            checks=tuple(_masked(check) if check.hidden else check for check in self.checks),
+            score=self.score if self.finished else round(sum(check.score for check in visible), 2),
+        )
+
+
+def _masked(check: ProgressCheck) -> ProgressCheck:
+    return msgspec.structs.replace(check, state="hidden", score=0.0)
+
+
+def channel(job_id: int) -> str:
+    """Name of the key and of the channel."""
+    return f"progress:{job_id}"
+
+
+def snapshot(job: GradingJob) -> ProgressSnapshot:
+    """Where the job stands: from Redis while it runs, from the database otherwise or when Redis is away."""
+    if job.status == Status.RUNNING:
+        live = _read(job.pk)
+        if live is not None and live.version >= job.fence * 1_000_000:
+            return live
+    return _from_database(job)
+
+
+def publish(progress: ProgressSnapshot) -> None:
+    """Keep the snapshot for newcomers and tell those who watch. Does nothing when Redis is away."""
+    client = redis.client()
+    if client is None:
+        return
+    try:
+        data = msgspec.json.encode(progress)
+        client.set(channel(progress.job_id), data, ex=KEEP_S)
+        client.publish(channel(progress.job_id), data)
+    except redis.Unavailable as error:
+        log.warning("progress_not_published", job=progress.job_id, error=str(error))
+
+
+def announce(job: GradingJob) -> None:
+    """Publish where the database says that the job stands: after it was queued, cancelled or finished."""
+    publish(_from_database(job))
+
+
+def decode(data: bytes) -> ProgressSnapshot:
+    """Read a published snapshot."""
+    return msgspec.json.decode(data, type=ProgressSnapshot)
+
+
+class ProgressTracker:
+    """Turns the grader's events into snapshots of one claim of a job."""
+
+    def __init__(self, job: GradingJob) -> None:
+        self._job_id = job.pk
+        self._version = job.fence * 1_000_000
+        self._checks: dict[str, ProgressCheck] = {}
+        self._message = "Starting the sandbox."
+
+    def start(self) -> None:
+        """Say that the job runs."""
+        self._publish()
+
+    def on_event(self, event: GradingEvent) -> None:
+        """Take one event and publish what follows from it."""
+        match event:
+            case JobStarted(checks=checks):
+                self._checks = {info.name: _waiting(info) for info in checks}
+                self._message = "Loading your code."
+            case CheckStarted(name=name) if name in self._checks:
+                self._checks[name] = msgspec.structs.replace(self._checks[name], state="running")
+                self._message = ""
+            case CheckFinished(result=result):
+                self._checks[result.name] = check_of(result)
+        self._publish()
+
+    def _publish(self) -> None:
+        self._version += 1
+        checks = tuple(self._checks.values())
+        publish(
+            ProgressSnapshot(
+                job_id=self._job_id,
+                status=Status.RUNNING,
+                label=Status.RUNNING.label,
+                checks=checks,
+                done=sum(check.done for check in checks),
+                total=len(checks),
+                score=round(sum(check.score for check in checks), 2),
+                max_score=round(sum(check.max_score for check in checks), 2),
+                message=self._message,
+                version=self._version,
+            )
+        )
+
+
+def check_of(result: CheckResult) -> ProgressCheck:
+    """A finished check as the page marks it."""
+    return ProgressCheck(
+        name=result.name,
+        task=result.task,
+        title=result.title,
+        state=state_of(result),
+        max_score=result.max_score,
+        score=result.score,
+        hidden=result.hidden,
+        done=True,
+    )
+
+
+def state_of(result: CheckResult) -> CheckState:
+    """Full points pass, some are partly, a limit or a crash is an error."""
+    if result.verdict == Verdict.PASSED:
+        return "passed" if result.score >= result.max_score else "partly"
+    if result.verdict == Verdict.FAILED:
+        return "partly" if result.score > 0 else "failed"
+    return "error"
+
+
+def _waiting(info: CheckInfo) -> ProgressCheck:
+    return ProgressCheck(info.name, info.task, info.title, "waiting", info.max_score, hidden=info.hidden)
+
+
+def _read(job_id: int) -> ProgressSnapshot | None:
+    client = redis.client()
+    if client is None:
+        return None
+    try:
+        data = client.get(channel(job_id))
+    except redis.Unavailable as error:
+        log.warning("progress_not_read", job=job_id, error=str(error))
+        return None
+    return decode(data) if isinstance(data, bytes) else None
+
+
+def _from_database(job: GradingJob) -> ProgressSnapshot:
+    report = job.stored_report.report if job.status == Status.FINISHED else None
+    checks = tuple(check_of(result) for result in report.checks) if report else ()
+    return ProgressSnapshot(
+        job_id=job.pk,
+        status=job.status,
+        label=job.status.label,
+        checks=checks,
+        done=len(checks),
+        total=len(checks),
+        score=report.score if report else 0.0,
+        max_score=report.max_score if report else 0.0,
+        message=_message(job, report),
+        ahead=GradingJob.objects.ahead_of(job).count() if job.started_at is None else 0,
+        finished=not job.is_active,
+        version=job.fence * 1_000_000 + (999_999 if not job.is_active else 0),
+    )
+
+
+def _message(job: GradingJob, report: GradeReport | None) -> str:
+    if job.status == Status.FAILED:
+        return f"Our grader failed (reference {job.pk}); your attempt is safe and will be run again."
+    if job.status == Status.CANCELLED:
+        return "You stopped this run. Nothing of it counts."
+    if report is not None and report.outcome == Outcome.REFUSED:
+        return report.message
+    return ""

@@ -1,0 +1,114 @@
+"""Running one job in a worker: claim, grade behind the sandbox's walls with a beating lease, conclude."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from submissions import storage
+
+from grader.api import Stopped, grade
+from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
+from grading import claims
+from grading.claims import Claim
+from grading.models import GradingJob
+from grading.progress import ProgressTracker
+
+ERRORS_ALLOWED = 2
+log = structlog.get_logger(__name__)
+
+
+def run_job(job_id: int) -> None:
+    """Grade the job if it can be claimed. A second delivery of the same message finds nothing to claim and returns."""
+    held = claims.claim(job_id=job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    if held is None:
+        log.info("nothing_to_claim", job=job_id)
+        return
+    job = _load(job_id)
+    tracker = ProgressTracker(job)
+    tracker.start()
+    with Heartbeat(held) as beat:
+        try:
+            report = grade(job_spec(job), tracker.on_event, beat.is_lost)
+        except Stopped:
+            log.info("job_stopped", job=job_id, fence=held.fence)
+            return
+    _conclude(held, job, report)
+
+
+def job_spec(job: GradingJob) -> JobSpec:
+    """What the grader needs to know of a job: nothing about the person."""
+    owner = job.owner
+    assert owner.assignment.lab is not None  # no job is made without a published lab
+    return JobSpec(
+        job_id=str(job.pk),
+        lab_path=str(owner.assignment.lab.folder),
+        files=tuple(
+            SubmittedFile(file.name, str(storage.path(file.sha256)), file.sha256) for file in owner.files.all()
+        ),
+        seed=job.seed,
+        suite=Suite(job.suite),
+        sandbox=SandboxKind(settings.SANDBOX),
+        allow_approximate_limits=settings.ALLOW_APPROXIMATE_LIMITS,
+    )
+
+
+class Heartbeat:
+    """Extends a lease from a thread of its own while the grader works; `is_lost` turns true when that fails."""
+
+    def __init__(self, held: Claim) -> None:
+        self._held = held
+        self._lost, self._done = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{held.job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def is_lost(self) -> bool:
+        """Whether another worker may have the job, or someone stopped it: then the run must end."""
+        return self._lost.is_set()
+
+    def _beat(self) -> None:
+        """Beat until done. A database that is away is given the length of the lease."""
+        good_until = time.monotonic() + settings.GRADING_LEASE_S
+        while not self._done.wait(settings.GRADING_HEARTBEAT_S):
+            try:
+                alive = claims.heartbeat(self._held)
+                good_until = time.monotonic() + settings.GRADING_LEASE_S
+            except DatabaseError as error:
+                log.warning("heartbeat_failed", job=self._held.job_id, error=str(error))
+                alive = time.monotonic() < good_until
+            if not alive:
+                self._lost.set()
+                break
+        connection.close()
+
+
+def _load(job_id: int) -> GradingJob:
+    jobs = GradingJob.objects.select_related("submission__assignment__lab", "practice_run__assignment__lab")
+    return jobs.get(pk=job_id)
+
+
+def _conclude(held: Claim, job: GradingJob, report: GradeReport) -> None:
+    """Write the outcome, if the claim still holds. A fault of ours is tried once more before staff hear of it."""
+    if report.outcome != Outcome.GRADER_ERROR:
+        kept = claims.record_report(held, report)
+    elif job.attempt < ERRORS_ALLOWED:
+        kept = claims.give_back(held, error=report.message)
+    else:
+        kept = claims.fail(held, error=report.message)
+    log.info("job_concluded", job=job.pk, fence=held.fence, outcome=report.outcome.value, score=report.score, kept=kept)

@@ -1,0 +1,44 @@
+"""Papers and the reading list."""
+
+from __future__ import annotations
+
+from assignments.models import Assignment
+from django.db import models
+
+
+class Paper(models.Model):
+    """A publication, once, however many offerings read it."""
+
+    title = models.CharField(max_length=300, unique=True)
+    authors = models.TextField(blank=True)
+    venue = models.CharField(max_length=80, blank=True)
+    year = models.PositiveSmallIntegerField(null=True)
+    arxiv_id = models.CharField(max_length=20, blank=True)
+    doi = models.CharField(max_length=120, blank=True)
+    url = models.URLField(blank=True)
+    topic_hint = models.CharField(max_length=80, blank=True, help_text="The topic or short name by which it is known.")
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def link(self) -> str:
+        """Where it can be read, or nothing."""
+        if self.arxiv_id:
+            return f"https://arxiv.org/abs/{self.arxiv_id}"
+        return f"https://doi.org/{self.doi}" if self.doi else self.url
+
+
+class Reading(models.Model):
+    """A paper on the reading list of an offering; the due date is its assignment's."""
+
+    assignment = models.OneToOneField(Assignment, on_delete=models.CASCADE, related_name="reading")
+    paper = models.ForeignKey(Paper, on_delete=models.PROTECT, related_name="readings")
+    position = models.PositiveSmallIntegerField()
+    hidden = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("position",)
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.paper}"

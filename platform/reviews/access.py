@@ -1,0 +1,31 @@
+"""Who may compare and override: the same people who may see the submission, and its staff."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from django.http import Http404
+from submissions.access import SubmissionAccess, get_staff_submission_for, get_submission_for
+
+from reviews.models import RubricItem
+
+
+def get_pair_for(user: User, pk: int, other: int) -> tuple[SubmissionAccess, SubmissionAccess]:
+    """Two attempts of one student at one lab; raises `Http404` for any other pair."""
+    first, second = get_submission_for(user, pk), get_submission_for(user, other)
+    same = (
+        first.submission.enrollment_id == second.submission.enrollment_id
+        and first.submission.assignment_id == second.submission.assignment_id
+    )
+    if not same or pk == other:
+        raise Http404("These are not two attempts of one student at one lab.")
+    return first, second
+
+
+def get_item_for(user: User, pk: int, item_pk: str) -> tuple[SubmissionAccess, RubricItem]:
+    """A submission and an item of its rubric, for staff."""
+    access = get_staff_submission_for(user, pk)
+    items = RubricItem.objects.filter(rubric__assignment=access.submission.assignment)
+    item = items.filter(pk=int(item_pk)).first() if item_pk.isdecimal() else None
+    if item is None:
+        raise Http404("The rubric has no such item.")
+    return access, item

@@ -1,0 +1,58 @@
+"""The rubric of a lab, and what staff scored by hand. Automatic scores stay in the reports; only overrides are kept here."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from assignments.models import Assignment
+from django.db import models
+from submissions.models import Submission
+
+
+class Rubric(models.Model):
+    """The graded parts of one assignment."""
+
+    assignment = models.OneToOneField(Assignment, on_delete=models.CASCADE, related_name="rubric")
+
+    def __str__(self) -> str:
+        return f"Rubric of {self.assignment}"
+
+
+class RubricItem(models.Model):
+    """One part: a task of the lab, with its points."""
+
+    rubric = models.ForeignKey(Rubric, on_delete=models.CASCADE, related_name="items")
+    task_id = models.CharField(max_length=40)
+    title = models.CharField(max_length=200)
+    points = models.DecimalField(max_digits=7, decimal_places=2)
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=("rubric", "task_id"), name="one_item_a_task"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class RubricScore(models.Model):
+    """A score that staff gave in place of the automatic one. Title and points are copied: the rubric may change later.
+
+    Students see it from `released_at` on. A regrade leaves it as it is.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="overrides")
+    item = models.ForeignKey(RubricItem, on_delete=models.PROTECT, related_name="scores")
+    title = models.CharField(max_length=200)
+    points = models.DecimalField(max_digits=7, decimal_places=2)
+    score = models.DecimalField(max_digits=7, decimal_places=2)
+    reason = models.TextField()
+    overridden_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    overridden_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("item__position",)
+        constraints = (models.UniqueConstraint(fields=("submission", "item"), name="one_score_an_item"),)
+
+    def __str__(self) -> str:
+        return f"{self.score} of {self.points} for {self.title}"

@@ -1,0 +1,99 @@
+"""Effective scores: what a report found, with what staff decided in its place.
+
+Staff see every override; a student sees an override from its release on. Automatic scores are always read from the
+latest graded report, so a regrade changes them and leaves the overrides standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from courses.pages import StateChip
+from grading.models import GradeReport, GradingJob
+from grading.selectors import JobsOfSubmission, jobs_of
+from submissions.models import Submission
+
+from grader.contract import GradeReport as Report
+from reviews.models import RubricScore
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A submission with the score that the viewer may see; without a graded report there is none."""
+
+    submission: Submission
+    job: GradingJob | None
+    chip: StateChip
+    score: Decimal | None
+    max_score: Decimal | None
+    overridden: bool
+    pending: int
+
+
+def score_all(submissions: Iterable[Submission], *, for_staff: bool) -> list[Scored]:
+    """Score each submission, in the given order. Three queries, however many there are."""
+    listed = list(submissions)
+    ids = [submission.pk for submission in listed]
+    jobs = jobs_of(ids)
+    overrides: dict[int, list[RubricScore]] = {}
+    for override in RubricScore.objects.filter(submission_id__in=ids).select_related("item"):
+        overrides.setdefault(override.submission_id, []).append(override)
+    needed = [jobs[pk].graded for pk in overrides if pk in jobs]
+    reports = _reports([stored for stored in needed if stored is not None])
+    return [
+        _scored(row, jobs.get(row.pk, JobsOfSubmission()), overrides.get(row.pk, []), reports, for_staff=for_staff)
+        for row in listed
+    ]
+
+
+def auto_scores(report: Report) -> dict[str, Decimal]:
+    """Automatic points of each task of a report."""
+    totals = {task.id: Decimal(0) for task in report.tasks}
+    for check in report.checks:
+        totals[check.task] = totals.get(check.task, Decimal(0)) + points(check.score)
+    return totals
+
+
+def points(value: float) -> Decimal:
+    """The grader's points as an exact number of hundredths."""
+    return Decimal(str(value)).quantize(CENT)
+
+
+def visible(overrides: Iterable[RubricScore], *, for_staff: bool) -> list[RubricScore]:
+    """The overrides that the viewer may see."""
+    return [override for override in overrides if for_staff or override.released_at is not None]
+
+
+def _reports(stored: list[GradeReport]) -> dict[int, Report]:
+    rows = GradeReport.objects.filter(pk__in=[row.pk for row in stored]).values_list("pk", "data") if stored else []
+    return {pk: Report.from_json(data) for pk, data in rows}
+
+
+def _scored(
+    submission: Submission,
+    jobs: JobsOfSubmission,
+    overrides: list[RubricScore],
+    reports: dict[int, Report],
+    *,
+    for_staff: bool,
+) -> Scored:
+    shown = visible(overrides, for_staff=for_staff)
+    score = jobs.graded.score if jobs.graded else None
+    if jobs.graded and shown:
+        auto = auto_scores(reports[jobs.graded.pk])
+        score = jobs.graded.score + sum(
+            (override.score - auto.get(override.item.task_id, Decimal(0)) for override in shown), Decimal(0)
+        )
+    return Scored(
+        submission=submission,
+        job=jobs.latest,
+        chip=jobs.chip,
+        score=score,
+        max_score=jobs.graded.max_score if jobs.graded else None,
+        overridden=bool(shown),
+        pending=sum(override.released_at is None for override in overrides) if for_staff else 0,
+    )

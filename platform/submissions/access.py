@@ -1,0 +1,62 @@
+"""Who may see a submission: its student, and the staff of its offering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accounts.models import User
+from courses.models import Enrollment
+from django.http import Http404
+
+from submissions.models import Submission, SubmittedFile
+
+
+@dataclass(frozen=True)
+class SubmissionAccess:
+    """A submission, and the enrollment by which the viewer sees it."""
+
+    submission: Submission
+    viewer: Enrollment
+
+
+def get_submission_for(user: User, pk: int) -> SubmissionAccess:
+    """The submission for its student or for staff of its offering; raises `Http404` for everyone else."""
+    submission = (
+        Submission.objects.select_related("assignment__lab", "assignment__offering__course", "enrollment__user")
+        .filter(pk=pk)
+        .first()
+    )
+    if submission is None:
+        raise Http404("There is no such submission.")
+    viewer = viewer_of(user, submission.enrollment)
+    return SubmissionAccess(submission, viewer)
+
+
+def get_staff_submission_for(user: User, pk: int) -> SubmissionAccess:
+    """The submission for staff of its offering; raises `Http404` for everyone else, its student included."""
+    access = get_submission_for(user, pk)
+    if not access.viewer.is_staff:
+        raise Http404("This is for course staff.")
+    return access
+
+
+def get_file_for(user: User, pk: int, file_pk: int) -> SubmittedFile:
+    """One file of a submission that the person may see."""
+    access = get_submission_for(user, pk)
+    file = access.submission.files.filter(pk=file_pk).first()
+    if file is None:
+        raise Http404("This submission has no such file.")
+    return file
+
+
+def viewer_of(user: User, owner: Enrollment) -> Enrollment:
+    """The enrollment by which `user` sees what `owner` made; raises `Http404` when there is none."""
+    viewer = (
+        Enrollment.objects.active()
+        .select_related("offering__course", "user")
+        .filter(user=user, offering_id=owner.offering_id)
+        .first()
+    )
+    if viewer is None or not (viewer.is_staff or viewer.pk == owner.pk):
+        raise Http404("There is no such submission.")
+    return viewer

@@ -1,0 +1,98 @@
+"""Drafts, practice runs and submissions. Submissions are facts: nothing in the product changes or deletes one."""
+
+from __future__ import annotations
+
+from assignments.models import Assignment
+from courses.models import Enrollment
+from django.db import models
+from django.db.models import Q
+
+
+class Draft(models.Model):
+    """The editor's text, saved as the student types. `revision` grows by one with each save."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="drafts")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="drafts")
+    cells = models.JSONField(default=dict, help_text="Source by cell key.")
+    revision = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("assignment", "enrollment"), name="one_draft_a_student"),)
+
+    def __str__(self) -> str:
+        return f"Draft {self.revision} of {self.enrollment_id} for {self.assignment_id}"
+
+
+class Source(models.TextChoices):
+    """How the files came."""
+
+    EDITOR = "editor", "Editor"
+    UPLOAD = "upload", "Upload"
+
+
+class Submission(models.Model):
+    """What a student handed in, at `created_at` by the server's clock. All attempts are kept."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="submissions")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="submissions")
+    number = models.PositiveIntegerField(help_text="1, 2, … for this student and assignment.")
+    created_at = models.DateTimeField()
+    late = models.BooleanField(help_text="After the assignment's own due date; accepted by an extension.")
+    sha256 = models.CharField(max_length=64, help_text="Of the canonical list of names, sizes and hashes.")
+    source = models.CharField(max_length=6, choices=Source.choices)
+    client_token = models.CharField(  # noqa: DJ001 - NULLs are distinct, empty strings are not
+        max_length=64, null=True, help_text="Makes a double click one attempt."
+    )
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints = (
+            models.UniqueConstraint(fields=("assignment", "enrollment", "number"), name="one_submission_a_number"),
+            models.UniqueConstraint(fields=("enrollment", "client_token"), name="one_submission_a_click"),
+        )
+
+    def __str__(self) -> str:
+        return self.receipt_number
+
+    @property
+    def receipt_number(self) -> str:
+        """As it is printed on the receipt and quoted in mails."""
+        return f"#{self.pk}"
+
+
+class PracticeRun(models.Model):
+    """One press of *Run checks*: the public checks on unsubmitted work. It never counts."""
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.CASCADE, related_name="practice_runs")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="practice_runs")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"Practice run {self.pk}"
+
+
+class SubmittedFile(models.Model):
+    """One file of a submission or of a practice run. The bytes lie in content-addressed storage."""
+
+    submission = models.ForeignKey(Submission, null=True, on_delete=models.PROTECT, related_name="files")
+    practice_run = models.ForeignKey(PracticeRun, null=True, on_delete=models.CASCADE, related_name="files")
+    name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64, db_index=True)
+    size = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(submission=None, practice_run__isnull=False)
+                | Q(submission__isnull=False, practice_run=None),
+                name="file_has_one_owner",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,55 @@
+"""Reads of one submission: its receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from submissions.models import Submission
+
+
+@dataclass(frozen=True)
+class ReceiptFile:
+    """One received file."""
+
+    pk: int
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of what the server received, and when by its own clock (to the second)."""
+
+    number: str
+    submission_pk: int
+    student: str
+    assignment: str
+    attempt: int
+    received_at: datetime
+    due_at: datetime
+    late: bool
+    sha256: str
+    size: int
+    source: str
+    files: tuple[ReceiptFile, ...]
+
+
+def receipt_of(submission: Submission) -> Receipt:
+    """The receipt of a submission; the same every time it is asked for."""
+    files = tuple(ReceiptFile(file.pk, file.name, file.size, file.sha256) for file in submission.files.all())
+    return Receipt(
+        number=submission.receipt_number,
+        submission_pk=submission.pk,
+        student=submission.enrollment.user.name,
+        assignment=submission.assignment.label,
+        attempt=submission.number,
+        received_at=submission.created_at,
+        due_at=submission.assignment.due_for(submission.enrollment),
+        late=submission.late,
+        sha256=submission.sha256,
+        size=sum(file.size for file in files),
+        source=submission.get_source_display(),
+        files=files,
+    )

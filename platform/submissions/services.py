@@ -1,0 +1,161 @@
+"""Receiving work: drafts, practice runs and submissions. The job that grades them is made by grading, one layer above."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from assignments.models import Assignment
+from config import clock
+from courses.models import Enrollment
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from grader.api import check_upload
+from grader.contract import Refusal
+from submissions import storage
+from submissions.models import Draft, PracticeRun, Submission, SubmittedFile
+
+
+class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, not a fault
+    """Work that is not accepted. The text is one or two sentences for the student; nothing was stored."""
+
+
+class DraftConflict(Exception):  # noqa: N818 - a fact for the page to resolve
+    """The draft was saved elsewhere since the page read it."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__("This draft was changed in another window.")
+        self.draft = draft
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file as it arrived."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file whose bytes are durable."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+def check_may_submit(*, assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> None:
+    """Raise `SubmissionRefused` unless this student may hand in what arrived at `received_at`."""
+    if not enrollment.is_student:
+        raise SubmissionRefused("Only students hand in. As course staff you can run the checks.")
+    if assignment.lab is None or not assignment.is_open(received_at):
+        raise SubmissionRefused(f"{assignment.label} is not open yet, so nothing can be handed in.")
+    if not assignment.accepts_from(enrollment, received_at):
+        raise SubmissionRefused(_too_late(assignment, enrollment, received_at))
+
+
+def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> list[StoredFile]:
+    """Check the files as the grader will read them, then make them durable; raises `SubmissionRefused` before storing any."""
+    assert assignment.lab is not None  # the caller asked check_may_submit or has a lab
+    if any(len(file.name) > 200 for file in files):
+        raise SubmissionRefused(
+            "A file's name is longer than 200 characters. Give it a shorter name and send it again."
+        )
+    try:
+        check_upload(assignment.lab.folder, [(file.name, file.data) for file in files])
+    except Refusal as refusal:
+        raise SubmissionRefused(str(refusal)) from refusal
+    return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
+
+
+@transaction.atomic
+def record_submission(
+    *,
+    assignment: Assignment,
+    enrollment: Enrollment,
+    files: Sequence[StoredFile],
+    source: str,
+    client_token: str | None,
+    received_at: datetime,
+) -> Submission:
+    """Add the submission's rows, numbered after the student's latest attempt. The files are durable already."""
+    # one student's attempts are numbered one at a time, also where transactions run side by side
+    Enrollment.objects.select_for_update().get(pk=enrollment.pk)
+    latest = assignment.submissions.filter(enrollment=enrollment).order_by("-number").first()
+    submission = Submission.objects.create(
+        assignment=assignment,
+        enrollment=enrollment,
+        number=latest.number + 1 if latest else 1,
+        created_at=received_at,
+        late=received_at.replace(microsecond=0) > assignment.due_at,
+        sha256=manifest_sha256(files),
+        source=source,
+        client_token=client_token or None,
+    )
+    SubmittedFile.objects.bulk_create(
+        SubmittedFile(submission=submission, name=file.name, sha256=file.sha256, size=file.size) for file in files
+    )
+    return submission
+
+
+@transaction.atomic
+def record_practice_run(
+    *, assignment: Assignment, enrollment: Enrollment, files: Sequence[StoredFile], received_at: datetime
+) -> PracticeRun:
+    """Add a practice run, and forget all but the latest ones of this student at this assignment."""
+    run = PracticeRun.objects.create(assignment=assignment, enrollment=enrollment, created_at=received_at)
+    SubmittedFile.objects.bulk_create(
+        SubmittedFile(practice_run=run, name=file.name, sha256=file.sha256, size=file.size) for file in files
+    )
+    runs = PracticeRun.objects.filter(assignment=assignment, enrollment=enrollment).order_by("-pk")
+    kept = list(runs.values_list("pk", flat=True)[: settings.PRACTICE_RUNS_KEPT])
+    runs.exclude(pk__in=kept).delete()
+    return run
+
+
+@transaction.atomic
+def save_draft(*, assignment: Assignment, enrollment: Enrollment, sources: dict[str, str], revision: int) -> Draft:
+    """Save the editor's text over revision `revision`; raises `DraftConflict` when that is not the stored one.
+
+    Saving what is stored already changes nothing, so a repeated request is not a conflict.
+    """
+    draft, _ = Draft.objects.select_for_update().get_or_create(
+        assignment=assignment, enrollment=enrollment, defaults={"updated_at": clock.now()}
+    )
+    if draft.cells == sources and draft.revision > 0:
+        return draft
+    if draft.revision != revision:
+        raise DraftConflict(draft)
+    draft.cells, draft.revision, draft.updated_at = sources, revision + 1, clock.now()
+    draft.save(update_fields=["cells", "revision", "updated_at"])
+    return draft
+
+
+def manifest_sha256(files: Sequence[StoredFile]) -> str:
+    """SHA-256 over the canonical list of the files: sorted by name, as compact JSON with name, sha256 and size."""
+    listed = sorted((file.name, file.sha256, file.size) for file in files)
+    canonical = json.dumps(
+        [{"name": name, "sha256": sha256, "size": size} for name, sha256, size in listed],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _too_late(assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> str:
+    due = _moment(assignment.due_for(enrollment), enrollment)
+    return (
+        f"{assignment.label} was due {due}; this arrived {_moment(received_at, enrollment)} by the server's clock. "
+        "Only work in time is accepted, so nothing was stored. Ask your instructor if you need an extension."
+    )
+
+
+def _moment(moment: datetime, enrollment: Enrollment) -> str:
+    return date_format(timezone.localtime(moment, enrollment.offering.zone), "D j M Y, H:i:s")

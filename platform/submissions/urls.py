@@ -1,0 +1,12 @@
+"""URLs of submissions. The result page itself belongs to reviews, which knows the scores."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from submissions import views
+
+urlpatterns = [
+    path("submissions/<int:pk>/receipt/", views.receipt, name="submission-receipt"),
+    path("submissions/<int:pk>/files/<int:file_pk>/", views.file, name="submission-file"),
+]

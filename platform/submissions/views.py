@@ -1,0 +1,36 @@
+"""A submission's receipt and its files."""
+
+from __future__ import annotations
+
+from accounts.http import AuthenticatedHttpRequest, signed_in
+from courses.pages import render_page
+from django.http import FileResponse, HttpResponse
+from django.views.decorators.http import require_safe
+
+from submissions import storage
+from submissions.access import get_file_for, get_submission_for
+from submissions.selectors import receipt_of
+
+
+@signed_in
+@require_safe
+def receipt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """What was received and when, to print or to quote."""
+    access = get_submission_for(request.user, pk)
+    page = receipt_of(access.submission)
+    return render_page(request, "submissions/receipt.html", page, enrollment=access.viewer)
+
+
+@signed_in
+@require_safe
+def file(request: AuthenticatedHttpRequest, pk: int, file_pk: int) -> FileResponse:
+    """One file, byte for byte, always as a download: a browser must never run what a student wrote."""
+    found = get_file_for(request.user, pk, file_pk)
+    response = FileResponse(
+        storage.open_file(found.sha256),
+        as_attachment=True,
+        filename=found.name,
+        content_type="application/octet-stream",
+    )
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,61 @@
+"""What the shell of every page needs: navigation, and the demo's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from config import clock
+from courses.models import Enrollment
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A link of the navigation. `icon` is a lucide name; `badge` is a count, or empty."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+    badge: str = ""
+
+
+STUDENT_PAGES = (
+    ("Overview", "dashboard", "layout-dashboard"),
+    ("Labs", "labs", "flask-conical"),
+    ("Readings", "readings", "book-open"),
+    ("Grades", "grades", "chart-column"),
+    ("Schedule", "schedule", "calendar-days"),
+)
+STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Template variables for `base.html`: `nav`, `demo_clock`; a page of an offering adds `offering` and `enrollment`."""
+    return {"nav": lambda: navigation(request), "demo_clock": demo_clock()}
+
+
+def navigation(request: HttpRequest) -> list[NavItem]:
+    """The links of the offering that the page belongs to; none outside of one."""
+    enrollment: Enrollment | None = getattr(request, "enrollment", None)
+    if enrollment is None:
+        return []
+    pages = STUDENT_PAGES + (STAFF_PAGES if enrollment.is_staff else ())
+    return [_item(request, enrollment, *page) for page in pages]
+
+
+def demo_clock() -> datetime | None:
+    """The moment that this installation believes in, when it is not the real one."""
+    return clock.now() if timedelta(0) != settings.CLOCK_OFFSET else None
+
+
+def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str) -> NavItem:
+    url = reverse(name, args=[enrollment.offering.slug])
+    here = request.path == url if name == "dashboard" else request.path.startswith(url)
+    if name == "labs" and request.path.startswith("/submissions/"):
+        here = True
+    return NavItem(label, url, icon, current=here)

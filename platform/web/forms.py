@@ -1,0 +1,53 @@
+"""What the lab page posts: the editor's cells, or files, or both buttons' extras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assignments.models import Assignment
+from django.http import HttpRequest
+from submissions.models import Source
+from submissions.services import IncomingFile
+
+from grader.api import notebook_from_cells
+
+FIELD_PREFIX = "cell-"
+TOKEN_MAX = 64
+
+
+@dataclass(frozen=True)
+class PostedWork:
+    """Work as it was posted. With files it is an upload; otherwise `sources` (by cell key) is the editor's text."""
+
+    files: tuple[IncomingFile, ...]
+    sources: dict[str, str]
+    revision: int
+    client_token: str
+
+    @property
+    def source(self) -> str:
+        """How the work came."""
+        return Source.UPLOAD if self.files else Source.EDITOR
+
+    def incoming(self, assignment: Assignment) -> tuple[IncomingFile, ...]:
+        """The files to hand in: those uploaded, or the notebook that the editor's text makes."""
+        if self.files or not self.sources or assignment.lab is None:
+            return self.files
+        notebook = notebook_from_cells(assignment.lab.folder, self.sources)
+        return (IncomingFile(f"{assignment.slug}.ipynb", notebook),)
+
+
+def posted_work(request: HttpRequest) -> PostedWork:
+    """Read a post of the lab page: fields `cell-<key>`, `revision`, `client_token`, and the files `files`."""
+    sources = {
+        name.removeprefix(FIELD_PREFIX): str(value).replace("\r\n", "\n")
+        for name, value in request.POST.items()
+        if name.startswith(FIELD_PREFIX)
+    }
+    revision = request.POST.get("revision", "")
+    return PostedWork(
+        files=tuple(IncomingFile(file.name or "", file.read()) for file in request.FILES.getlist("files")),
+        sources=sources,
+        revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
+        client_token=request.POST.get("client_token", "")[:TOKEN_MAX],
+    )

@@ -1,0 +1,111 @@
+"""The schedule: weeks of class, with what is due in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from assignments.models import Assignment, Kind
+from assignments.selectors import due_dates
+from config import clock
+from courses.models import Enrollment, Session
+from django.urls import reverse
+
+from web.selectors.dashboard import SessionRow
+
+
+@dataclass(frozen=True)
+class DueRow:
+    """Something due in a week; `url` is None while a student may not open it."""
+
+    kind: str
+    title: str
+    due_at: datetime
+    url: str | None
+
+
+@dataclass(frozen=True)
+class WeekRow:
+    """A week from Monday to Sunday, of class or of recess: then `recess` names it and there are no sessions."""
+
+    label: str
+    part: str
+    starts_on: date
+    ends_on: date
+    sessions: tuple[SessionRow, ...]
+    due: tuple[DueRow, ...]
+    recess: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class SchedulePage:
+    """All weeks in order, and when and where the class meets."""
+
+    weeks: tuple[WeekRow, ...]
+    meets: str
+    room: str
+    starts_on: date
+    ends_on: date
+
+
+def schedule_page(enrollment: Enrollment) -> SchedulePage:
+    """The whole term. Five queries."""
+    offering, now = enrollment.offering, clock.now()
+    sessions: dict[date, list[Session]] = {}
+    for session in offering.sessions.all():
+        sessions.setdefault(_monday(session.date), []).append(session)
+    recesses = {_monday(recess.starts_on + timedelta(days=2)): recess.name for recess in offering.recesses.all()}
+    due: dict[date, list[DueRow]] = {}
+    for row in _due_rows(enrollment, now):
+        due.setdefault(_monday(offering.day_of(row.due_at)), []).append(row)
+    today = offering.day_of(now)
+    weeks = (
+        _week(monday, sessions.get(monday, []), due.get(monday, []), recesses.get(monday, ""), today)
+        for monday in sorted({*sessions, *recesses, *due})
+    )
+    return SchedulePage(
+        weeks=tuple(weeks),
+        meets=offering.meets,
+        room=offering.room,
+        starts_on=offering.starts_on,
+        ends_on=offering.ends_on,
+    )
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], recess: str, today: date) -> WeekRow:
+    return WeekRow(
+        label=sessions[0].week_label if sessions else "",
+        part=next((session.part for session in sessions if session.part), ""),
+        starts_on=monday,
+        ends_on=monday + timedelta(days=6),
+        sessions=tuple(SessionRow(row.date, row.topic, row.number, row.date == today) for row in sessions),
+        due=tuple(due),
+        recess="" if sessions else recess,
+        is_current=monday == _monday(today),
+    )
+
+
+def _due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
+    """Labs and readings by due date; a student does not see hidden readings."""
+    assignments = enrollment.offering.assignments.select_related("reading")
+    if not enrollment.is_staff:
+        assignments = assignments.exclude(reading__hidden=True)
+    listed = list(assignments)
+    due = due_dates(enrollment, listed)
+    rows = [DueRow(row.kind, row.label, due[row.pk], _url(enrollment, row, now)) for row in listed]
+    return sorted(rows, key=lambda row: (row.due_at, row.kind))
+
+
+def _url(enrollment: Enrollment, assignment: Assignment, now: datetime) -> str | None:
+    slug = enrollment.offering.slug
+    if assignment.kind == Kind.READING:
+        return f"{reverse('readings', args=[slug])}#reading-{assignment.number}"
+    if assignment.kind == Kind.LAB and (enrollment.is_staff or assignment.is_open(now)):
+        return reverse("lab", args=[slug, assignment.slug])
+    return None

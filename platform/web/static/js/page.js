@@ -1,0 +1,42 @@
+// What every page has: colours, keys, copying, printing, the viewer's own time.
+import "./keys.js";
+import "./copy.js";
+import "./local-time.js";
+
+const root = document.documentElement;
+const toggle = document.querySelector("[data-theme-toggle]");
+
+function mark() {
+  const theme = root.dataset.theme ?? "system";
+  for (const button of toggle.children) button.setAttribute("aria-pressed", String(button.value === theme));
+}
+
+toggle?.addEventListener("click", (event) => {
+  const theme = event.target.closest("button")?.value;
+  if (!theme) return;
+  if (theme === "system") delete root.dataset.theme;
+  else root.dataset.theme = theme;
+  try {
+    if (theme === "system") localStorage.removeItem("gradlab-theme");
+    else localStorage.setItem("gradlab-theme", theme);
+  } catch {
+    // storage is blocked: the choice holds for this page
+  }
+  mark();
+});
+if (toggle) mark();
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) window.print();
+});
+
+// a link to a check opens it
+function openTarget() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  for (let element = target; element; element = element.parentElement) {
+    if (element instanceof HTMLDetailsElement) element.open = true;
+  }
+  if (target) target.scrollIntoView();
+}
+window.addEventListener("hashchange", openTarget);
+openTarget();

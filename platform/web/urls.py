@@ -1,0 +1,22 @@
+"""URLs of the pages that join several apps."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from web.views import labs, pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("healthz", pages.health, name="health"),
+    path("patterns/", pages.patterns, name="patterns"),
+    path("guides/<slug:name>/", pages.guide, name="guide"),
+    path("o/<slug:offering>/", pages.dashboard, name="dashboard"),
+    path("o/<slug:offering>/schedule/", pages.schedule, name="schedule"),
+    path("o/<slug:offering>/labs/", labs.lab_list, name="labs"),
+    path("o/<slug:offering>/labs/<slug:lab>/", labs.lab_detail, name="lab"),
+    path("o/<slug:offering>/labs/<slug:lab>/draft/", labs.save_draft, name="lab-draft"),
+    path("o/<slug:offering>/labs/<slug:lab>/run/", labs.run, name="lab-run"),
+    path("o/<slug:offering>/labs/<slug:lab>/submit/", labs.submit, name="lab-submit"),
+    path("o/<slug:offering>/labs/<slug:lab>/starter.zip", labs.starter, name="lab-starter"),
+]

@@ -1,0 +1,3 @@
+"""Views of the pages that join several apps."""
+
+from __future__ import annotations

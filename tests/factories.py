@@ -1,0 +1,201 @@
+"""Objects for tests, all in one place. A lab is published for real, from the tiny lab that the grader's tests use."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.models import User
+from assignments.models import Assignment, Extension, Kind
+from assignments.services import publish_lab
+from config import clock
+from courses.models import Course, Enrollment, Offering, Role, Session
+from grader.api import notebook_from_cells
+from grader.contract import CheckResult, GradeReport, Outcome, Task, Verdict
+from grading import claims
+from grading.models import GradingJob
+from grading.runner import run_job
+from grading.services import hand_in, run_checks
+from readings.models import Paper, Reading
+from reviews.services import sync_rubric
+from submissions.models import Source, Submission
+from submissions.services import IncomingFile
+
+TINY = Path(__file__).parent / "grader" / "tiny_lab"
+# all 10 points; 6 of 10, of which 4 are in a public check; none
+RIGHT = "def add(a, b):\n    return a + b\n\ndef scale(a, factor):\n    return a * factor\n"
+HALF = "def add(a, b):\n    return a + b\n\ndef scale(a, factor):\n    return a\n"
+WRONG = "def add(a, b):\n    return None\n\ndef scale(a, factor):\n    return a\n"
+
+
+class UserFactory(DjangoModelFactory):
+    """Someone."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    name = factory.Sequence(lambda n: f"Person {n:03}")
+    sort_name = factory.LazyAttribute(lambda user: ", ".join(reversed(user.name.split())))
+    email = factory.LazyAttribute(lambda user: f"{user.name.lower().replace(' ', '.')}@example.edu")
+    password = factory.django.Password("a long password")
+
+
+class CourseFactory(DjangoModelFactory):
+    """A course."""
+
+    class Meta:
+        model = Course
+
+    code = factory.Sequence(lambda n: f"CS {n}")
+    title = "Machine Learning System"
+
+
+class OfferingFactory(DjangoModelFactory):
+    """An offering that is under way."""
+
+    class Meta:
+        model = Offering
+
+    course = factory.SubFactory(CourseFactory)
+    slug = factory.Sequence(lambda n: f"cs-{n}")
+    term = "Spring"
+    starts_on = date(2026, 1, 20)
+    ends_on = date(2026, 5, 20)
+
+
+class EnrollmentFactory(DjangoModelFactory):
+    """A student in an offering."""
+
+    class Meta:
+        model = Enrollment
+
+    offering = factory.SubFactory(OfferingFactory)
+    user = factory.SubFactory(UserFactory)
+    role = Role.STUDENT
+
+
+class SessionFactory(DjangoModelFactory):
+    """A class meeting."""
+
+    class Meta:
+        model = Session
+
+    offering = factory.SubFactory(OfferingFactory)
+    week = factory.Sequence(lambda n: n + 1)
+    week_label = factory.LazyAttribute(lambda session: str(session.week))
+    number = 1
+    date = factory.LazyFunction(lambda: clock.now().date())
+    topic = "AutoDiff"
+
+
+class AssignmentFactory(DjangoModelFactory):
+    """A lab that opened a week ago and is due in a week, with the tiny lab published and its rubric made."""
+
+    class Meta:
+        model = Assignment
+        skip_postgeneration_save = True
+
+    offering = factory.SubFactory(OfferingFactory)
+    kind = Kind.LAB
+    slug = factory.Sequence(lambda n: f"lab-{n}")
+    number = factory.Sequence(lambda n: n + 1)
+    title = "Tiny"
+    opens_at = factory.LazyFunction(lambda: clock.now() - timedelta(days=7))
+    due_at = factory.LazyFunction(lambda: clock.now() + timedelta(days=7))
+    points = Decimal(10)
+    lab = factory.LazyFunction(lambda: publish_lab(TINY))
+
+    @factory.post_generation
+    def rubric(self, create, extracted, **kwargs):
+        if self.lab is not None:
+            sync_rubric(assignment=self)
+
+
+class ExtensionFactory(DjangoModelFactory):
+    """Three more days."""
+
+    class Meta:
+        model = Extension
+
+    assignment = factory.SubFactory(AssignmentFactory)
+    enrollment = factory.SubFactory(EnrollmentFactory)
+    due_at = factory.LazyAttribute(lambda extension: extension.assignment.due_at + timedelta(days=3))
+    reason = "ill"
+
+
+class ReadingFactory(DjangoModelFactory):
+    """A paper on the reading list."""
+
+    class Meta:
+        model = Reading
+
+    paper = factory.LazyAttribute(lambda reading: Paper.objects.create(title=f"Paper {reading.position}", venue="SC", year=2021))
+    position = factory.Sequence(lambda n: n + 1)
+    assignment = factory.SubFactory(
+        AssignmentFactory, kind=Kind.READING, lab=None, slug=factory.Sequence(lambda n: f"reading-{n}")
+    )
+
+
+def person(offering: Offering, role: str = Role.STUDENT, **user: str) -> Enrollment:
+    """Someone in the offering."""
+    return EnrollmentFactory(offering=offering, role=role, user=UserFactory(**user))
+
+
+def notebook(source: str) -> bytes:
+    """The tiny lab's notebook with this source in its solution cells."""
+    from grader.api import notebook_cells
+
+    keys = [cell.key for cell in notebook_cells(TINY) if cell.kind in {"solution", "code"}]
+    return notebook_from_cells(TINY, {keys[0]: source, **dict.fromkeys(keys[1:], "")})
+
+
+def script(source: str = RIGHT, name: str = "work.py") -> IncomingFile:
+    """A .py file as it arrives."""
+    return IncomingFile(name, source.encode())
+
+
+def submit(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT, **options: str) -> Submission:
+    """Hand in through the front door; the job waits."""
+    options.setdefault("source", Source.UPLOAD)
+    return hand_in(assignment=assignment, enrollment=enrollment, files=[script(source)], **options)
+
+
+def graded(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT) -> Submission:
+    """Hand in and grade, by the same code that a worker runs. Needs real transactions: the heartbeat is a thread."""
+    submission = submit(assignment, enrollment, source)
+    run_job(submission.jobs.get().pk)
+    return submission
+
+
+def reported(submission: Submission, first: float = 6.0, second: float = 4.0) -> Submission:
+    """Give the submission's waiting job a report: a public check of task 1, a hidden one of task 2, without running anything."""
+    held = claims.claim(job_id=submission.jobs.get().pk, worker="test")
+    assert held is not None
+    checks = (
+        CheckResult("adds", "1", "adds two arrays", verdict_of(first, 6), first, 6.0, "a + b", hidden=False),
+        CheckResult("scales", "2", "scales", verdict_of(second, 4), second, 4.0, "SECRET", hidden=True, staff_note="NOTE"),
+    )
+    tasks = (Task("1", "Adding", 6.0), Task("2", "Scaling", 4.0))
+    report = GradeReport(Outcome.GRADED, first + second, 10.0, seed=1, checks=checks, tasks=tasks, lab="tiny")
+    assert claims.record_report(held, report)
+    return submission
+
+
+def verdict_of(score: float, max_score: float) -> Verdict:
+    """Passed with full points."""
+    return Verdict.PASSED if score == max_score else Verdict.FAILED
+
+
+def practice(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT) -> GradingJob:
+    """Run the checks; the job waits."""
+    return run_checks(assignment=assignment, enrollment=enrollment, files=[script(source)])
+
+
+def chicago(*parts: int) -> datetime:
+    """A moment by the clock on the wall in Chicago in winter (UTC-6)."""
+    return datetime(*parts, tzinfo=UTC) + timedelta(hours=6)

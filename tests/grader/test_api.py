@@ -1,0 +1,109 @@
+"""`grade` as the worker calls it: cancelling, faults of ours, changed files, reports that travel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from grader.api import Stopped, grade
+from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
+from grader.sandbox import bubblewrap
+from tests.support import ADD, SCALE
+
+
+def test_a_job_that_was_cancelled_stops_at_once_and_leaves_nothing(grade_source, walls):
+    stop = threading.Event()
+    threading.Timer(0.7, stop.set).start()
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        grade_source("import time\ntime.sleep(60)\n" + ADD, sandbox=walls, should_stop=stop.is_set)
+    assert time.monotonic() - started < 4
+    assert not list(Path("/sys/fs/cgroup/pids").glob("gradlab/run-*"))
+
+
+def test_a_report_survives_the_way_through_json(grade_source):
+    report = grade_source("def add(a, b):\n    print('x')\n    return a - b\n" + SCALE)
+    assert GradeReport.from_json(report.to_json()) == report
+    with pytest.raises(msgspec.ValidationError):
+        GradeReport.from_json(b'{"outcome": "graded", "score": "all of them"}')
+
+
+def test_staff_notes_never_reach_a_student(grade_source):
+    report = grade_source(ADD + SCALE)
+    noted = msgspec.structs.replace(
+        report, checks=tuple(msgspec.structs.replace(check, staff_note="looks copied") for check in report.checks)
+    )
+    for show_hidden in (False, True):
+        assert "looks copied" not in noted.for_student(show_hidden=show_hidden).to_json().decode()
+
+
+def test_a_stored_file_that_changed_is_our_fault_and_not_graded(tiny, tmp_path):
+    path = tmp_path / "stored"
+    path.write_text(ADD)
+    spec = JobSpec("j", str(tiny), (SubmittedFile("work.py", str(path), "0" * 64),), 1, Suite.FULL, SandboxKind.TRUSTED)
+    report = grade(spec)
+    assert report.outcome is Outcome.GRADER_ERROR
+    assert "not the one that was received" in report.message
+
+
+def test_a_check_that_breaks_is_our_fault_and_costs_the_student_nothing(lab_copy, tmp_path, grade_source):
+    check = lab_copy / "checks" / "test_add.py"
+    check.write_text(check.read_text().replace("shape = random_shape(rng)", "shape = random_shape(rng) + 'broken'"))
+    path = tmp_path / "work.py"
+    path.write_text(ADD + SCALE)
+    import hashlib
+
+    file = SubmittedFile("work.py", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    report = grade(JobSpec("j", str(lab_copy), (file,), 1, Suite.FULL, SandboxKind.TRUSTED))
+    assert report.outcome is Outcome.GRADER_ERROR
+    assert "test_add::test_adds broke: TypeError" in report.message
+
+
+def test_a_missing_wall_is_a_refusal_to_grade_and_not_a_silent_pass(grade_source, monkeypatch):
+    monkeypatch.setattr(bubblewrap.shutil, "which", lambda _: None)
+    report = grade_source(ADD + SCALE, sandbox=SandboxKind.BUBBLEWRAP)
+    assert report.outcome is Outcome.GRADER_ERROR
+    assert "bubblewrap is not installed" in report.message
+
+
+def test_limits_that_would_be_approximate_must_be_allowed_by_name(monkeypatch):
+    monkeypatch.setattr(bubblewrap, "cgroups_available", lambda: False)
+    with pytest.raises(bubblewrap.SandboxUnavailable, match="allow approximate limits by name"):
+        bubblewrap.BubblewrapSandbox()
+    assert "approximate" in bubblewrap.BubblewrapSandbox(allow_approximate_limits=True).name
+
+
+def test_one_crash_costs_one_check_and_the_next_gets_a_fresh_program(grade_source, walls):
+    source = "calls = 0\ndef add(a, b):\n    global calls\n    calls += 1\n    if a.size: import os; os.abort()\n    return a + b + (calls - 1)\n"
+    report = grade_source(source + SCALE, sandbox=walls)
+    verdicts = [check.verdict for check in report.checks]
+    assert verdicts == [Verdict.ERROR, Verdict.PASSED, Verdict.PASSED, Verdict.PASSED]
+
+
+def test_a_cell_that_fails_is_told_and_the_rest_still_counts(grade_source):
+    from tests.support import notebook_of
+
+    report = grade_source(notebook_of(ADD, "import matplotlib.nothing", SCALE), name="w.ipynb")
+    assert report.score == 10
+    assert "cell 2 stopped with ModuleNotFoundError" in report.notes[0]
+
+
+def test_a_program_that_replaces_builtins_changes_nothing_but_its_answers(grade_source, walls):
+    source = """
+import builtins, sys, numpy as np
+np.allclose = np.array_equal = np.isclose = lambda *a, **k: True
+builtins.all = builtins.any = lambda *a: True
+builtins.abs = lambda x: 0
+sys.modules["pytest"] = None
+class Liar(np.ndarray):
+    def __eq__(self, other): return True
+def add(a, b): return np.zeros(a.shape)
+def scale(a, factor): return np.asarray(a).view(Liar)
+"""
+    report = grade_source(source, sandbox=walls)
+    assert report.score == 2  # arrays without elements are right by luck
+    assert "returned a Liar" in report.checks[2].message
