@@ -56,7 +56,9 @@ def report(group: str) -> int:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'':<11}{'files':>6}{'lines':>8}{'median':>8}{'functions':>10}{'median':>8}{'p90':>5}{'max':>5}{'typed':>8}   longest file")  # noqa: T201
+    print(
+        f"{'':<11}{'files':>6}{'lines':>8}{'median':>8}{'functions':>10}{'median':>8}{'p90':>5}{'max':>5}{'typed':>8}   longest file"
+    )  # noqa: T201
     lines = {group: report(group) for group in GROUPS}
     source = sum(lines[group] for group in GROUPS if group != "tests")
     print(f"test lines per line of source: {lines['tests'] / max(1, source):.2f}")  # noqa: T201

@@ -111,7 +111,7 @@ class AssignmentFactory(DjangoModelFactory):
     lab = factory.LazyFunction(lambda: publish_lab(TINY))
 
     @factory.post_generation
-    def rubric(self, create, extracted, **kwargs):
+    def rubric(self, _create, _extracted, **_kwargs):
         if self.lab is not None:
             sync_rubric(assignment=self)
 
@@ -134,7 +134,9 @@ class ReadingFactory(DjangoModelFactory):
     class Meta:
         model = Reading
 
-    paper = factory.LazyAttribute(lambda reading: Paper.objects.create(title=f"Paper {reading.position}", venue="SC", year=2021))
+    paper = factory.LazyAttribute(
+        lambda reading: Paper.objects.create(title=f"Paper {reading.position}", venue="SC", year=2021)
+    )
     position = factory.Sequence(lambda n: n + 1)
     assignment = factory.SubFactory(
         AssignmentFactory, kind=Kind.READING, lab=None, slug=factory.Sequence(lambda n: f"reading-{n}")
@@ -178,7 +180,9 @@ def reported(submission: Submission, first: float = 6.0, second: float = 4.0) ->
     assert held is not None
     checks = (
         CheckResult("adds", "1", "adds two arrays", verdict_of(first, 6), first, 6.0, "a + b", hidden=False),
-        CheckResult("scales", "2", "scales", verdict_of(second, 4), second, 4.0, "SECRET", hidden=True, staff_note="NOTE"),
+        CheckResult(
+            "scales", "2", "scales", verdict_of(second, 4), second, 4.0, "SECRET", hidden=True, staff_note="NOTE"
+        ),
     )
     tasks = (Task("1", "Adding", 6.0), Task("2", "Scaling", 4.0))
     report = GradeReport(Outcome.GRADED, first + second, 10.0, seed=1, checks=checks, tasks=tasks, lab="tiny")

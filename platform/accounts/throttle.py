@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import structlog
-from config.redis import Unavailable
 from django.conf import settings
 from django.core.cache import cache
+
+from config.redis import Unavailable
 
 log = structlog.get_logger(__name__)
 

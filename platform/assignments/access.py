@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from django.http import Http404
+
 from accounts.models import User
+from assignments.models import Assignment, Kind
 from config import clock
 from courses.access import get_enrollment, get_staff_enrollment
 from courses.models import Enrollment
-from django.http import Http404
-
-from assignments.models import Assignment, Kind
 
 
 def get_assignment_for(user: User, offering_slug: str, slug: str) -> tuple[Enrollment, Assignment]:

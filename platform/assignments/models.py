@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 import msgspec
-from accounts.models import User
-from courses.models import Enrollment, Offering
 from django.conf import settings
 from django.db import models
 
+from accounts.models import User
 from assignments.querysets import AssignmentQuerySet
+from courses.models import Enrollment, Offering
 from grader.contract import LabSummary
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from courses.models import Enrollment
-
 from assignments.models import Assignment, Extension, Lab
+from courses.models import Enrollment
 
 
 def due_dates(enrollment: Enrollment, assignments: Iterable[Assignment]) -> dict[int, datetime]:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from accounts.models import User
-from audit.services import record
-from config import clock
-from courses.models import Enrollment
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import User
 from assignments.models import Assignment, Extension, Lab
+from audit.services import record
+from config import clock
+from courses.models import Enrollment
 from grader.api import load_lab
 
 # Left behind: what only the lab's authors need.

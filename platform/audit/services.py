@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from config import clock
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model
 
 from audit.models import AuditEvent
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from config import clock
 
 
 def record(
     *,
-    actor: User | None,
+    actor: AbstractBaseUser | None,
     action: str,
     subject: Model,
     offering_id: int | None,
@@ -26,8 +22,8 @@ def record(
     """Add one event, now. Without an actor the platform itself acted. Call it inside the transaction of the act."""
     return AuditEvent.objects.create(
         at=clock.now(),
-        actor=actor,
-        actor_name=actor.name if actor else "Gradlab",
+        actor_id=actor.pk if actor else None,
+        actor_name=str(actor) if actor else "Gradlab",
         action=action,
         subject_type=type(subject).__name__,
         subject_id=subject.pk,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -25,7 +26,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if is_too_large(headers.get(b"content-length", "")):
-            return await _answer(send, 413, render_to_string("413.html", {"limit_mb": 32}))
+            return await _answer(
+                send, 413, render_to_string("413.html", {"limit_mb": settings.REQUEST_MAX_BYTES >> 20})
+            )
         if b"transfer-encoding" in headers:
             return await _answer(send, 411, "Please send the request with a Content-Length.")
     return await django_application(scope, receive, send)

@@ -18,7 +18,9 @@ def configure(*, json_lines: bool, level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: Processor = (
-        structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer()
+        if json_lines
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,

@@ -174,6 +174,8 @@ GRADING_REDISPATCH_S = 60
 GRADING_MAX_CLAIMS = 3
 GRADING_MAX_WAITING = 5
 PRACTICE_RUNS_KEPT = 20
+UNUSED_FILES_KEPT_S = 24 * 3600
+PRUNE_EVERY_S = 3600
 SWEEP_EVERY_S = 15
 
 # Celery only carries ids; the database decides (lease and fence), so a message may be lost or come twice.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accounts.models import User
 from django.http import Http404
 
+from accounts.models import User
 from courses.models import Enrollment
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from accounts.models import User
 from django.db import models
 
+from accounts.models import User
 from courses.querysets import EnrollmentQuerySet
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from accounts.http import AuthenticatedHttpRequest
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from accounts.http import AuthenticatedHttpRequest
 from courses.models import Enrollment
 
 ChipKind = Literal["pass", "fail", "warn", "run", "muted"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
 from courses.access import get_staff_enrollment
 from courses.pages import render_page
 from courses.selectors import people_page

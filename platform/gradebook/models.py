@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from courses.models import Offering
 from django.db import models
+
+from courses.models import Offering
 
 
 class Component(models.Model):

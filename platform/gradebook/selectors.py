@@ -9,11 +9,10 @@ from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
 from courses.pages import StateChip
+from gradebook.models import Component, LetterCutoff
 from reviews.lists import best
 from reviews.scores import Scored, score_all
 from submissions.models import Submission
-
-from gradebook.models import Component, LetterCutoff
 
 NOTHING = StateChip("muted", "Not handed in")
 

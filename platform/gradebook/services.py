@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from django.db import transaction
+
 from accounts.models import User
 from audit.services import record
 from courses.models import Offering
-from django.db import transaction
-
 from gradebook.models import Component, LetterCutoff
 from gradebook.presets import COMPONENTS, LETTERS
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.http import Http404
+
 from accounts.models import User
 from courses.models import Enrollment
-from django.http import Http404
-from submissions.access import viewer_of
-
 from grading.models import GradingJob
+from submissions.access import viewer_of
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from config import clock
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from config import clock
 from grader import contract
 from grading import progress
 from grading.models import GradeReport, GradingJob

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from submissions.models import PracticeRun, Submission
 
 from grader import contract
 from grading.querysets import GradingJobQuerySet
+from submissions.models import PracticeRun, Submission
 
 ACTIVE = Q(finished_at=None, failed_at=None, cancelled_at=None)
 

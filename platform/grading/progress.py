@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 import structlog
-from config import redis
 
+from config import redis
 from grader.contract import (
     CheckFinished,
     CheckInfo,

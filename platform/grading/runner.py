@@ -12,7 +12,6 @@ from typing import Self
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
-from submissions import storage
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
@@ -20,6 +19,7 @@ from grading import claims
 from grading.claims import Claim
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
+from submissions import storage
 
 ERRORS_ALLOWED = 2
 log = structlog.get_logger(__name__)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from assignments.models import Assignment
 from courses.models import Enrollment
 from courses.pages import StateChip
-from submissions.models import PracticeRun
-
 from grader.contract import GradeReport as Report
 from grader.contract import Outcome
 from grading.models import GradeReport, GradingJob, Status
+from submissions.models import PracticeRun
 
 CHIPS: dict[Status, StateChip] = {
     Status.REQUESTED: StateChip("run", "Waiting"),

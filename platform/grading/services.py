@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from accounts.models import User
-from assignments.models import Assignment
-from audit.services import record
 from celery.exceptions import CeleryError
-from config import clock
-from config.redis import Unavailable
-from courses.models import Enrollment
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from kombu.exceptions import KombuError
+
+from accounts.models import User
+from assignments.models import Assignment
+from audit.services import record
+from config import clock
+from config.redis import Unavailable
+from courses.models import Enrollment
+from grader.contract import Suite
+from grading import progress
+from grading.models import GradingJob
+from grading.selectors import attempts_used
 from submissions.models import PracticeRun, Submission
 from submissions.services import (
     IncomingFile,
@@ -26,11 +31,6 @@ from submissions.services import (
     record_practice_run,
     record_submission,
 )
-
-from grader.contract import Suite
-from grading import progress
-from grading.models import GradingJob
-from grading.selectors import attempts_used
 
 log = structlog.get_logger(__name__)
 INTERACTIVE, GRADING = "interactive", "grading"

@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from asgiref.sync import sync_to_async
-from config import redis
 
+from config import redis
 from grading.models import GradingJob
 from grading.pages import render_progress
 from grading.progress import ProgressSnapshot, channel, decode, snapshot

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from config import clock
 from django.conf import settings
 
+from config import clock
 from grading import progress
 from grading.models import GradingJob
 from grading.services import dispatch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -10,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
 from grading import services
 from grading.access import JobAccess, get_job_for
 from grading.pages import job_page_url, progress_context

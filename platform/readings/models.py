@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from assignments.models import Assignment
 from django.db import models
+
+from assignments.models import Assignment
 
 
 class Paper(models.Model):

@@ -9,7 +9,6 @@ from assignments.selectors import due_dates
 from config import clock
 from courses.models import Enrollment
 from courses.pages import StateChip
-
 from readings.models import Reading
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
-from courses.access import get_enrollment
-from courses.pages import render_page
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
+from courses.access import get_enrollment
+from courses.pages import render_page
 from readings.selectors import readings_page
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from accounts.models import User
 from django.http import Http404
-from submissions.access import SubmissionAccess, get_staff_submission_for, get_submission_for
 
+from accounts.models import User
 from reviews.models import RubricItem
+from submissions.access import SubmissionAccess, get_staff_submission_for, get_submission_for
 
 
 def get_pair_for(user: User, pk: int, other: int) -> tuple[SubmissionAccess, SubmissionAccess]:

@@ -12,13 +12,12 @@ from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
 from courses.pages import StateChip
-from grading.progress import CheckState, state_of
-from submissions.access import SubmissionAccess
-from submissions.models import Submission
-
 from grader.contract import CheckResult, GradeReport
+from grading.progress import CheckState, state_of
 from reviews.scores import Scored, points, score_all
 from reviews.selectors import report_for
+from submissions.access import SubmissionAccess
+from submissions.models import Submission
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.db import models
+
 from accounts.models import User
 from assignments.models import Assignment
-from django.db import models
 from submissions.models import Submission
 
 

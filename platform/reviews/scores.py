@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from courses.pages import StateChip
+from grader.contract import GradeReport as Report
 from grading.models import GradeReport, GradingJob
 from grading.selectors import JobsOfSubmission, jobs_of
-from submissions.models import Submission
-
-from grader.contract import GradeReport as Report
 from reviews.models import RubricScore
+from submissions.models import Submission
 
 CENT = Decimal("0.01")
 

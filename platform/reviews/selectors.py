@@ -8,16 +8,15 @@ from decimal import Decimal
 
 from config import clock
 from courses.pages import StateChip
+from grader.contract import CheckResult, Comparison, GradeReport, Measurement
 from grading.models import GradingJob, Status
 from grading.progress import CheckState, ProgressSnapshot, snapshot, state_of
 from grading.selectors import JobsOfSubmission, jobs_of
+from reviews.models import RubricItem, RubricScore
+from reviews.scores import auto_scores, points, visible
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
 from submissions.selectors import Receipt, receipt_of
-
-from grader.contract import CheckResult, Comparison, GradeReport, Measurement
-from reviews.models import RubricItem, RubricScore
-from reviews.scores import auto_scores, points, visible
 
 # The order on the page: what needs the student's eye comes first.
 ORDER: dict[CheckState, int] = {

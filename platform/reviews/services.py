@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.db import transaction
+
 from accounts.models import User
 from assignments.models import Assignment
 from audit.services import record
 from config import clock
-from django.db import transaction
-from submissions.models import Submission
-
 from reviews.models import Rubric, RubricItem, RubricScore
+from submissions.models import Submission
 
 REASON_MIN = 3
 

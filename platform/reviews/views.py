@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
-from assignments.access import get_assignment_for, get_staff_assignment_for
-from courses.pages import render_page
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
-from grading.services import GradingRefused, regrade
-from submissions.access import get_staff_submission_for, get_submission_for
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
+from assignments.access import get_assignment_for, get_staff_assignment_for
+from courses.pages import render_page
+from grading.services import GradingRefused, regrade
 from reviews import services
 from reviews.access import get_item_for, get_pair_for
 from reviews.forms import OverrideForm
 from reviews.lists import attempts_page, compare_page, submissions_page
 from reviews.selectors import report_for, result_page
+from submissions.access import get_staff_submission_for, get_submission_for
 
 
 @signed_in

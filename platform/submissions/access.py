@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accounts.models import User
-from courses.models import Enrollment
 from django.http import Http404
 
+from accounts.models import User
+from courses.models import Enrollment
 from submissions.models import Submission, SubmittedFile
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from assignments.models import Assignment
-from courses.models import Enrollment
 from django.db import models
 from django.db.models import Q
+
+from assignments.models import Assignment
+from courses.models import Enrollment
 
 
 class Draft(models.Model):

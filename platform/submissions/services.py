@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assignments.models import Assignment
-from config import clock
-from courses.models import Enrollment
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from assignments.models import Assignment
+from config import clock
+from courses.models import Enrollment
 from grader.api import check_upload
 from grader.contract import Refusal
 from submissions import storage
@@ -136,6 +136,12 @@ def save_draft(*, assignment: Assignment, enrollment: Enrollment, sources: dict[
     draft.cells, draft.revision, draft.updated_at = sources, revision + 1, clock.now()
     draft.save(update_fields=["cells", "revision", "updated_at"])
     return draft
+
+
+def forget_unused_files() -> int:
+    """Delete the bytes of practice runs that are no longer kept; returns how many files. Submissions' files always stay."""
+    named = set(SubmittedFile.objects.values_list("sha256", flat=True))
+    return storage.prune(keep=named, older_than_s=settings.UNUSED_FILES_KEPT_S)
 
 
 def manifest_sha256(files: Sequence[StoredFile]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
+from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +24,25 @@ def store(data: bytes) -> str:
     """Keep the bytes and return their SHA-256; on return they survive a power cut. Storing twice is storing once."""
     sha256 = hashlib.sha256(data).hexdigest()
     target = path(sha256)
-    if not target.exists():
+    if target.exists():
+        os.utime(target)  # young again: `prune` lets it be until its new row is there
+    else:
         _make_folder(target.parent)
         _write(target, data)
     return sha256
+
+
+def prune(*, keep: Container[str], older_than_s: float) -> int:
+    """Delete stored files whose hash is not in `keep` and that nobody stored for `older_than_s` seconds; returns how many."""
+    young = time.time() - older_than_s
+    unused = [
+        file
+        for file in Path(settings.FILES_DIR).glob("??/??/*")
+        if file.name not in keep and file.stat().st_mtime < young
+    ]
+    for file in unused:
+        file.unlink(missing_ok=True)
+    return len(unused)
 
 
 def open_file(sha256: str) -> BinaryIO:

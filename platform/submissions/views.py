@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
-from courses.pages import render_page
 from django.http import FileResponse, HttpResponse
 from django.views.decorators.http import require_safe
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
+from courses.pages import render_page
 from submissions import storage
 from submissions.access import get_file_for, get_submission_for
 from submissions.selectors import receipt_of

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from accounts.models import User
-from courses.access import staffs_any_offering
 from django.conf import settings
 from django.http import Http404
+
+from accounts.models import User
+from courses.access import staffs_any_offering
 
 
 def require_patterns_access(user: User) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from config import clock
-from courses.models import Enrollment
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+
+from config import clock
+from courses.models import Enrollment
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assignments.models import Assignment
 from django.http import HttpRequest
+
+from assignments.models import Assignment
+from grader.api import notebook_from_cells
 from submissions.models import Source
 from submissions.services import IncomingFile
-
-from grader.api import notebook_from_cells
 
 FIELD_PREFIX = "cell-"
 TOKEN_MAX = 64

@@ -26,6 +26,7 @@ from torch.nn import functional
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 from interleave import Paired, interleaved  # noqa: E402 - the path is set above
+
 from mlsys_core import autodiff as ad  # noqa: E402
 
 Run = Callable[[], object]

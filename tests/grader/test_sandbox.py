@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from grader.contract import GradeReport, Outcome, Verdict
-
 from tests.support import ADD, SCALE
 
 pytestmark = pytest.mark.sandbox

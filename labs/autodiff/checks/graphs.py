@@ -44,6 +44,12 @@ def _grow(rng: np.random.Generator, steps: Steps, leaves: int) -> None:
         steps.append([op, a])
 
 
+def shared(steps: Steps, leaves: int) -> Steps:
+    """The graph with two more steps that use leaf 0 again, and the value before them twice."""
+    last = leaves + len(steps) - 1
+    return [*steps, ["mul", last, 0], ["mul", last + 1, last]]
+
+
 def ladder(rungs: int) -> Steps:
     """y ← y + y, `rungs` times: as many nodes as rungs, but 2^rungs paths."""
     return [["add", i, i] for i in range(rungs)]

@@ -7,16 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+from django.db import transaction
+
 from assignments.models import Assignment, Kind
 from assignments.services import assign_lab, publish_lab
 from courses.models import Course, Offering, Recess, Session
-from django.conf import settings
-from django.db import transaction
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from readings.models import Paper, Reading
 from reviews.services import sync_rubric
-
 from web.seed.facts import FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, WEEKS, ZONE
 
 SLUG = "cs498-sp26"

@@ -9,11 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from django.conf import settings
+from django.db import transaction
+
 from accounts.models import User
 from assignments.models import Assignment
 from courses.models import Enrollment, Offering
-from django.conf import settings
-from django.db import transaction
+from grader.contract import GradeReport as Report
+from grader.contract import SubmittedFile, Suite
 from grading.models import GradeReport, GradingJob
 from reviews.models import RubricItem
 from reviews.scores import auto_scores
@@ -21,9 +24,6 @@ from reviews.services import override, release
 from submissions import storage
 from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
-
-from grader.contract import GradeReport as Report
-from grader.contract import SubmittedFile, Suite
 from web.seed.people import TAS, address, seed_people
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.hashers import make_password
+
 from accounts.models import User
 from courses.models import Enrollment, Offering, Role
-from django.contrib.auth.hashers import make_password
 
 DOMAIN = "demo.gradlab.example"
 INSTRUCTOR = "Ines Carvalho"

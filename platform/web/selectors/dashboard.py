@@ -8,16 +8,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
+from django.db.models import QuerySet
+from django.urls import reverse
+
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment, Session
 from courses.pages import StateChip
-from django.db.models import QuerySet
-from django.urls import reverse
 from readings.selectors import ReadingRow, readings_page
 from reviews.lists import AttemptRow, submissions_page
 from reviews.scores import Scored
-
 from web.selectors.states import LabState, lab_states
 
 

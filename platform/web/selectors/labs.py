@@ -8,14 +8,13 @@ from datetime import datetime
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
+from grader.api import notebook_cells
+from grader.contract import GradeReport, LabSummary
 from grading.models import GradingJob
 from grading.progress import ProgressSnapshot, snapshot
 from grading.selectors import attempts_used, finished_report, latest_practice
 from reviews.lists import AttemptRow, attempts_page
 from submissions.models import Draft
-
-from grader.api import notebook_cells
-from grader.contract import GradeReport, LabSummary
 from web.handout import Handout, render_handout
 from web.selectors.dashboard import AssignmentRow, assignment_row
 from web.selectors.states import lab_states

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.urls import reverse
+
 from assignments.models import Assignment, Kind
 from assignments.selectors import due_dates
 from config import clock
 from courses.models import Enrollment, Session
-from django.urls import reverse
-
 from web.selectors.dashboard import SessionRow
 
 

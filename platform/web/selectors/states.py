@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
 from assignments.models import Assignment
 from assignments.selectors import due_dates
 from courses.models import Enrollment
 from courses.pages import StateChip
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from reviews.lists import best
 from reviews.scores import Scored, score_all
 from submissions.models import Draft, Submission

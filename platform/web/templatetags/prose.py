@@ -61,7 +61,9 @@ def _renderer() -> MarkdownIt:
 @lru_cache(maxsize=512)
 def render_markdown(text: str) -> SafeString:
     """Sanitised HTML of a Markdown text. TeX between dollars becomes `.math` elements; headings get ids."""
-    html = nh3.clean(_renderer().render(text), tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"})
+    html = nh3.clean(
+        _renderer().render(text), tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"}
+    )
     # a wide table scrolls by itself, and a keyboard can reach it
     html = html.replace("<table>", '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>')
     return mark_safe(html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">'))  # noqa: S308 - nh3 cleaned it
@@ -75,7 +77,9 @@ def prose(text: str) -> SafeString:
 
 @lru_cache(maxsize=1024)
 def _inline(text: str) -> SafeString:
-    html = nh3.clean(_renderer().renderInline(text), tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"})
+    html = nh3.clean(
+        _renderer().renderInline(text), tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"}
+    )
     return mark_safe(html)  # noqa: S308 - nh3 cleaned it
 
 

@@ -17,6 +17,7 @@ register = template.Library()
 
 WORST: frozenset[CheckState] = frozenset({"failed", "error"})
 
+
 class AnyCheck(Protocol):
     """A check of a report, or its view on the result page (which also has a `state`)."""
 
@@ -47,7 +48,9 @@ def check_state(check: AnyCheck) -> CheckState:
 def grouped(checks: Iterable[AnyCheck]) -> CheckGroups:
     """What needs the student's eye first: points lost, the worst state first; passed and hidden ones with all points after it."""
     listed = list(checks)
-    lost = sorted((check for check in listed if check.score < check.max_score), key=lambda check: check_state(check) not in WORST)
+    lost = sorted(
+        (check for check in listed if check.score < check.max_score), key=lambda check: check_state(check) not in WORST
+    )
     full = [check for check in listed if check.score >= check.max_score]
     hidden = tuple(check for check in full if check_state(check) == "hidden")
     passed = tuple(check for check in full if check_state(check) != "hidden")

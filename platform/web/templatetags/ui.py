@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 import lucide
-from config import clock
 from django import template
 from django.template.defaultfilters import date as format_date
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from config import clock
 
 register = template.Library()
 

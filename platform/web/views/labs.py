@@ -5,23 +5,23 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import reswap, retarget
+
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from assignments.access import get_assignment_for
 from assignments.models import Assignment
 from courses.access import get_enrollment
 from courses.models import Enrollment
 from courses.pages import render_page
-from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import reswap, retarget
+from grader.api import student_release_zip
 from grading import services
 from grading.pages import job_page_url, progress_context
 from grading.progress import snapshot
 from submissions.services import DraftConflict, SubmissionRefused
 from submissions.services import save_draft as keep_draft
-
-from grader.api import student_release_zip
 from web.forms import PostedWork, posted_work
 from web.selectors.labs import lab_page, labs_page
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from accounts.http import AuthenticatedHttpRequest, signed_in
-from courses.access import first_enrollment, get_enrollment
-from courses.pages import render_page
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts.http import AuthenticatedHttpRequest, signed_in
+from courses.access import first_enrollment, get_enrollment
+from courses.pages import render_page
 from web.access import require_patterns_access
 from web.guides import get_guide
 from web.patterns import patterns_page

@@ -81,9 +81,15 @@ def test_a_lab_cannot_be_due_before_it_opens(world):
 
 def test_an_extension_is_granted_with_a_line_in_the_trail(world):
     later = world.lab.due_at + timedelta(days=2)
-    grant_extension(assignment=world.lab, enrollment=world.student, due_at=later, reason="ill", by=world.instructor.user)
     grant_extension(
-        assignment=world.lab, enrollment=world.student, due_at=later + timedelta(days=1), reason="still ill", by=world.instructor.user
+        assignment=world.lab, enrollment=world.student, due_at=later, reason="ill", by=world.instructor.user
+    )
+    grant_extension(
+        assignment=world.lab,
+        enrollment=world.student,
+        due_at=later + timedelta(days=1),
+        reason="still ill",
+        by=world.instructor.user,
     )
     assert world.lab.due_for(world.student) == later + timedelta(days=1)
     assert world.lab.due_for(world.classmate) == world.lab.due_at

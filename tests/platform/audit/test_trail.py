@@ -17,7 +17,12 @@ def event(world):
 
 def test_an_event_says_who_what_when_and_why(world, event):
     stored = AuditEvent.objects.get()
-    assert (stored.actor, stored.actor_name, stored.action, stored.reason) == (world.ta.user, "Priya Raman", "tested", "why")
+    assert (stored.actor, stored.actor_name, stored.action, stored.reason) == (
+        world.ta.user,
+        "Priya Raman",
+        "tested",
+        "why",
+    )
     assert (stored.subject_type, stored.subject_id) == ("Assignment", world.lab.pk)
 
 

@@ -63,7 +63,9 @@ def test_a_package_that_hides_the_standard_library_is_refused(settings, tmp_path
 def test_a_lab_longer_than_a_job_may_be_is_told(world, settings):
     assert checks.visibility_timeout_is_long_enough(databases=["default"]) == []
     settings.GRADING_MAX_JOB_S = 1
-    assert [message.id for message in checks.visibility_timeout_is_long_enough(databases=["default"])] == ["gradlab.W001"]
+    assert [message.id for message in checks.visibility_timeout_is_long_enough(databases=["default"])] == [
+        "gradlab.W001"
+    ]
 
 
 def test_a_message_stays_invisible_longer_than_any_job():
@@ -92,6 +94,7 @@ def test_time_is_read_from_one_clock():
     told = [
         path
         for path in (ROOT / "platform").rglob("*.py")
-        if "migrations" not in path.parts and ("timezone.now(" in path.read_text() or "datetime.now(" in path.read_text())
+        if "migrations" not in path.parts
+        and ("timezone.now(" in path.read_text() or "datetime.now(" in path.read_text())
     ]
     assert sorted(path.name for path in told) == ["clock.py", "env.py"]

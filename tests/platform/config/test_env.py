@@ -11,7 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 
 
-@pytest.mark.parametrize(("value", "flag"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("", False), ("no", False)])
+@pytest.mark.parametrize(
+    ("value", "flag"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("", False), ("no", False)]
+)
 def test_flags(monkeypatch, value, flag):
     monkeypatch.setenv("GRADLAB_X", value)
     assert env.flag("X", default=not flag) is flag
@@ -24,7 +26,9 @@ def test_an_unset_variable_takes_the_default(monkeypatch):
     assert env.items("X", "a, b,,c") == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(("read", "value"), [(lambda: env.flag("X", default=True), "maybe"), (lambda: env.integer("X", 1), "1.5")])
+@pytest.mark.parametrize(
+    ("read", "value"), [(lambda: env.flag("X", default=True), "maybe"), (lambda: env.integer("X", 1), "1.5")]
+)
 def test_a_wrong_value_is_named(monkeypatch, read, value):
     monkeypatch.setenv("GRADLAB_X", value)
     with pytest.raises(ImproperlyConfigured, match="GRADLAB_X"):
@@ -90,7 +94,11 @@ def test_every_variable_is_in_the_example_file():
     import re
 
     root = Path(__file__).resolve().parents[3]
-    sources = [root / "platform/config/settings.py", root / "platform/config/env.py", *(root / "platform").rglob("commands/*.py")]
+    sources = [
+        root / "platform/config/settings.py",
+        root / "platform/config/env.py",
+        *(root / "platform").rglob("commands/*.py"),
+    ]
     read = {
         name
         for source in sources

@@ -32,7 +32,8 @@ def test_no_page_has_inline_scripts_or_styles(world, browser):
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/nothing/", 404), ("/o/none/", 404), ("/submissions/999999999999999999999/", 404), ("/sign-out/", 405)]
+    ("path", "status"),
+    [("/nothing/", 404), ("/o/none/", 404), ("/submissions/999999999999999999999/", 404), ("/sign-out/", 405)],
 )
 def test_errors_have_a_page_with_a_way_back(world, browser, path, status):
     response = browser(world.student).get(path)

@@ -45,7 +45,9 @@ def test_someone_known_gets_a_new_role_and_keeps_the_password(world, capsys):
     assert known.check_password("a long password")
 
 
-@pytest.mark.parametrize(("offering", "password", "sentence"), [("none", "a long password", "no offering"), (None, "short", "too short")])
+@pytest.mark.parametrize(
+    ("offering", "password", "sentence"), [("none", "a long password", "no offering"), (None, "short", "too short")]
+)
 def test_what_cannot_be_is_said(world, monkeypatch, offering, password, sentence):
     monkeypatch.setattr("courses.management.commands.enroll.getpass", lambda _: password)
     with pytest.raises(CommandError, match=sentence):

@@ -119,7 +119,9 @@ class TestRaces:
             "GRADLAB_DATA_DIR": str(django_settings.DATA_DIR),
         }
         racers = [
-            subprocess.Popen([sys.executable, "-c", program, str(n)], env=environment, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(n)], env=environment, stdout=subprocess.PIPE, text=True
+            )
             for n in range(3)
         ]
         said = sorted(racer.communicate(timeout=60)[0].strip() for racer in racers)

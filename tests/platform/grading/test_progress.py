@@ -32,7 +32,8 @@ class TestSnapshots:
         later = submit(world.lab, world.classmate).jobs.get()
         assert (snapshot(job).ahead, snapshot(later).ahead) == (0, 1)
 
-    def test_a_practice_run_does_not_wait_behind_submissions(self, world, job):
+    @pytest.mark.usefixtures("job")
+    def test_a_practice_run_does_not_wait_behind_submissions(self, world):
         from tests.factories import practice
 
         assert snapshot(practice(world.lab, world.classmate)).ahead == 0
@@ -43,7 +44,8 @@ class TestSnapshots:
         assert (found.finished, found.score, found.done, found.total) == (True, 10.0, 2, 2)
         assert [check.state for check in found.for_student().checks] == ["passed", "hidden"]
 
-    def test_events_become_marks(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_events_become_marks(self, job):
         running = _claimed(job)
         tracker = ProgressTracker(running)
         tracker.start()
@@ -55,7 +57,8 @@ class TestSnapshots:
         found = snapshot(running)
         assert (found.checks[1].state, found.score, found.done) == ("passed", 2.0, 1)
 
-    def test_a_student_learns_of_a_hidden_check_that_it_ran_and_no_more(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_student_learns_of_a_hidden_check_that_it_ran_and_no_more(self, job):
         running = _claimed(job)
         tracker = ProgressTracker(running)
         tracker.on_event(JobStarted(INFOS))
@@ -64,11 +67,13 @@ class TestSnapshots:
         assert (found.checks[1].state, found.checks[1].score, found.checks[1].done) == ("hidden", 0.0, True)
         assert found.score == 0.0
 
-    def test_an_event_of_an_unknown_check_is_let_pass(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_an_event_of_an_unknown_check_is_let_pass(self, job):
         tracker = ProgressTracker(_claimed(job))
         tracker.on_event(CheckStarted("unknown"))
 
-    def test_what_an_earlier_worker_published_is_not_believed(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_what_an_earlier_worker_published_is_not_believed(self, job):
         first = _claimed(job)
         ProgressTracker(first).on_event(JobStarted(INFOS))
         GradingJob.objects.update(fence=2)
@@ -89,7 +94,8 @@ class TestSnapshots:
 
 @pytest.mark.django_db(transaction=True)
 class TestStream:
-    def test_a_stream_starts_with_a_snapshot_and_ends_when_the_job_does(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_stream_starts_with_a_snapshot_and_ends_when_the_job_does(self, job):
         def act() -> None:
             run_job(job.pk)
 
@@ -104,7 +110,8 @@ class TestStream:
         assert got[-1].startswith("event: done")
         assert len(got) >= 3
 
-    def test_a_lost_message_only_delays_the_page(self, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_lost_message_only_delays_the_page(self, job):
         def act() -> None:
             claims.claim(job_id=job.pk, worker="test")
             GradingJob.objects.update(cancelled_at="2026-02-18T00:00:00Z")  # and nobody published it
@@ -113,17 +120,20 @@ class TestStream:
         assert got[-1].startswith("event: done")
         assert ": still here\n\n" in got
 
-    def test_a_job_that_ended_closes_its_stream_at_once(self, world, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_job_that_ended_closes_its_stream_at_once(self, world):
         job = reported(submit(world.lab, world.student)).jobs.select_related("stored_report").get()
         got = asyncio.run(_watch(job, lambda: None))
         assert [part.splitlines()[0] for part in got] == ["event: progress", "event: done"]
 
-    def test_stopping_is_announced(self, world, job, live_redis):
+    @pytest.mark.usefixtures("live_redis")
+    def test_stopping_is_announced(self, world, job):
         got = asyncio.run(_watch(job, lambda: cancel(job=job, by=world.student.user)))
         assert "Stopped" in "".join(got) or "stopped" in "".join(got)
         assert got[-1].startswith("event: done")
 
-    def test_the_view_streams_to_a_browser(self, world, live_redis, async_client):
+    @pytest.mark.usefixtures("live_redis")
+    def test_the_view_streams_to_a_browser(self, world, async_client):
         job = reported(submit(world.lab, world.student)).jobs.get()
 
         async def read() -> tuple[dict[str, str], str]:

@@ -59,7 +59,10 @@ def test_the_draft_is_in_the_editor_the_next_time(world, browser):
     save(world, {key: "remembered = 1"}, 0)
     page = browser(world.student).get(reverse("lab", args=[world.offering.slug, world.lab.slug])).content.decode()
     assert "remembered = 1" in page
-    assert "remembered = 1" not in browser(world.classmate).get(reverse("lab", args=[world.offering.slug, world.lab.slug])).content.decode()
+    assert (
+        "remembered = 1"
+        not in browser(world.classmate).get(reverse("lab", args=[world.offering.slug, world.lab.slug])).content.decode()
+    )
 
 
 def test_a_draft_may_be_kept_after_the_due_date(world, at):

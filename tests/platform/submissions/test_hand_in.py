@@ -61,7 +61,7 @@ def test_the_last_second_counts_and_the_next_does_not(world, at, files_dir, seco
     if accepted:
         assert not submit(world.lab, world.student).late
         return
-    with pytest.raises(SubmissionRefused, match="was due .* Only work in time is accepted"):
+    with pytest.raises(SubmissionRefused, match=r"was due .* Only work in time is accepted"):
         submit(world.lab, world.student)
     assert not Submission.objects.exists()
     assert not files_dir.exists()

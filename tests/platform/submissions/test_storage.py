@@ -23,11 +23,21 @@ def test_any_bytes_come_back_under_their_hash(files_dir):
         assert storage.path(sha256) == files_dir / sha256[:2] / sha256[2:4] / sha256
 
 
-def test_storing_again_leaves_the_file_as_it_is(files_dir):
+def test_storing_again_keeps_one_file(files_dir):
     sha256 = storage.store(b"x")
-    before = storage.path(sha256).stat().st_mtime_ns
-    storage.store(b"x")
-    assert storage.path(sha256).stat().st_mtime_ns == before
+    inode = storage.path(sha256).stat().st_ino
+    assert storage.store(b"x") == sha256
+    assert storage.path(sha256).stat().st_ino == inode
+
+
+def test_only_old_files_that_nothing_names_are_pruned(files_dir):
+    named, forgotten, young, again = (storage.store(data) for data in (b"named", b"forgotten", b"young", b"again"))
+    for sha256 in (named, forgotten, again):
+        os.utime(storage.path(sha256), (0, 0))
+    storage.store(b"again")  # its row is about to be written
+    assert storage.prune(keep={named}, older_than_s=86_400) == 1
+    assert not storage.path(forgotten).exists()
+    assert all(storage.path(sha256).exists() for sha256 in (named, young, again))
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "g" * 64, "0" * 65])
@@ -51,7 +61,7 @@ def test_the_bytes_and_their_name_are_synced_before_the_call_returns(files_dir, 
     real = os.fsync
 
     def watch(descriptor: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", watch)

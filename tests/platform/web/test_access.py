@@ -127,7 +127,10 @@ def knock(client, row: Row, name: str, things: Things):
 
 def state_of_the_world() -> list[Any]:
     return [
-        *(list(model.objects.order_by("pk").values()) for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun)),
+        *(
+            list(model.objects.order_by("pk").values())
+            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun)
+        ),
         AuditEvent.objects.count(),
     ]
 

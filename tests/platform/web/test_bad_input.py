@@ -39,7 +39,9 @@ def zip_with_many_entries(count: int) -> bytes:
     end = one.index(b"PK\x05\x06")
     entry = one[start:end]
     directory = entry * count
-    tail = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), len(directory), start, 0)
+    tail = b"PK\x05\x06" + struct.pack(
+        "<HHHHIIH", 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), len(directory), start, 0
+    )
     return one[:start] + directory + tail
 
 
@@ -113,7 +115,9 @@ def test_bad_files_are_refused_with_a_sentence_and_nothing_is_stored(case, butto
     assert nothing_is_stored(files_dir)
 
 
-@pytest.mark.parametrize("name", ["a\nb.py", "a\r\nContent-Length: 0.py", "../../x.py", "x\u202ecod.py", "<script>.py", "C:\\x.py"])
+@pytest.mark.parametrize(
+    "name", ["a\nb.py", "a\r\nContent-Length: 0.py", "../../x.py", "x\u202ecod.py", "<script>.py", "C:\\x.py"]
+)
 def test_a_strange_name_never_leaves_its_place(name, world, browser, files_dir):
     url = reverse("lab-submit", args=[world.offering.slug, world.lab.slug])
     file = SimpleUploadedFile("work.py", RIGHT.encode())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from getpass import getpass
 from typing import Any
 
-from accounts.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.models import User
 from courses.models import Enrollment, Offering, Role
 
 

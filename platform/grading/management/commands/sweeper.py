@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from typing import Any
 
 import structlog
@@ -12,12 +14,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from grading.sweep import sweep
+from submissions.services import forget_unused_files
 
 log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    """Sweeps every 15 s until it is told to stop. Several may run: a job is claimed once all the same."""
+    """Sweeps every 15 s until it is told to stop, and once an hour deletes files that nothing names. Several may run."""
 
     help = "Send lost grading messages again, and give up jobs that no worker survives."
 
@@ -34,10 +37,14 @@ class Command(BaseCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
+        pruned_at = -math.inf
         while not stop.is_set():
             close_old_connections()
             try:
                 sweep()
-            except DatabaseError as error:
+                if time.monotonic() - pruned_at > settings.PRUNE_EVERY_S:
+                    pruned_at = time.monotonic()
+                    log.info("pruned", files=forget_unused_files())
+            except (DatabaseError, OSError) as error:
                 log.warning("sweep_failed", error=str(error))
             stop.wait(settings.SWEEP_EVERY_S)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.celery import app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.celery import app
 
 
 class Command(BaseCommand):

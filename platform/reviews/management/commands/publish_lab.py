@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assignments.models import Assignment
-from assignments.services import assign_lab, publish_lab
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from assignments.models import Assignment
+from assignments.services import assign_lab, publish_lab
 from grader.api import LabError
 from reviews.services import sync_rubric
 

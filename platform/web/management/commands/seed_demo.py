@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from config import env
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config import env
 from web.seed.course import seed_course
 from web.seed.demo import seed_demo
 from web.seed.people import INSTRUCTOR, STUDENTS, TAS, address

@@ -8,6 +8,8 @@ for (const element of document.querySelectorAll(".math")) {
     });
     element.replaceChildren(...holder.childNodes);
     element.classList.add("math-ready");
+    // a formula wider than the page scrolls by itself, and a keyboard can reach it
+    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
   } catch {
     element.classList.add("math-plain");
   }

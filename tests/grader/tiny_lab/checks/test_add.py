@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from shapes import random_shape
 
 pytestmark = pytest.mark.task("1")
