@@ -25,7 +25,6 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: str
     points: float
-    anchor: str = ""
 
 
 class BannedImports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,8 +1,11 @@
 """A student's program: its cells run in one namespace, the lab's driver calls into it, and faults are told by cell and line."""
 
 from __future__ import annotations
+import __future__
 
+import functools
 import linecache
+import operator
 import sys
 import traceback
 import types
@@ -11,6 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cells import Cell
+
+FUTURE_FLAGS = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,14 @@ class Program:
     def __init__(self) -> None:
         self.namespace = types.ModuleType("submission")
         self._driver = types.ModuleType("driver")
+        self._future = 0
         # dataclasses and pickling look classes' modules up by name
         sys.modules["submission"] = self.namespace
 
     def load_driver(self, source: str) -> None:
         """Run the lab's driver.py; it is ours, so a fault passes through."""
         sys.modules["driver"] = self._driver
-        exec(compile(source, "driver.py", "exec"), self._driver.__dict__)  # noqa: S102 - running it is the point
+        exec(compile(source, "driver.py", "exec", dont_inherit=True), self._driver.__dict__)  # noqa: S102 - running it is the point
 
     def load(self, cells: Iterable[Cell]) -> list[str]:
         """Run the cells in order. One that fails does not stop the rest; returns a sentence for each that did."""
@@ -57,7 +65,9 @@ class Program:
         filename = f"<{cell.label}>"
         linecache.cache[filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), filename)
         try:
-            exec(compile(cell.source, filename, "exec"), self.namespace.__dict__)  # noqa: S102 - running it is the point
+            code = compile(cell.source, filename, "exec", self._future, dont_inherit=True)
+            self._future |= code.co_flags & FUTURE_FLAGS  # as in Jupyter, it holds for the cells that follow
+            exec(code, self.namespace.__dict__)  # noqa: S102 - running it is the point
         except BaseException as error:  # noqa: BLE001 - whatever a student's cell raises, the next cell gets its turn
             return fault_of(error)
         return None

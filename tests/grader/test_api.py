@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
 from grader.sandbox import bubblewrap
-from tests.support import ADD, SCALE
+from tests.support import ADD, SCALE, notebook_of
 
 
 def test_a_job_that_was_cancelled_stops_at_once_and_leaves_nothing(grade_source, walls):
@@ -55,8 +56,6 @@ def test_a_check_that_breaks_is_our_fault_and_costs_the_student_nothing(lab_copy
     check.write_text(check.read_text().replace("shape = random_shape(rng)", "shape = random_shape(rng) + 'broken'"))
     path = tmp_path / "work.py"
     path.write_text(ADD + SCALE)
-    import hashlib
-
     file = SubmittedFile("work.py", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
     report = grade(JobSpec("j", str(lab_copy), (file,), 1, Suite.FULL, SandboxKind.TRUSTED))
     assert report.outcome is Outcome.GRADER_ERROR
@@ -78,15 +77,22 @@ def test_limits_that_would_be_approximate_must_be_allowed_by_name(monkeypatch):
 
 
 def test_one_crash_costs_one_check_and_the_next_gets_a_fresh_program(grade_source, walls):
-    source = "calls = 0\ndef add(a, b):\n    global calls\n    calls += 1\n    if a.size: import os; os.abort()\n    return a + b + (calls - 1)\n"
+    source = """
+import os
+calls = 0
+def add(a, b):
+    global calls
+    calls += 1
+    if a.size:
+        os.abort()
+    return a + b + (calls - 1)
+"""
     report = grade_source(source + SCALE, sandbox=walls)
     verdicts = [check.verdict for check in report.checks]
     assert verdicts == [Verdict.ERROR, Verdict.PASSED, Verdict.PASSED, Verdict.PASSED]
 
 
 def test_a_cell_that_fails_is_told_and_the_rest_still_counts(grade_source):
-    from tests.support import notebook_of
-
     report = grade_source(notebook_of(ADD, "import matplotlib.nothing", SCALE), name="w.ipynb")
     assert report.score == 10
     assert "cell 2 stopped with ModuleNotFoundError" in report.notes[0]
@@ -107,3 +113,10 @@ def scale(a, factor): return np.asarray(a).view(Liar)
     report = grade_source(source, sandbox=walls)
     assert report.score == 2  # arrays without elements are right by luck
     assert "returned a Liar" in report.checks[2].message
+
+
+def test_a_future_statement_holds_for_the_cells_after_it_as_in_jupyter(grade_source):
+    typed = "def add(a: NotDefined, b: NotDefined):\n    return a + b\n"
+    report = grade_source(notebook_of("from __future__ import annotations", typed, SCALE), name="w.ipynb")
+    assert (report.score, report.notes) == (10, ())
+    assert "NameError" in grade_source(notebook_of(typed, SCALE), name="w.ipynb").notes[0]
