@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -28,3 +29,9 @@ def plain_environment() -> dict[str, str]:
     """The environment of a machine that has pytest and none of our development plugins."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DJANGO", "COV"))}
     return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def leftover_groups() -> list[str]:
+    """Control groups that this process made and did not remove."""
+    mount = Path("/sys/fs/cgroup")
+    return [str(path) for base in ("pids/gradlab", "gradlab") for path in (mount / base).glob(f"run-{os.getpid()}-*")]

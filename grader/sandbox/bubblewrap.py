@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, Usage, boot_arguments
-from .cgroups import Cgroup, cgroups_available, make_cgroup
+from .cgroups import Cgroup, cgroups_available, make_cgroup, remove_leftovers
 
 PACKAGES = "/gradlab/packages"
 # Joins every group, then becomes the sandbox; the count of groups comes first.
@@ -83,6 +83,8 @@ class BubblewrapSandbox:
                 "Run the worker where it may make control groups, or allow approximate limits by name "
                 "(--allow-approximate-limits, or GRADLAB_ALLOW_APPROXIMATE_LIMITS=1)."
             )
+
+        remove_leftovers()
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from .base import Limits, SandboxUnavailable, Usage
 
 MOUNT = Path("/sys/fs/cgroup")
+STALE_S = 60.0
 LAUNCHER_PROCESSES = 3  # the sandbox's own monitor and init, and the shell that joins the group
 
 
@@ -67,7 +68,7 @@ class CgroupV1(Cgroup):
     controllers = ("pids", "memory", "cpuacct")
 
     def __init__(self, limits: Limits) -> None:
-        name = f"run-{secrets.token_hex(6)}"
+        name = run_name()
         self._at = {controller: MOUNT / controller / "gradlab" / name for controller in self.controllers}
         for directory in self._at.values():
             directory.mkdir(parents=True)
@@ -101,7 +102,7 @@ class CgroupV2(Cgroup):
         parent = MOUNT / "gradlab"
         parent.mkdir(exist_ok=True)
         _write(parent / "cgroup.subtree_control", "+memory +pids +cpu")
-        self._at = parent / f"run-{secrets.token_hex(6)}"
+        self._at = parent / run_name()
         self._at.mkdir()
         _write(self._at / "memory.max", str(limits.memory_mb << 20))
         _write(self._at / "memory.swap.max", "0")
@@ -123,6 +124,23 @@ class CgroupV2(Cgroup):
 
     def _directories(self) -> list[Path]:
         return [self._at]
+
+
+def run_name() -> str:
+    """A name of its own for each run; it tells which process of this host made it."""
+    return f"run-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def remove_leftovers() -> int:
+    """Remove the groups that killed workers left: their runs died with them, so they are old and empty. Returns how many."""
+    parents = [MOUNT / controller / "gradlab" for controller in CgroupV1.controllers] + [MOUNT / "gradlab"]
+    removed = 0
+    for group in (group for parent in parents for group in parent.glob("run-*")):
+        with contextlib.suppress(OSError):  # somebody else removed it, or it is in use after all
+            if time.time() - group.stat().st_mtime > STALE_S:
+                group.rmdir()
+                removed += 1
+    return removed
 
 
 def usage_v1(memory: Path, pids: Path, cpuacct: Path) -> Usage:

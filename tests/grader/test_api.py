@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
-from grader.sandbox import bubblewrap
-from tests.support import ADD, SCALE, notebook_of
+from grader.sandbox import bubblewrap, cgroups
+from tests.support import ADD, SCALE, leftover_groups, notebook_of
 
 
 def test_a_job_that_was_cancelled_stops_at_once_and_leaves_nothing(grade_source, walls):
@@ -23,7 +23,7 @@ def test_a_job_that_was_cancelled_stops_at_once_and_leaves_nothing(grade_source,
     with pytest.raises(Stopped):
         grade_source("import time\ntime.sleep(60)\n" + ADD, sandbox=walls, should_stop=stop.is_set)
     assert time.monotonic() - started < 4
-    assert not list(Path("/sys/fs/cgroup/pids").glob("gradlab/run-*"))
+    assert leftover_groups() == []
 
 
 def test_a_report_survives_the_way_through_json(grade_source):
@@ -120,3 +120,13 @@ def test_a_future_statement_holds_for_the_cells_after_it_as_in_jupyter(grade_sou
     report = grade_source(notebook_of("from __future__ import annotations", typed, SCALE), name="w.ipynb")
     assert (report.score, report.notes) == (10, ())
     assert "NameError" in grade_source(notebook_of(typed, SCALE), name="w.ipynb").notes[0]
+
+
+def test_groups_that_a_killed_worker_left_are_removed_and_new_ones_stay(monkeypatch, tmp_path):
+    monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
+    old, new = tmp_path / "pids/gradlab/run-1-a", tmp_path / "pids/gradlab/run-1-b"
+    for group in (old, new):
+        group.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert cgroups.remove_leftovers() == 1
+    assert (old.exists(), new.exists()) == (False, True)

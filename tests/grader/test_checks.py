@@ -112,12 +112,12 @@ def test_progress_is_told_check_by_check(grade_source):
     assert [info.name for info in seen[0].checks] == [e.result.name for e in seen if hasattr(e, "result")]
 
 
-def test_the_same_files_run_in_plain_pytest(tiny, tmp_path: Path):
+def test_the_same_files_run_in_plain_pytest(lab_copy):
     command = [
         sys.executable,
         "-m",
         "pytest",
-        str(tiny / "checks"),
+        str(lab_copy / "checks"),
         "-q",
         "-p",
         "grader.checks.plugin",
@@ -127,9 +127,9 @@ def test_the_same_files_run_in_plain_pytest(tiny, tmp_path: Path):
     command += [
         "-c",
         "/dev/null",
-        f"--rootdir={tiny}",
+        f"--rootdir={lab_copy}",
         "-o",
-        f"pythonpath={tiny / 'checks'} {Path.cwd()}",
+        f"pythonpath={lab_copy / 'checks'} {Path.cwd()}",
         "--import-mode=importlib",
     ]
     done = subprocess.run(command, env=plain_environment(), capture_output=True, text=True, check=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader.contract import GradeReport, Outcome, Verdict
-from tests.support import ADD, SCALE
+from tests.support import ADD, SCALE, leftover_groups
 
 pytestmark = pytest.mark.sandbox
 
@@ -151,7 +151,7 @@ if os.fork() == 0:
 """
     grade_source(probe(body), sandbox=walls)
     assert _processes_of(marker) == 0
-    assert not _leftover_groups()
+    assert leftover_groups() == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,3 @@ def _processes_of(marker: str) -> int:
         if not count or time.monotonic() > deadline:
             return count
         time.sleep(0.1)
-
-
-def _leftover_groups() -> list[str]:
-    return [str(p) for base in ("pids/gradlab", "gradlab") for p in Path("/sys/fs/cgroup", base).glob("run-*")]
