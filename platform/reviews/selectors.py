@@ -19,15 +19,8 @@ from submissions.models import Submission
 from submissions.selectors import Receipt, receipt_of
 
 # The order on the page: what needs the student's eye comes first.
-ORDER: dict[CheckState, int] = {
-    "failed": 0,
-    "error": 0,
-    "partly": 1,
-    "hidden": 2,
-    "waiting": 2,
-    "running": 2,
-    "passed": 3,
-}
+ORDER: dict[CheckState, int] = {"failed": 0, "error": 0, "partly": 1, "waiting": 3, "running": 3, "passed": 3}
+HIDDEN_WITH_POINTS_OPEN, HIDDEN_COMPLETE = 2, 4
 
 
 @dataclass(frozen=True)
@@ -201,12 +194,18 @@ def _tasks(
                 title=task.title,
                 score=override.score if override else auto[task.id],
                 max_score=points(task.points),
-                checks=tuple(sorted(shown, key=lambda view: ORDER[view.state])),
+                checks=tuple(sorted(shown, key=_urgency)),
                 override=_override(override, auto[task.id]) if override else None,
                 item_pk=item.pk if item else None,
             )
         )
     return tuple(views)
+
+
+def _urgency(view: CheckView) -> int:
+    if view.state == "hidden":
+        return HIDDEN_WITH_POINTS_OPEN if view.score < view.max_score else HIDDEN_COMPLETE
+    return ORDER[view.state]
 
 
 def _override(override: RubricScore, auto_score: Decimal) -> OverrideView:
@@ -226,7 +225,10 @@ def _open_points(tasks: tuple[TaskView, ...]) -> str:
         return "All points."
     where = [task for task in tasks if task.score < task.max_score]
     names = " and ".join(f"task {task.id}" for task in where) if len(where) < 3 else f"{len(where)} tasks"
-    return f"{missing.normalize():f} points are still open, in {names}."
+    open_checks = [check for task in where for check in task.checks if check.score < check.max_score]
+    largest = max(open_checks, key=lambda check: (-_urgency(check), check.max_score - check.score), default=None)
+    start = f" Start with “{largest.title}”." if largest else ""
+    return f"{missing.normalize():f} points are still open, in {names}.{start}"
 
 
 def _refusal(job: GradingJob | None) -> str:

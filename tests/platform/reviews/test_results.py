@@ -72,8 +72,8 @@ def test_a_failure_of_the_grader_is_told_without_its_cause(world, browser):
     assert "cgroup" in browser(world.ta).get(url).content.decode()
 
 
-def test_the_points_still_open_are_named(world, submission):
-    assert page_of(world.student, submission).open_points == "3 points are still open, in task 2."
+def test_the_points_still_open_are_named_and_where_to_start(world, submission):
+    assert page_of(world.student, submission).open_points == "3 points are still open, in task 2. Start with “scales”."
     full = reported(submit(world.lab, world.student), 6.0, 4.0)
     assert page_of(world.student, full).open_points == "All points."
 
