@@ -59,10 +59,15 @@ def prepare(stack: Stack) -> None:
     stack.manage("seed_demo")
 
 
+def listening_address() -> str:
+    """This machine alone; in a container, whose walls are the boundary, every address, so that a published port reaches it."""
+    return "0.0.0.0" if Path("/.dockerenv").exists() else "127.0.0.1"  # noqa: S104
+
+
 def run(port: int) -> None:
     """Start everything, grade a sample through the whole path, and stay until a signal or a part's end."""
     started = time.monotonic()
-    with Stack(data=ROOT / "var" / "demo", port=port, settings=demo_settings()) as stack:
+    with Stack(data=ROOT / "var" / "demo", port=port, host=listening_address(), settings=demo_settings()) as stack:
         stack.start_redis()
         prepare(stack)
         say("Starting web, worker and sweeper ...")

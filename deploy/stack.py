@@ -28,6 +28,7 @@ class Stack:
 
     data: Path
     port: int
+    host: str = "127.0.0.1"
     settings: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: list[IO[bytes]] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Stack:
 
     def start_site(self) -> None:
         """Web server, worker and sweeper."""
-        serve = ["-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
+        serve = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
         self.start("web", [sys.executable, *serve, "--no-access-log", "--timeout-graceful-shutdown", "2"])
         self._start_command("worker", "worker")
         self._start_command("sweeper", "sweeper")
