@@ -47,7 +47,7 @@ def report(group: str) -> int:
     share = sum(map(typed, found)) / len(found)
     longest = max(sizes, key=lambda path: sizes[path])
     p90 = lengths[int(0.9 * (len(lengths) - 1))]
-    print(  # noqa: T201
+    print(
         f"{group:<11}{len(files):>6}{sum(sizes.values()):>8}{statistics.median(sizes.values()):>8.0f}{len(found):>10}"
         f"{statistics.median(lengths):>8.0f}{p90:>5}{lengths[-1]:>5}{share:>8.0%}   {longest} ({sizes[longest]})"
     )
@@ -58,10 +58,10 @@ def main() -> None:
     """Print the table."""
     print(
         f"{'':<11}{'files':>6}{'lines':>8}{'median':>8}{'functions':>10}{'median':>8}{'p90':>5}{'max':>5}{'typed':>8}   longest file"
-    )  # noqa: T201
+    )
     lines = {group: report(group) for group in GROUPS}
     source = sum(lines[group] for group in GROUPS if group != "tests")
-    print(f"test lines per line of source: {lines['tests'] / max(1, source):.2f}")  # noqa: T201
+    print(f"test lines per line of source: {lines['tests'] / max(1, source):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Speed of mlsys_core.autodiff against torch eager and micrograd, one thread each, interleaved: `python tests/benchmarks/autodiff_speed.py`.
+"""Speed of mlsys_core.autodiff against torch eager and micrograd, one thread each, interleaved: `make bench`.
 
 The torch model is written as a torch user would write it for speed, with the fused attention of torch, and holds the same
 weights; before anything is timed the two losses and all gradients are compared.
@@ -6,28 +6,18 @@ weights; before anything is timed the two losses and all gradients are compared.
 
 from __future__ import annotations
 
-import os
-
-# before numpy and torch load their thread pools
-for library in ("OMP", "MKL", "OPENBLAS"):
-    os.environ[f"{library}_NUM_THREADS"] = "1"
-
 import argparse
-import sys
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from micrograd.engine import Value
 from torch.nn import functional
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-
-from interleave import Paired, interleaved  # noqa: E402 - the path is set above
-
-from mlsys_core import autodiff as ad  # noqa: E402
+from mlsys_core import autodiff as ad
+from tests.benchmarks.interleave import Paired, interleaved
 
 Run = Callable[[], object]
 WIDTH, HEADS, TIME, BATCH, BLOCKS, VOCABULARY = 256, 8, 128, 8, 2, 65
@@ -169,6 +159,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of mlsys_core.autodiff, interleaved with its yardsticks.")
     parser.add_argument("--quick", action="store_true", help="few rounds, for a look")
     quick = parser.parse_args().quick
+    if os.environ.get("OMP_NUM_THREADS") != "1" or os.environ.get("OPENBLAS_NUM_THREADS") != "1":
+        raise SystemExit("Run this as `make bench`, which gives each numerical library one thread before it loads.")
     torch.set_num_threads(1)
     print("| case | ours | theirs | ratio ours/theirs (95 %) | goal | |")
     print("|---|---|---|---|---|---|")

@@ -69,7 +69,8 @@ class TransformerBlock(Module):
 
     def forward(self, *inputs: Any) -> Tensor:
         """The residual stream after this block."""
-        x = inputs[0] + self.drop(self.attn(self.ln1(inputs[0])))
+        x: Tensor = inputs[0]
+        x = x + self.drop(self.attn(self.ln1(x)))
         return x + self.drop(self.mlp(self.ln2(x)))
 
 

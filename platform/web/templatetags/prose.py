@@ -44,7 +44,7 @@ def _code(source: str, language: str, _: str) -> str:
     return str(highlight(source, lexer, HtmlFormatter(nowrap=True)))
 
 
-def _formula(source: str, options: dict[str, bool]) -> str:
+def _formula(source: str, _options: dict[str, bool]) -> str:
     """The TeX itself, marked for static/js/maths.js; without JavaScript it can still be read."""
     return escape(source)
 

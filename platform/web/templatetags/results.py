@@ -41,7 +41,7 @@ class CheckGroups:
 @register.filter
 def check_state(check: AnyCheck) -> CheckState:
     """The state of a check that ran: what its view says, else what its result means."""
-    return state_of(check) if isinstance(check, CheckResult) else check.state  # type: ignore[attr-defined,no-any-return]
+    return state_of(check) if isinstance(check, CheckResult) else check.state  # type: ignore[attr-defined]
 
 
 @register.filter
