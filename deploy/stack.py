@@ -73,9 +73,15 @@ class Stack:
         self._wait("redis", self._redis_answers)
 
     def start_site(self) -> None:
-        """Web server, worker and sweeper."""
+        """Web server, worker and sweeper; raises `StackError` when somebody else has the port."""
+        if self._site_answers():
+            raise StackError(
+                f"Port {self.port} is taken by another program. Choose another, as in `make demo PORT=8001`."
+            )
         serve = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
-        self.start("web", [sys.executable, *serve, "--no-access-log", "--timeout-graceful-shutdown", "2"])
+        self.start(
+            "web", [sys.executable, *serve, "--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "2"]
+        )
         self._start_command("worker", "worker")
         self._start_command("sweeper", "sweeper")
         self._wait("web", self._site_answers)

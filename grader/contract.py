@@ -103,7 +103,10 @@ class Measurement(msgspec.Struct, frozen=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """A check after it has run. `message` is for the student; `staff_note` never reaches one."""
+    """A check after it has run. `message` is for the student; `staff_note` never reaches one.
+
+    `unwritten`: the student version's stub answered, so there is no mistake yet, only work to do.
+    """
 
     name: str
     task: str
@@ -120,6 +123,7 @@ class CheckResult(msgspec.Struct, frozen=True):
     measurement: Measurement | None = None
     output: str = ""
     staff_note: str = ""
+    unwritten: bool = False
 
 
 class GradeReport(msgspec.Struct, frozen=True):

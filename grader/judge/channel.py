@@ -27,9 +27,9 @@ FLOOD = 16 << 20  # beyond the cut output, how much is still read and dropped be
 class StudentFault(Exception):  # noqa: N818 - a fault of the code under check, carried to its verdict
     """The student's code did not answer as it should: a verdict and a sentence for the student."""
 
-    def __init__(self, verdict: Verdict, message: str) -> None:
+    def __init__(self, verdict: Verdict, message: str, *, unwritten: bool = False) -> None:
         super().__init__(message)
-        self.verdict = verdict
+        self.verdict, self.unwritten = verdict, unwritten
 
 
 class Stopped(Exception):  # noqa: N818 - somebody asked for it
@@ -91,7 +91,7 @@ class Channel:
             raise StudentFault(
                 Verdict.PROCESS_LIMIT, f"Started more than {count} processes or threads. {_sentence(answer)}"
             )
-        raise StudentFault(Verdict.ERROR, _sentence(answer))
+        raise StudentFault(Verdict.ERROR, _sentence(answer), unwritten=_is_stub(answer))
 
     def _exchange(self, request: memoryview, wall_s: float) -> dict[str, Any]:
         started = time.monotonic()
@@ -203,8 +203,15 @@ def _sentence(answer: dict[str, Any]) -> str:
     kind, message, where = (str(answer.get(part, ""))[:400] for part in ("type", "message", "where"))
     if kind == "Result":
         return f"Your code {message}."
+    if _is_stub(answer):
+        return f"Not written yet: {where} raises NotImplementedError." if where else "Not written yet."
     said = f"{kind}: {message}" if message else kind
     return f"{said} at {where}" if where else said
+
+
+def _is_stub(answer: dict[str, Any]) -> bool:
+    """Whether it was the stub of a student version that answered: no mistake of the student's yet."""
+    return answer.get("type") == "NotImplementedError" and not answer.get("message")
 
 
 def _exit_words(status: int | None) -> str:

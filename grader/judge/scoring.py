@@ -46,6 +46,7 @@ def score_check(marks: CheckMarks, found: Found) -> CheckResult:
         comparison=comparison,
         measurement=_measurement(found.measured) if passed and found.measured else None,
         output=found.output,
+        unwritten=isinstance(found.raised, StudentFault) and found.raised.unwritten,
     )
 
 

@@ -22,7 +22,7 @@ from grader.contract import (
 from grading.models import GradingJob, Status
 
 KEEP_S = 3600
-CheckState = Literal["waiting", "running", "passed", "partly", "failed", "error", "hidden"]
+CheckState = Literal["waiting", "running", "passed", "partly", "failed", "error", "unwritten", "hidden"]
 log = structlog.get_logger(__name__)
 
 
@@ -166,9 +166,11 @@ def check_of(result: CheckResult) -> ProgressCheck:
 
 
 def state_of(result: CheckResult) -> CheckState:
-    """Full points pass, some are partly, a limit or a crash is an error."""
+    """Full points pass, some are partly, a limit or a crash is an error; a stub that was never filled in is neither."""
     if result.verdict == Verdict.PASSED:
         return "passed" if result.score >= result.max_score else "partly"
+    if result.unwritten:
+        return "unwritten"
     if result.verdict == Verdict.FAILED:
         return "partly" if result.score > 0 else "failed"
     return "error"

@@ -19,13 +19,21 @@ from submissions.models import Submission
 from submissions.selectors import Receipt, receipt_of
 
 # The order on the page: what needs the student's eye comes first.
-ORDER: dict[CheckState, int] = {"failed": 0, "error": 0, "partly": 1, "waiting": 3, "running": 3, "passed": 3}
-HIDDEN_WITH_POINTS_OPEN, HIDDEN_COMPLETE = 2, 4
+ORDER: dict[CheckState, int] = {
+    "failed": 0,
+    "error": 0,
+    "partly": 1,
+    "unwritten": 2,
+    "waiting": 4,
+    "running": 4,
+    "passed": 4,
+}
+HIDDEN_WITH_POINTS_OPEN, HIDDEN_COMPLETE = 3, 5
 
 
 @dataclass(frozen=True)
 class CheckView:
-    """One check. `state` is passed, partly, failed, error or hidden; a hidden one shows points, title and hint alone."""
+    """One check. `state` is passed, partly, failed, error, unwritten or hidden; a hidden one shows points, title and hint alone."""
 
     name: str
     title: str

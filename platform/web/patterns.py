@@ -1,8 +1,170 @@
-"""What the pattern page shows."""
+"""What the pattern page shows: every component in every state, made of the same types as the product's pages."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-def patterns_page() -> object:
+import msgspec
+
+from courses.pages import ChipKind, StateChip
+from grader.contract import CheckResult, Comparison, Measurement, Side, Verdict
+from grading.progress import CheckState, ProgressCheck, ProgressSnapshot
+from web.templatetags.ui import CHECK_MARKS
+
+Theme = Literal["light", "dark"]
+CHIP_WORDS: dict[ChipKind, str] = {
+    "pass": "Graded",
+    "fail": "Not handed in",
+    "warn": "Draft saved",
+    "run": "Running",
+    "muted": "Not started",
+}
+NOTICES = (
+    ("info", "Lab 2 opens on Tuesday 3 March."),
+    ("success", "Score set. Grace sees it once you release it."),
+    ("warning", "Our grader failed, not your code. It runs again by itself."),
+    (
+        "error",
+        "The zip holds the entry '../x', which points outside the zip. Make the zip again from inside your folder.",
+    ),
+    ("running", "The checks run again. Until they end, the earlier result stands below."),
+)
+
+SOURCE = """\
+def mul_vjp(cotangent, output, a, b):
+    # d(ab) = b da + a db
+    return cotangent * b, cotangent * a"""
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """A task's part of a meter."""
+
+    id: str
+    score: float
+    max_score: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All components once, in one theme. Check names differ by theme, so that ids stay unique."""
+
+    theme: Theme
+    checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True)
+class PatternsPage:
     """The examples on the page."""
-    return object()
+
+    samples: tuple[Sample, ...]
+    chips: tuple[StateChip, ...]
+    marks: tuple[str, ...]
+    notices: tuple[tuple[str, str], ...]
+    snapshots: tuple[ProgressSnapshot, ...]
+    tasks: tuple[PartOf, ...]
+    scores: tuple[float, ...]
+    attempts: tuple[float, ...]
+    source: str
+
+
+def patterns_page() -> PatternsPage:
+    """The examples on the page."""
+    return PatternsPage(
+        samples=tuple(Sample(theme, _checks(theme)) for theme in get_args(Theme)),
+        chips=tuple(StateChip(kind, word) for kind, word in CHIP_WORDS.items()),
+        marks=tuple(CHECK_MARKS),
+        notices=NOTICES,
+        snapshots=_snapshots(),
+        tasks=(PartOf("1", 14, 20), PartOf("2", 13.6, 15), PartOf("3", 15, 15)),
+        scores=(12, 18, 27, 31, 33, 38, 39, 41, 42, 42.6, 44, 47, 49, 50, 50),
+        attempts=(12, 20, 31.5, 42.6),
+        source=SOURCE,
+    )
+
+
+def _checks(theme: Theme) -> tuple[CheckResult, ...]:
+    checks = (_failed(), _measured(), _limited(), _hidden(), _passed())
+    return tuple(msgspec.structs.replace(check, name=f"{theme}::{check.name}") for check in checks)
+
+
+def _failed() -> CheckResult:
+    return CheckResult(
+        name="broadcast",
+        task="1",
+        title="broadcast_to: (4, 1) to (4, 3)",
+        verdict=Verdict.FAILED,
+        score=0,
+        max_score=4,
+        message="cotangent of a: returned float64 (4, 3), expected float64 (4, 1)",
+        hidden=False,
+        hint="A broadcast in the forward pass is a `sum` in the backward pass: bring the cotangent back to the operand's shape.",
+        handout="1.5",
+        duration_ms=12,
+        comparison=Comparison(
+            what="cotangent of a",
+            expected=Side("(4, 1)", "float64", ("1.204", "1.204", "−0.31", "0.882")),
+            got=Side("(4, 3)", "float64", ("−0.371", "0.882", "0.693", "…")),
+            tolerance="1e-9",
+        ),
+        output="before the sum (4, 3)\n",
+    )
+
+
+def _measured() -> CheckResult:
+    return CheckResult(
+        name="sweep",
+        task="2",
+        title="Time of a sweep over 5,000 nodes, each visited once",
+        verdict=Verdict.PASSED,
+        score=6.1,
+        max_score=7.5,
+        message="",
+        hidden=False,
+        hint="Walk each shared sub-expression once, not once for each use.",
+        handout="1.10",
+        duration_ms=1900,
+        measurement=Measurement("time of your sweep over the reference's", 2.1, "×", 1.5, 6.0, 2.0, 2.2, 15),
+    )
+
+
+def _limited() -> CheckResult:
+    return CheckResult(
+        name="chain",
+        task="2",
+        title="A chain of 10,000 operations",
+        verdict=Verdict.TIME_LIMIT,
+        score=0,
+        max_score=1.5,
+        message="Stopped after 10.0 s of 10 s (wall clock).",
+        hidden=False,
+        hint="Replace the recursion by a list that you treat as a stack.",
+        handout="1.9",
+        duration_ms=10_000,
+        staff_note="The process was alive and used 9.8 s of CPU.",
+    )
+
+
+def _hidden() -> CheckResult:
+    return CheckResult(
+        "ties", "1", "max: ties share the cotangent", Verdict.PASSED, 2, 2, "", hidden=True, duration_ms=9
+    )
+
+
+def _passed() -> CheckResult:
+    return CheckResult("matmul", "1", "matmul: batched, both sides broadcast", Verdict.PASSED, 4, 4, "", hidden=False)
+
+
+def _snapshots() -> tuple[ProgressSnapshot, ...]:
+    states: tuple[CheckState, ...] = ("passed", "passed", "failed", "partly", "hidden", "error", "running", "waiting")
+    checks = tuple(
+        ProgressCheck(f"sample::{at}", "1", f"check {at + 1}", state, 1.0) for at, state in enumerate(states)
+    )
+    return (
+        ProgressSnapshot(job_id=0, status="queued", label="Waiting", ahead=3),
+        ProgressSnapshot(job_id=0, status="running", label="Running", checks=checks, done=6, total=len(checks)),
+        ProgressSnapshot(job_id=0, status="finished", label="Finished", finished=True),
+        ProgressSnapshot(job_id=0, status="cancelled", label="Cancelled", finished=True),
+        ProgressSnapshot(job_id=0, status="failed", label="Grader failed", finished=True),
+    )

@@ -41,6 +41,13 @@ def write(page: Page, text: str, source: str) -> None:
     page.keyboard.insert_text(source)
 
 
+WATCH = """() => {
+  window.seen = new Set();
+  const look = () => window.seen.add(document.getElementById("progress")?.dataset.done);
+  new MutationObserver(look).observe(document.getElementById("checks"), { subtree: true, childList: true, attributes: true });
+}"""
+
+
 def graded(page: Page) -> None:
     """Wait for the score; it comes without a reload."""
     expect(page.locator(".score")).to_be_visible(timeout=60_000)
@@ -63,8 +70,10 @@ def test_a_student_works_checks_and_submits(visit):
     page.reload()
     expect(editor_of(page, "def sub_vjp")).to_contain_text("return cotangent, -cotangent")
 
+    page.evaluate(WATCH)
     page.get_by_role("button", name="Run checks", exact=True).click()
     expect(page.locator("#progress[data-finished]")).to_be_visible(timeout=30_000)
+    assert page.evaluate("window.seen.size") > 3, "the marks came one by one"
     checks = page.locator("#checks")
     expect(checks.locator(".mark-pass")).not_to_have_count(0)
     expect(checks).to_contain_text("Rule at a random shape: sub")

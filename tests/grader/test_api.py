@@ -33,6 +33,15 @@ def test_a_report_survives_the_way_through_json(grade_source):
         GradeReport.from_json(b'{"outcome": "graded", "score": "all of them"}')
 
 
+def test_a_stub_is_work_to_do_and_any_other_error_a_mistake(grade_source, walls):
+    stub, mistake = "def add(a, b):\n    raise NotImplementedError\n", "def add(a, b):\n    raise NotImplementedError('why')\n"
+    check = grade_source(stub + SCALE, sandbox=walls).checks[0]
+    assert (check.unwritten, check.verdict) == (True, Verdict.ERROR)
+    assert check.message == "Not written yet: work.py, line 2 raises NotImplementedError."
+    check = grade_source(mistake + SCALE, sandbox=walls).checks[0]
+    assert (check.unwritten, check.message) == (False, "NotImplementedError: why at work.py, line 2")
+
+
 def test_staff_notes_never_reach_a_student(grade_source):
     report = grade_source(ADD + SCALE)
     noted = msgspec.structs.replace(

@@ -79,6 +79,7 @@ def test_the_student_version_loads_without_a_note_and_scores_nothing(graded):
     assert points_by_task(report) == dict.fromkeys(POINTS, 0.0)
     assert not report.notes
     assert {check.verdict for check in report.checks} == {"error"}
+    assert all(check.unwritten and check.message.startswith("Not written yet: cell ") for check in report.checks)
 
 
 @pytest.mark.parametrize("source", [pytest.param(source, id=source.name) for source in MUTANTS])

@@ -16,6 +16,7 @@ from grading.progress import CheckState, state_of
 register = template.Library()
 
 WORST: frozenset[CheckState] = frozenset({"failed", "error"})
+FOLDED: frozenset[CheckState] = frozenset({"unwritten", "hidden"})
 
 
 class AnyCheck(Protocol):
@@ -28,14 +29,25 @@ class AnyCheck(Protocol):
 
 
 @dataclass(frozen=True)
+class CheckGroup:
+    """Checks that fold into one row, and their points together."""
+
+    checks: tuple[AnyCheck, ...]
+    score: float
+    max_score: float
+
+    def __bool__(self) -> bool:
+        return bool(self.checks)
+
+
+@dataclass(frozen=True)
 class CheckGroups:
-    """The checks of one list: those that lost points, and the rest folded by state. Points are what a folded group is worth."""
+    """The checks of one list: those that lost points, and the rest folded by state."""
 
     open: tuple[AnyCheck, ...]
-    passed: tuple[AnyCheck, ...]
-    hidden: tuple[AnyCheck, ...]
-    passed_points: float
-    hidden_points: float
+    unwritten: CheckGroup
+    passed: CheckGroup
+    hidden: CheckGroup
 
 
 @register.filter
@@ -46,19 +58,21 @@ def check_state(check: AnyCheck) -> CheckState:
 
 @register.filter
 def grouped(checks: Iterable[AnyCheck]) -> CheckGroups:
-    """What needs the student's eye first: points lost, the worst state first; passed and hidden ones with all points after it."""
-    listed = list(checks)
-    lost = sorted(
-        (check for check in listed if check.score < check.max_score), key=lambda check: check_state(check) not in WORST
+    """What needs the student's eye first: points lost, the worst state first; then what is to be written, passed, or hidden."""
+    listed = [(check, check_state(check)) for check in checks]
+    lost = [pair for pair in listed if pair[0].score < pair[0].max_score and pair[1] not in FOLDED]
+    lost.sort(key=lambda pair: pair[1] not in WORST)
+    full = [check for check, state in listed if check.score >= check.max_score and state not in FOLDED]
+    return CheckGroups(
+        tuple(check for check, _ in lost),
+        _group([check for check, state in listed if state == "unwritten"]),
+        _group(full),
+        _group([check for check, state in listed if state == "hidden"]),
     )
-    full = [check for check in listed if check.score >= check.max_score]
-    hidden = tuple(check for check in full if check_state(check) == "hidden")
-    passed = tuple(check for check in full if check_state(check) != "hidden")
-    return CheckGroups(tuple(lost), passed, hidden, _points(passed), _points(hidden))
 
 
-def _points(checks: Iterable[AnyCheck]) -> float:
-    return sum(check.max_score for check in checks)
+def _group(checks: list[AnyCheck]) -> CheckGroup:
+    return CheckGroup(tuple(checks), sum(c.score for c in checks), sum(c.max_score for c in checks))
 
 
 @register.filter

@@ -49,6 +49,7 @@ CHECK_MARKS = {
     "disk limit": CheckMark("fail", "hard-drive", "Disk"),
     "rejected": CheckMark("fail", "ban", "Rejected"),
     "tampered": CheckMark("fail", "shield-alert", "Tampered"),
+    "unwritten": CheckMark("muted", "square-pen", "To write"),
     "hidden": CheckMark("muted", "eye-off", "Hidden"),
     "waiting": CheckMark("muted", "circle", "Waiting"),
     "running": CheckMark("run", "loader-circle", "Running"),
