@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.http import AuthenticatedHttpRequest
 from courses.models import Enrollment
@@ -21,6 +23,11 @@ class StateChip:
 
     kind: ChipKind
     label: str
+
+
+def day(moment: datetime) -> str:
+    """A day as it is named in a chip, in the current zone: "3 Mar"."""
+    return date_format(timezone.localtime(moment), "j M")
 
 
 def render_page(

@@ -10,13 +10,13 @@ COMPONENTS = (
     ("labs", "Lab assignments", 3),
     ("readings", "Reading summaries", 10),
     ("presentation", "Final research project presentation", 1),
-    ("reports", "Project reports: proposal, mid-term, final", 3),
+    ("proposal", "Project proposal", 1),
+    ("midterm", "Mid-term report", 1),
+    ("final", "Final report", 1),
 )
 
-WEIGHTS = {
-    "A": {"participation": 20, "labs": 21, "readings": 20, "presentation": 14, "reports": 25},
-    "B": {"participation": 20, "labs": 21, "readings": 20, "presentation": 15, "reports": 24},
-}
+_COMMON = {"participation": 20, "labs": 21, "readings": 20, "proposal": 5, "midterm": 5}
+WEIGHTS = {"A": _COMMON | {"presentation": 14, "final": 15}, "B": _COMMON | {"presentation": 15, "final": 14}}
 
 # letter, absolute score from which it is reached, share of the class in percent from the top
 LETTERS = (

@@ -8,13 +8,13 @@ from decimal import Decimal
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
-from courses.pages import StateChip
+from courses.pages import StateChip, day
 from gradebook.models import Component, LetterCutoff
 from reviews.lists import best
 from reviews.scores import Scored, score_all
 from submissions.models import Submission
 
-NOTHING = StateChip("muted", "Not handed in")
+NOTHING = StateChip("muted", "Nothing handed in")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _lab_grade(lab: Assignment, attempts: list[Scored]) -> LabGrade:
     top = best(attempts)
     latest = attempts[-1] if attempts else None
     released = lab.is_released(clock.now())
-    chip = latest.chip if latest else NOTHING
+    chip = latest.chip if latest else _chip_without_work(lab)
     if top is not None:
         chip = StateChip("pass", "Released") if released else StateChip("warn", "Graded, not released")
     shown = top or latest
@@ -139,6 +139,10 @@ def _lab_grade(lab: Assignment, attempts: list[Scored]) -> LabGrade:
         released=released,
         submission_pk=shown.submission.pk if shown else None,
     )
+
+
+def _chip_without_work(lab: Assignment) -> StateChip:
+    return NOTHING if lab.is_open(clock.now()) else StateChip("muted", f"Opens {day(lab.opens_at)}")
 
 
 def _cell(attempts: list[Scored]) -> ScoreCell:

@@ -34,7 +34,10 @@ def test_a_report_survives_the_way_through_json(grade_source):
 
 
 def test_a_stub_is_work_to_do_and_any_other_error_a_mistake(grade_source, walls):
-    stub, mistake = "def add(a, b):\n    raise NotImplementedError\n", "def add(a, b):\n    raise NotImplementedError('why')\n"
+    stub, mistake = (
+        "def add(a, b):\n    raise NotImplementedError\n",
+        "def add(a, b):\n    raise NotImplementedError('why')\n",
+    )
     check = grade_source(stub + SCALE, sandbox=walls).checks[0]
     assert (check.unwritten, check.verdict) == (True, Verdict.ERROR)
     assert check.message == "Not written yet: work.py, line 2 raises NotImplementedError."

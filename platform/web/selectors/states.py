@@ -7,13 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 
 from assignments.models import Assignment
 from assignments.selectors import due_dates
 from courses.models import Enrollment
-from courses.pages import StateChip
+from courses.pages import StateChip, day
 from reviews.lists import best
 from reviews.scores import Scored, score_all
 from submissions.models import Draft, Submission
@@ -48,11 +46,6 @@ def lab_states(enrollment: Enrollment, now: datetime) -> list[LabState]:
     return [
         _state(enrollment, lab, due[lab.pk], attempts.get(lab.pk, []), now, has_draft=lab.pk in drafts) for lab in labs
     ]
-
-
-def day(moment: datetime) -> str:
-    """A day as it is named in a chip, in the current zone: "3 Mar"."""
-    return date_format(timezone.localtime(moment), "j M")
 
 
 def points_text(value: Decimal) -> str:

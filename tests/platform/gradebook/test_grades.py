@@ -31,7 +31,13 @@ def test_scheme_b_as_half_published_does_not_add_up(world):
         set_weights(offering=world.offering, weights=weights("A") | {"presentation": Decimal(15)})
     sentence = str(refused.value)
     assert "101, not 100" in sentence
-    for part in ("participation 20", "Lab assignments 21", "Reading summaries 20", "presentation 15", "final 25"):
+    for part in (
+        "participation 20",
+        "Lab assignments 21",
+        "Reading summaries 20",
+        "presentation 15",
+        "Final report 15",
+    ):
         assert part in sentence
     assert Component.objects.get(offering=world.offering, kind="presentation").weight == 14
     assert not AuditEvent.objects.exists()

@@ -69,7 +69,9 @@ def test_the_weights_and_letters_are_the_published_ones(offering):
         "labs": 21,
         "readings": 20,
         "presentation": 14,
-        "reports": 25,
+        "proposal": 5,
+        "midterm": 5,
+        "final": 15,
     }
     letters = list(offering.cutoffs.values_list("letter", "absolute", "share"))
     assert letters[0] == ("A+", 95, 5)
