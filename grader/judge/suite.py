@@ -26,7 +26,10 @@ from ..lab import Lab, LabError
 from .channel import Stopped
 from .scoring import Found, score_check
 
-QUIET = ["no:terminal", "no:cacheprovider", "no:logging", "no:faulthandler", "no:stepwise", "no:junitxml", "no:capture"]
+# Plugins of pytest that a judge does without. What is collected as garbage, or raised in another thread, while a check runs is not the
+# check's fault, and these two would keep the interpreter's hooks for as long as the worker lives.
+HOOKED = ("unraisableexception", "threadexception")
+QUIET = ("terminal", "cacheprovider", "logging", "faulthandler", "stepwise", "junitxml", "capture", *HOOKED)
 
 
 class _Recorder:
@@ -113,7 +116,7 @@ class CheckSuite:
         arguments = [str(self.lab.checks), f"--rootdir={self.lab.path}", "-c", "/dev/null", "--import-mode=importlib"]
         arguments += ["--disable-plugin-autoload", "-p", "grader.checks.plugin"]
         for plugin in QUIET:
-            arguments += ["-p", plugin]
+            arguments += ["-p", f"no:{plugin}"]
         with _import_path(self.lab.checks):
             config = _prepareconfig(arguments, plugins=[self._recorder])
             config._do_configure()  # noqa: SLF001 - opens the session that stays open
