@@ -1,4 +1,7 @@
-"""`python -m grader grade | release | mutants`. Exit status: 0 done, 1 a fault of ours or a surviving mutant, 2 refused."""
+"""`python -m grader grade | release | mutants | selftest`.
+
+Exit status: 0 done; 1 a fault of ours, a surviving mutant or an open wall; 2 a submission that was refused.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from .contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile,
 from .lab import Lab, LabError
 from .mutants import MutantSource, load_mutants
 from .release import release_files, write_release
+from .sandbox.base import SandboxUnavailable
+from .sandbox.choose import open_sandbox
+from .selftest import selftest
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (LabError, OSError, ValueError) as error:
+    except (LabError, SandboxUnavailable, OSError, ValueError) as error:
         _say(f"grader: {error}", error=True)
         return 1
 
@@ -44,9 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     mutants.add_argument("lab", type=Path)
     mutants.set_defaults(run=_mutants)
-    for command in (one, mutants):
+    walls = commands.add_parser(
+        "selftest", help="try to get through every wall of a sandbox; exit status 1 if one is open"
+    )
+    walls.set_defaults(run=_selftest)
+    for command in (one, mutants, walls):
         command.add_argument("--sandbox", choices=[k.value for k in SandboxKind], default=SandboxKind.BUBBLEWRAP.value)
         command.add_argument("--allow-approximate-limits", action="store_true")
+    for command in (one, mutants):
         command.add_argument("--seed", type=int, default=None, help="repeat an earlier attempt's random inputs")
     return parser
 
@@ -134,6 +145,22 @@ def _grade_bytes(arguments: argparse.Namespace, data: bytes) -> GradeReport:
         path = Path(folder, "submission.ipynb")
         path.write_bytes(data)
         return _grade_file(arguments, path)
+
+
+def _selftest(arguments: argparse.Namespace) -> int:
+    """A line for each wall; what got through stands below it."""
+    sandbox = open_sandbox(SandboxKind(arguments.sandbox), allow_approximate_limits=arguments.allow_approximate_limits)
+    _say(f"{sandbox.name}\n{'wall':<28}{'':<6}{'s':>6}   how it is probed")
+    is_open = 0
+    for finding in selftest(sandbox):
+        _say(
+            f"{finding.wall.name:<28}{'held' if finding.held else 'OPEN':<6}{finding.seconds:>6.2f}   {finding.wall.how}"
+        )
+        for line in finding.through:
+            _say(f"{'':<28}{line}")
+        is_open += not finding.held
+    _say("every wall held" if not is_open else f"{is_open} walls are open: no student's code may run here")
+    return 1 if is_open else 0
 
 
 def _points(report: GradeReport, lab: Lab) -> dict[str, float]:

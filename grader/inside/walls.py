@@ -1,26 +1,32 @@
-"""The walls that a process builds around itself before it reads a byte of the student's: uid, limits, environment, streams."""
+"""The walls that a process builds around itself before it reads a byte of the student's: uid, limits, rights, system calls, streams."""
 
 from __future__ import annotations
 
+import base64
 import os
 import resource
 from typing import Any
 
+from . import kernel
+
 
 def enter(walls: dict[str, Any]) -> None:
-    """Drop to the run's own uid when there is one, then set limits that cannot be raised again.
+    """Set limits, drop to the run's own uid when there is one, then give up every right to undo it.
 
-    `walls`: `uid` (int or None), `rlimits` ({name of a RLIMIT_ constant: value}).
+    `walls`: `uid` (int or None), `rlimits` ({name of a RLIMIT_ constant: value}), `seccomp` (a filter in base64; empty for none).
     """
     for name, value in walls["rlimits"].items():
-        limit = getattr(resource, f"RLIMIT_{name}")
-        resource.setrlimit(limit, (value, value))
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     uid = walls["uid"]
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     os.umask(0o077)
+    if walls["seccomp"]:
+        kernel.drop_capabilities()
+        kernel.no_new_privileges()
+        kernel.filter_system_calls(base64.b64decode(walls["seccomp"]))
 
 
 def take_channel() -> tuple[int, int]:

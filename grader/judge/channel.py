@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import os
 import selectors
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,14 +58,7 @@ class Channel:
 
     def __init__(self, walled: Walled, limits: Limits, should_stop: Callable[[], bool]) -> None:
         self._walled, self._limits, self._should_stop = walled, limits, should_stop
-        process = walled.process
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise ValueError("a sandbox has three pipes")
-        self._stdin, self._stdout, self._stderr = (
-            process.stdin.fileno(),
-            process.stdout.fileno(),
-            process.stderr.fileno(),
-        )
+        self._stdin, self._stdout, self._stderr = walled.stdin, walled.stdout, walled.stderr
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
         self._output = _Output(limits.output_kb << 10)
@@ -175,20 +167,12 @@ class Channel:
     def _fail_at_end(self) -> None:
         """The process closed its pipe without an answer: say why, by what the kernel knows."""
         usage = self._walled.usage()
-        status = self._status()
+        status = self._walled.wait(2.0)
         if usage.hit_memory_limit:
             raise self._memory_fault()
         if usage.cpu_s > self._limits.cpu_s or status in {24, 152}:
             raise self._end(Verdict.TIME_LIMIT, f"Stopped after {usage.cpu_s:.1f} s of {self._limits.cpu_s:g} s (CPU).")
         raise self._end(Verdict.ERROR, f"Your code {_exit_words(status)} before finishing this check.")
-
-    def _status(self) -> int | None:
-        """Exit status; 128 + n where the process inside was ended by signal n."""
-        try:
-            status = self._walled.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            return None
-        return 128 - status if status < 0 else status
 
     def _memory_fault(self) -> StudentFault:
         return self._end(Verdict.MEMORY_LIMIT, f"Used more than {self._limits.memory_mb} MB of memory.")

@@ -36,9 +36,18 @@ class SandboxUnavailable(Exception):  # noqa: N818 - says that a wall cannot be 
 
 
 class Walled(Protocol):
-    """A running sandbox."""
+    """A running sandbox. The three descriptors are the judge's ends of its pipes."""
 
-    process: subprocess.Popen[bytes]
+    @property
+    def stdin(self) -> int: ...
+    @property
+    def stdout(self) -> int: ...
+    @property
+    def stderr(self) -> int: ...
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status, 128 + n where signal n ended it; None when it still runs after `timeout_s`, or nobody knows."""
+        ...
 
     def usage(self) -> Usage:
         """Use so far, of everything inside."""
@@ -62,13 +71,44 @@ class Sandbox(Protocol):
         ...
 
 
+class PipedProcess:
+    """A child process as a `Walled`: what all sandboxes share that start one."""
+
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own command lines
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            bufsize=0,
+        )
+        self._pipes = [pipe for pipe in (self.process.stdin, self.process.stdout, self.process.stderr) if pipe]
+        self.stdin, self.stdout, self.stderr = (pipe.fileno() for pipe in self._pipes)
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status; 128 + n where signal n ended it."""
+        try:
+            status = self.process.wait(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return 128 - status if status < 0 else status
+
+    def close(self) -> None:
+        """End the process and close the pipes."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in self._pipes:
+            pipe.close()
+
+
 INSIDE = Path(__file__).resolve().parent.parent / "inside"
-BOOT = "import sys; sys.path[:0] = {path!r}; from inside.main import main; main()"
+BOOT = "import sys; sys.path[:0] = {path!r}; from inside.{module} import main; main()"
 
 
-def boot_arguments(python: str, import_path: list[str], walls_json: str) -> list[str]:
-    """The command line of the process inside: isolated, without site-packages, writing no bytecode."""
-    return [python, "-I", "-S", "-B", "-c", BOOT.format(path=import_path), walls_json]
+def boot_arguments(python: str, module: str, import_path: list[str], *arguments: str) -> list[str]:
+    """The command line of a process inside: isolated, without site-packages, writing no bytecode."""
+    return [python, "-I", "-S", "-B", "-c", BOOT.format(path=import_path, module=module), *arguments]
 
 
 # One thread each: student code shares two cores with everybody else's, and honest imports must not meet the process limit.

@@ -1,6 +1,6 @@
 """Control groups, version 1 and 2: the kernel's own limits and books for everything that a run starts.
 
-A group is joined by the launching shell before it becomes the sandbox, so that nothing runs outside of it.
+A run's init is put into the group before it starts anything, so that nothing runs outside of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .base import Limits, SandboxUnavailable, Usage
 
 MOUNT = Path("/sys/fs/cgroup")
 STALE_S = 60.0
-LAUNCHER_PROCESSES = 3  # the sandbox's own monitor and init, and the shell that joins the group
+INIT_PROCESSES = 1  # the run's init, beside what the student's code starts
 
 
 class Cgroup(ABC):
@@ -27,6 +27,11 @@ class Cgroup(ABC):
     @abstractmethod
     def procs_files(self) -> list[Path]:
         """Files that a process writes its pid into to join."""
+
+    def add(self, pid: int) -> None:
+        """Put a process into the group; what it starts from then on is in it too."""
+        for file in self.procs_files:
+            _write(file, str(pid))
 
     @abstractmethod
     def usage(self) -> Usage:
@@ -77,7 +82,7 @@ class CgroupV1(Cgroup):
         swap = self._at["memory"] / "memory.memsw.limit_in_bytes"
         if swap.exists():
             _write(swap, memory)
-        _write(self._at["pids"] / "pids.max", str(limits.processes + LAUNCHER_PROCESSES))
+        _write(self._at["pids"] / "pids.max", str(limits.processes + INIT_PROCESSES))
 
     @staticmethod
     def available() -> bool:
@@ -107,7 +112,7 @@ class CgroupV2(Cgroup):
         _write(self._at / "memory.max", str(limits.memory_mb << 20))
         _write(self._at / "memory.swap.max", "0")
         _write(self._at / "memory.oom.group", "1")
-        _write(self._at / "pids.max", str(limits.processes + LAUNCHER_PROCESSES))
+        _write(self._at / "pids.max", str(limits.processes + INIT_PROCESSES))
 
     @staticmethod
     def available() -> bool:

@@ -11,7 +11,8 @@ import secrets
 import shutil
 import subprocess
 
-from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
+from . import seccomp
+from .base import ENVIRONMENT, Limits, PipedProcess, SandboxUnavailable, Usage, boot_arguments
 from .cgroups import MOUNT, usage_v1, usage_v2
 
 LABEL = "gradlab.run"
@@ -20,14 +21,12 @@ UID = "65534:65534"
 SCRATCH = "/tmp"  # noqa: S108 - inside the container, private
 
 
-class DockerProcess:
+class DockerProcess(PipedProcess):
     """A container and the client that carries its pipes."""
 
     def __init__(self, docker: str, name: str, command: list[str]) -> None:
         self._docker, self._name, self._id = docker, name, ""
-        self.process = subprocess.Popen(  # noqa: S603 - our own command line
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-        )
+        super().__init__(command)
 
     def usage(self) -> Usage:
         """The kernel's books of the container's group."""
@@ -48,11 +47,7 @@ class DockerProcess:
     def close(self) -> None:
         """Remove the container, running or not, and wait for its client."""
         self._run("rm", "-f", self._name)
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                pipe.close()
+        super().close()
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run([self._docker, *arguments], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
@@ -85,9 +80,13 @@ class DockerSandbox:
             raise SandboxUnavailable(f"the image {self._image} lacks {', '.join(missing)}, which the lab needs")
         name = f"gradlab-run-{secrets.token_hex(6)}"
         walls = json.dumps(
-            {"uid": None, "rlimits": {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5}}
+            {
+                "uid": None,
+                "rlimits": {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5},
+                "seccomp": seccomp.encoded(),
+            }
         )
-        boot = boot_arguments("python3", ["/gradlab", "/gradlab/packages"], walls)
+        boot = boot_arguments("python3", "main", ["/gradlab", "/gradlab/packages"], walls)
         return DockerProcess(self._docker, name, [self._docker, "run", "-i", *_flags(name, limits), self._image, *boot])
 
 
@@ -109,8 +108,9 @@ def _flags(name: str, limits: Limits) -> list[str]:
             "no-new-privileges",
         ),
         *("--ipc", "private", "--hostname", "sandbox", "--pids-limit", str(limits.processes)),
-        *("--memory", memory, "--memory-swap", memory, "--shm-size", f"{limits.disk_mb}m"),
-        *("--ulimit", "core=0", "--ulimit", "nofile=256", "--tmpfs", f"{SCRATCH}:{scratch}", "--workdir", SCRATCH),
+        *("--memory", memory, "--memory-swap", memory),
+        *("--ulimit", "core=0", "--ulimit", "nofile=256", "--workdir", SCRATCH),
+        *("--tmpfs", f"{SCRATCH}:{scratch}", "--tmpfs", f"/dev/shm:{scratch}"),  # noqa: S108 - inside the container, private
     ]
     for key, value in ENVIRONMENT.items():
         flags += ["--env", f"{key}={value}"]

@@ -69,8 +69,7 @@ def started(*command: str, tmp_path: Path, **environment: str) -> subprocess.Pop
 
 def test_the_embedded_redis_is_durable_and_asks_for_its_password(tmp_path):
     socket = tmp_path / "r.sock"
-    server = started("redis_server", tmp_path=tmp_path, GRADLAB_REDIS_URL=f"unix://:secret@{socket}")
-    try:
+    with started("redis_server", tmp_path=tmp_path, GRADLAB_REDIS_URL=f"unix://:secret@{socket}") as server:
         until = time.monotonic() + 20
         while not socket.exists():
             assert time.monotonic() < until
@@ -82,9 +81,7 @@ def test_the_embedded_redis_is_durable_and_asks_for_its_password(tmp_path):
             client.set("kept", "1")
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
             assert client.config_get("appendonly") == {"appendonly": "yes"}
-    finally:
         server.terminate()
-        server.wait(timeout=10)
     assert (tmp_path / "redis" / "redis.conf").stat().st_mode & 0o077 == 0
 
 
@@ -92,12 +89,10 @@ def test_the_sweeper_goes_when_it_is_told_to(tmp_path):
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, env=os.environ | _demo(tmp_path)
     )
-    sweeper = started("sweeper", tmp_path=tmp_path)
-    time.sleep(2.5)
-    assert sweeper.poll() is None
-    sweeper.send_signal(signal.SIGTERM)
-    assert sweeper.wait(timeout=5) == 0
-    assert "pruned" in sweeper.stdout.read()
+    with started("sweeper", tmp_path=tmp_path) as sweeper:
+        assert any("pruned" in line for line in sweeper.stdout), "it sweeps and prunes before it is told anything"
+        sweeper.send_signal(signal.SIGTERM)
+        assert sweeper.wait(timeout=20) == 0
 
 
 def _demo(tmp_path: Path) -> dict[str, str]:

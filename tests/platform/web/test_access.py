@@ -122,7 +122,15 @@ def names_of_all_urls() -> set[str]:
 
 
 def knock(client, row: Row, name: str, things: Things):
-    return getattr(client, row.method)(reverse(name, args=row.args(things)), row.data(things))
+    """The answer, read to its end as a browser would: a file that is sent is closed then."""
+    response = getattr(client, row.method)(reverse(name, args=row.args(things)), row.data(things))
+    return response if response.streaming and response.is_async else _read(response)
+
+
+def _read(response):
+    for _ in response:
+        continue
+    return response
 
 
 def state_of_the_world() -> list[Any]:

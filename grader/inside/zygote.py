@@ -1,0 +1,130 @@
+"""The warm fork server inside the walls: Python with the lab's packages already imported, one fork for each run.
+
+It holds nothing secret (whatever is in this process, a run can read), runs no student code, and stays single-threaded: a process that
+forks with threads may inherit a lock that nobody will ever release.
+
+A request is one datagram on the socket, {"walls": …, "mounts": [[target, options], …]}, with four descriptors: the run's standard input,
+output and error, and a gate. The answer is {"ok": true} with a pidfd of the run's init, or {"error": text}. The init builds its
+namespaces, says so at the gate (or what could not be built), and waits there for one byte, which the judge sends once the init is in
+its control group; then it forks the run, waits, and writes the run's exit status to the gate.
+
+  zygote ─▶ stem ─▶ init: pid 1 of new namespaces, its own /proc, /tmp, /dev/shm ─▶ run: own uid, no rights, the student's code
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import random
+import socket
+import struct
+import sys
+from typing import Any
+
+from . import kernel
+from .main import serve
+from .walls import enter, take_channel
+
+NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS
+MAX_REQUEST = 1 << 16
+STATUS = struct.Struct("=i")
+BUILT = b"built"
+
+
+def main() -> None:
+    """argv: the socket's descriptor, then the packages to import. Serves until the judge closes the socket."""
+    judge = socket.socket(fileno=int(sys.argv[1]))
+    for package in sys.argv[2:]:
+        importlib.import_module(package)
+    gc.collect()
+    gc.freeze()  # what is there now stays shared between all runs
+    judge.send(b"ready")
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(judge, MAX_REQUEST, 4)
+        if not request:
+            os._exit(0)
+        if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - no more imports than needed
+            os._exit(1)  # the judge starts another one
+        stem = os.fork()
+        if stem == 0:
+            _stem(judge, json.loads(request), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        os.waitpid(stem, 0)
+
+
+def _stem(judge: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
+    """Gives birth to the init in a new pid namespace and ends. The server cannot: a process may leave its pid namespace once."""
+    try:
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            judge.close()
+            _init(request, *descriptors)
+        handle = os.pidfd_open(pid)
+        socket.send_fds(judge, [b'{"ok": true}'], [handle])
+    except OSError as error:
+        judge.send(json.dumps({"error": str(error)}).encode())
+    finally:
+        os._exit(0)
+
+
+def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: int) -> None:
+    """Pid 1 of a run: builds its namespaces, lets it start, and ends with it, which ends everything in the namespace."""
+    try:
+        _build(request["mounts"])
+    except OSError as error:
+        os.write(gate, str(error).encode())
+        os._exit(1)
+    os.write(gate, BUILT)
+    if not os.read(gate, 1):
+        os._exit(0)
+    child = os.fork()
+    if child == 0:
+        _run(request["walls"], stdin, stdout, stderr)
+    for descriptor in (stdin, stdout, stderr):
+        os.close(descriptor)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            os.write(gate, STATUS.pack(os.waitstatus_to_exitcode(status)))
+            os._exit(0)
+
+
+def _build(mounts: list[list[str]]) -> None:
+    kernel.unshare(NAMESPACES)
+    kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    for target, options in mounts:
+        kernel.mount("tmpfs", target, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    kernel.raise_loopback()
+
+
+def _run(walls: dict[str, Any], stdin: int, stdout: int, stderr: int) -> None:
+    """The process that the student's code runs in; does not return."""
+    try:
+        os.setsid()
+        for target, descriptor in enumerate((stdin, stdout, stderr)):
+            os.dup2(descriptor, target)
+        os.closerange(3, 1 << 10)
+        os.chdir("/tmp")  # noqa: S108 - this run's own
+        request, response = take_channel()
+        enter(walls)
+        _own_randomness()
+        gc.enable()
+        serve(request, response)
+    finally:
+        os._exit(0)
+
+
+def _own_randomness() -> None:
+    """Forks share the state of their random generators until they are seeded anew."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()
