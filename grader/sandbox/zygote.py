@@ -25,6 +25,8 @@ START_S, BUILD_S, END_S = 60.0, 20.0, 10.0
 RUNS = 500  # forks of one server before it is replaced
 KEPT = 3  # servers, one for each set of packages, the least recently used goes first
 
+NOTHING: dict[str, str] = {}  # the server's environment: what it does not have, no run can read
+
 Command = Callable[[int], list[str]]
 
 
@@ -110,7 +112,12 @@ class Zygote:
         with theirs, tempfile.TemporaryFile() as errors:
             arguments = command(theirs.fileno())
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                arguments, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env={}, pass_fds=[theirs.fileno()]
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=NOTHING,
+                pass_fds=[theirs.fileno()],
             )
             theirs.close()
             self._socket.settimeout(START_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..sandbox.base import Sandbox
-from .walls import Finding, planted, probe, walls
+from .trials import Finding, planted, probe, walls
 
 __all__ = ["Finding", "selftest"]
 

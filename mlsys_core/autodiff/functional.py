@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from mlsys_core.autodiff import graph
 from mlsys_core.autodiff.ops.shape import alias
 from mlsys_core.autodiff.tape import mode, recording
@@ -51,7 +53,7 @@ def _pull(
 
 def _tensor_like(x: Tensor, value: Any) -> Tensor:
     if value is None:
-        return Tensor(0 * x.data)
+        return Tensor(np.zeros_like(x.data))
     return value if isinstance(value, Tensor) else Tensor(value, dtype=x.data.dtype)
 
 

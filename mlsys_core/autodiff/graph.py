@@ -96,7 +96,8 @@ def backward(root: Tensor, cotangent: Any = None, *, create_graph: bool = False)
             cotangents: dict[Tensor, Value] = {root: seed}
             pull(reversed(tape((root,))), cotangents, tracked)
             for leaf, gradient in cotangents.items():
-                leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
+                # times 1 is a copy with a history: as in _deposit, people change gradients in place
+                leaf.grad = gradient * 1.0 if leaf.grad is None else leaf.grad + gradient
         return
     cotangents = {root: seed.data}
     pull(reversed(tape((root,))), cotangents, raw)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -62,6 +63,12 @@ class recording(ContextDecorator):  # noqa: N801 - read as a statement: `with re
     def __init__(self, on: bool) -> None:  # noqa: FBT001 - the one argument that a switch has
         self._on = on
         self._before: list[bool] = []
+
+    def _recreate_cm(self) -> Self:
+        """A decorated function may run in several threads at once, so each call remembers for itself."""
+        again = copy(self)
+        again._before = []
+        return again
 
     def __enter__(self) -> Self:
         self._before.append(mode.recording)

@@ -57,6 +57,9 @@ def _pow_slopes(out: Tensor, of: Of) -> tuple[Value, Value]:
     in_base = in_exponent = None
     if a.requires_grad:
         zero = b.data == 0
+        if b.requires_grad:
+            # where 0 · a⁻¹ is finite it must stay as it is, since its slope in b is a⁻¹
+            zero = zero & (a.data == 0)
         in_base = of(b) * of(a) ** (of(b) - 1 + zero if zero.any() else of(b) - 1)
     if b.requires_grad:
         zero = a.data == 0

@@ -31,10 +31,13 @@ def _share(i: int, g: Value, out: Tensor, of: Of) -> Value:
     terms, result = out.saved
     others = [(terms[j], of(x)) for j, x in enumerate(out.parents) if j != i]
     known = set(result).union(*(t for t, _ in others))
-    target = "".join(c for c in terms[i] if c in known)
-    share = _either(",".join([result, *(t for t, _ in others)]) + "->" + target, g, *(x for _, x in others))
     shape = out.parents[i].data.shape
-    return spread(share.reshape(tuple(n if c in known else 1 for c, n in zip(terms[i], shape, strict=True))), shape)
+    # an axis of length 1 is repeated along a longer one of its name, so its share is summed over that
+    held = [c in known and n != 1 for c, n in zip(terms[i], shape, strict=True)]
+    target = "".join(c for c, stays in zip(terms[i], held, strict=True) if stays)
+    share = _either(",".join([result, *(t for t, _ in others)]) + "->" + target, g, *(x for _, x in others))
+    lengths = iter(share.shape)
+    return spread(share.reshape(tuple(next(lengths) if stays else 1 for stays in held)), shape)
 
 
 def _jvp(t: list[Value], out: Tensor, of: Of) -> Value:

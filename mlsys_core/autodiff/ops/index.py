@@ -14,6 +14,7 @@ from types import EllipsisType
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from mlsys_core.autodiff.tape import Array, Of, Op, Value
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
@@ -25,7 +26,8 @@ def _plain(index: Any) -> Any:
         return tuple(_plain(i) for i in index)
     if isinstance(index, Tensor):
         return index.data
-    return np.asarray(index) if isinstance(index, list) else index
+    # numpy's arrays of nothing are floating, and its indices of nothing are integers
+    return np.asarray(index, dtype=None if index else np.intp) if isinstance(index, list) else index
 
 
 def _reads_once(index: Any) -> bool:
@@ -43,7 +45,9 @@ def _add_rows(out: Array, rows: Array, values: Array) -> None:
     """out[rows[i]] += values[i], with equal rows summed in runs."""
     if not rows.size:
         return
-    rows = np.where(rows < 0, rows + len(out), rows).ravel()
+    # bytes are common indices, and too narrow to add the length to
+    rows = rows.astype(np.intp).ravel()
+    rows = np.where(rows < 0, rows + len(out), rows)
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
@@ -88,12 +92,9 @@ def getitem(a: Any, index: Any) -> Tensor:
 def take(a: Any, indices: Any, axis: int = 0) -> Tensor:
     """The slices of a at integer indices along an axis; the axes of indices take that axis' place."""
     a = tensor(a)
-    return getitem(
-        a,
-        (slice(None),) * (axis % a.ndim) + (np.asarray(_plain(indices)),)
-        if axis % a.ndim
-        else np.asarray(_plain(indices)),
-    )
+    at = normalize_axis_index(axis, a.ndim)
+    rows = np.asarray(_plain(indices))
+    return getitem(a, (*(slice(None),) * at, rows) if at else rows)
 
 
 def embedding(table: Any, indices: Any) -> Tensor:

@@ -22,7 +22,8 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape with the reduced axes as axes of length 1."""
-    if axis is None:
+    # numpy lets a number be reduced over axis 0 or -1
+    if axis is None or not shape:
         return (1,) * len(shape)
     axes = {i % len(shape) for i in ((axis,) if isinstance(axis, int) else axis)}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

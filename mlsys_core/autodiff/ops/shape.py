@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from mlsys_core.autodiff.tape import Of, Op, Value
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
@@ -77,8 +78,9 @@ def reshape(a: Any, shape: int | Sequence[int]) -> Tensor:
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """The axes in the given order, reversed without one."""
     a = tensor(a)
+    data = a.data.transpose(axes)
     order = tuple(reversed(range(a.ndim))) if axes is None else tuple(i % a.ndim for i in axes)
-    return record(TRANSPOSE, a.data.transpose(order), (a,), (order,))
+    return record(TRANSPOSE, data, (a,), (order,))
 
 
 def swapaxes(a: Any, first: int, second: int) -> Tensor:
@@ -102,7 +104,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis."""
     parts = [tensor(x) for x in tensors]
-    at = axis % (parts[0].ndim + 1)
+    at = normalize_axis_index(axis, parts[0].ndim + 1)
     return concatenate([reshape(x, (*x.shape[:at], 1, *x.shape[at:])) for x in parts], at)
 
 

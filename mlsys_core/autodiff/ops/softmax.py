@@ -72,7 +72,9 @@ def log_softmax(a: Any, axis: int = -1) -> Tensor:
     """The logarithm of softmax, finite where softmax itself would round to 0."""
     a = tensor(a)
     shifted, _ = _shifted(a.data, axis)
-    return record(LOG_SOFTMAX, shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)), (a,), (axis,))
+    with np.errstate(divide="ignore"):
+        total = np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    return record(LOG_SOFTMAX, shifted - total, (a,), (axis,))
 
 
 def logsumexp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Tensor:

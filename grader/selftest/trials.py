@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,6 +86,8 @@ class Host:
         self._listeners[1].bind(f"\0{self.abstract}")
         self._listeners[1].listen()
         self.port = int(self._listeners[0].getsockname()[1])
+        # /proc shows the environment that a process began with, so the bait is one that began with the token
+        self._bait = subprocess.Popen(["sleep", "600"], env={**os.environ, VARIABLE: self.token})  # noqa: S607
 
     def survivors(self, patience_s: float = 1.0) -> list[str]:
         """Processes of this host that carry the marker, after a moment in which the kernel ends them."""
@@ -94,7 +97,9 @@ class Host:
         return [f"process {pid} is alive" for pid in found]
 
     def close(self) -> None:
-        """Stop listening."""
+        """Take the bait away."""
+        self._bait.kill()
+        self._bait.wait()
         for listener in self._listeners:
             listener.close()
 
@@ -114,7 +119,7 @@ def walls(host: Host) -> tuple[Wall, ...]:
         Wall("writes", "writes everywhere but in /tmp and /dev/shm", "writes", _refused),
         Wall("memory of the group", "holds 2 × the limit in eight processes", "memory", _out_of_memory, {"megabytes": 192}, longer),
         Wall("swap", "holds 1.5 × the limit in one process, page by page", "swap", _out_of_memory, {"megabytes": 144}, longer),
-        Wall("processor time of the group", "burns it in four processes", "burn", _out_of_time),
+        Wall("processor time of the group", "burns it in four processes", "burn", _out_of_processor_time),
         Wall("processes", "starts 3 × as many as allowed", "fork_many", _refused, {"limit": count}, longer),
         Wall("disk", "writes 2 × the limit", "fill_disk", _refused, {"limit_mb": room}, longer),
         Wall("files", "makes 2 × as many as allowed", "many_files", _refused, {"limit": INODES}, longer),
@@ -171,6 +176,11 @@ def _out_of_memory(attempt: Attempt) -> list[str]:
 
 def _out_of_time(attempt: Attempt) -> list[str]:
     return attempt.stopped_by(Verdict.TIME_LIMIT)
+
+
+def _out_of_processor_time(attempt: Attempt) -> list[str]:
+    """Stopped, and for the processor's time, not for the clock on the wall."""
+    return attempt.stopped_by(Verdict.TIME_LIMIT) or ([] if "(CPU)" in str(attempt.fault) else [str(attempt.fault)])
 
 
 def _cut(attempt: Attempt) -> list[str]:
