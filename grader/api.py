@@ -20,6 +20,7 @@ from .contract import (
     LabSummary,
     Outcome,
     Refusal,
+    SandboxKind,
     Suite,
 )
 from .judge.channel import Stopped
@@ -30,7 +31,10 @@ from .lab import Lab, LabError
 from .notebook import NotebookCell, editor_cells, student_version, with_sources, write_notebook
 from .release import release_zip
 from .sandbox.base import Sandbox, SandboxUnavailable
+from .sandbox.bubblewrap import close_warm_servers
 from .sandbox.choose import open_sandbox
+from .sandbox.docker import close_warm_containers
+from .selftest import selftest
 from .upload import lab_notebook, read_submission
 
 __all__ = [
@@ -40,10 +44,12 @@ __all__ = [
     "SandboxUnavailable",
     "Stopped",
     "check_upload",
+    "close_sandboxes",
     "grade",
     "load_lab",
     "notebook_cells",
     "notebook_from_cells",
+    "open_walls",
     "student_release_zip",
 ]
 
@@ -84,6 +90,27 @@ def notebook_from_cells(lab_path: Path, sources: dict[str, str]) -> bytes:
 def student_release_zip(lab_path: Path) -> bytes:
     """The student version as a zip: notebook without solutions, handout, driver, public checks and what runs them."""
     return release_zip(Lab(lab_path))
+
+
+def open_walls(kind: SandboxKind, *, allow_approximate_limits: bool = False) -> list[str]:
+    """Clean up what killed workers left, then try every wall of the sandbox; a sentence for each that is open.
+
+    Raises `SandboxUnavailable` where the sandbox cannot be built here.
+    """
+    if kind is SandboxKind.TRUSTED:
+        return ["The sandbox `trusted` has no walls: it is for the instructor's own code and never for students'."]
+    sandbox = open_sandbox(kind, allow_approximate_limits=allow_approximate_limits)
+    sandbox.remove_leftovers()
+    try:
+        return [f"{found.wall.name}: {'; '.join(found.through)}" for found in selftest(sandbox) if not found.held]
+    finally:
+        close_sandboxes()
+
+
+def close_sandboxes() -> None:
+    """End what waits for the next run in this process: warm servers and warm containers. A worker process calls it as it ends."""
+    close_warm_servers()
+    close_warm_containers()
 
 
 def grade(

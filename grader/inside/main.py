@@ -6,6 +6,7 @@ Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -18,8 +19,10 @@ from .walls import enter, take_channel
 
 
 def main() -> None:
-    """Build the walls that argv[1] describes, then serve until the judge closes the pipe."""
+    """Import the packages of argv[2:], build the walls that argv[1] describes, then serve until the judge closes the pipe."""
     walls = json.loads(sys.argv[1])
+    for package in sys.argv[2:]:
+        importlib.import_module(package)
     request, response = take_channel()
     enter(walls)
     serve(request, response)

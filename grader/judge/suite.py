@@ -74,10 +74,13 @@ class CheckSuite:
     ) -> Iterator[CheckMarks | CheckResult]:
         """Run the checks in turn: yields a check's marks before it runs and its result after. Raises `Stopped`."""
         items = self._chosen(suite)
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            marks = self.marks[item.nodeid]
-            yield marks
-            yield self._run_one(item, following, provider, take_output)
+        try:
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                yield self.marks[item.nodeid]
+                yield self._run_one(item, following, provider, take_output)
+        finally:
+            # a job that was stopped, or a check that broke, must not leave its fixtures to the next job
+            items[0].session._setupstate.teardown_exact(None)  # noqa: SLF001 - pytest's own end of a session
 
     def _run_one(
         self, item: pytest.Item, following: pytest.Item | None, provider: Provider, take_output: Callable[[], str]

@@ -66,6 +66,10 @@ class Sandbox(Protocol):
         """For the report: the kind, and whether its limits are exact."""
         ...
 
+    def remove_leftovers(self) -> int:
+        """Remove what killed workers of this host left behind; returns how many things."""
+        ...
+
     def open(self, limits: Limits, packages: tuple[str, ...]) -> Walled:
         """Start `grader.inside` behind the walls; raises `SandboxUnavailable`."""
         ...

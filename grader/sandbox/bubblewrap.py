@@ -45,12 +45,15 @@ class BubblewrapSandbox:
                 "Run the worker where it may make control groups, or allow approximate limits by name "
                 "(--allow-approximate-limits, or GRADLAB_ALLOW_APPROXIMATE_LIMITS=1)."
             )
-        remove_leftovers()
 
     @property
     def name(self) -> str:
         """The kind, and whether the limits are the kernel's."""
         return "bubblewrap" if self._exact else "bubblewrap (limits are approximate on this host)"
+
+    def remove_leftovers(self) -> int:
+        """Remove the groups of killed workers."""
+        return remove_leftovers()
 
     def open(self, limits: Limits, packages: tuple[str, ...]) -> Run:
         """A run with a private /tmp and /dev/shm, in its own namespaces and group."""

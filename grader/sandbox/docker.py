@@ -1,128 +1,348 @@
 """The container sandbox: one fresh container for each run, of an image that we build and pin, with nothing of the host in it.
 
-Killing the client does not kill a container, so each carries a name and a label and is removed by name.
+Warm containers wait with the lab's packages imported; each is used once and replaced in the background. A container carries a label
+that says which process it belongs to, so that what a killed worker left is found and removed.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
-import secrets
-import shutil
-import subprocess
+import socket
+import struct
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import docker
+import psutil
+from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig, Ulimit
 
 from . import seccomp
-from .base import ENVIRONMENT, Limits, PipedProcess, SandboxUnavailable, Usage, boot_arguments
+from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
 from .cgroups import MOUNT, usage_v1, usage_v2
 
-LABEL = "gradlab.run"
+LABEL, OWNER = "gradlab.run", "gradlab.owner"
 IMAGE = "gradlab-runner:cpu"
-UID = "65534:65534"
-SCRATCH = "/tmp"  # noqa: S108 - inside the container, private
+USER = "65534:65534"
+SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - inside the container, private
+STREAM = struct.Struct(">BxxxI")  # the engine's frames: which stream, how many bytes
+STDERR = 2
+WARM, WARM_KINDS, WARM_MEMORY_MB = 2, 2, 4096
+OLDEST_S = 3600.0  # no run lives as long as this
+LOOK_S = 0.25  # how often the engine is asked for its books where the kernel's cannot be read
+
+Kind = tuple[str, Limits, tuple[str, ...]]
 
 
-class DockerProcess(PipedProcess):
-    """A container and the client that carries its pipes."""
+class Container:
+    """A started container, attached: a `Walled`. Standard input goes straight to it; a thread tells its two outputs apart."""
 
-    def __init__(self, docker: str, name: str, command: list[str]) -> None:
-        self._docker, self._name, self._id = docker, name, ""
-        super().__init__(command)
+    def __init__(self, client: docker.DockerClient, kind: Kind) -> None:
+        image, limits, packages = kind
+        self._api, self._limits = client.api, limits
+        created = client.containers.create(image, _boot(limits, packages), **_options(limits))
+        self.id: str = created.id
+        self._closed = False
+        try:
+            # the response owns the connection, so it is kept as long as the container
+            self._attached = self._api.attach_socket(self.id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            self._wire: socket.socket = getattr(self._attached, "_sock", self._attached)
+            # the judge's end shares its blocking mode with this one; with a time limit Python waits in either
+            self._wire.settimeout(OLDEST_S)
+            created.start()
+        except (DockerException, OSError):
+            self._remove()
+            raise
+        self.stdin = os.dup(self._wire.fileno())
+        self.stdout, self._out = os.pipe()
+        self.stderr, self._error = os.pipe()
+        self._groups = [MOUNT / c / "docker" / self.id for c in ("memory", "pids", "cpuacct")]
+        self._unified = MOUNT / "system.slice" / f"docker-{self.id}.scope"
+        self._asked_at, self._books = 0.0, Usage()
+        self._pump = threading.Thread(target=self._sort, name=f"container-{self.id[:12]}", daemon=True)
+        self._pump.start()
+
+    def is_alive(self) -> bool:
+        """Whether the container runs; one that waited may have died with its engine."""
+        with suppress(DockerException):
+            return bool(self._api.inspect_container(self.id)["State"]["Running"])
+        return False
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status as the engine has it: 128 + n where signal n ended the process."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            with suppress(DockerException):
+                state = self._api.inspect_container(self.id)["State"]
+                if not state["Running"]:
+                    return int(state["ExitCode"])
+            time.sleep(0.02)
+        return None
 
     def usage(self) -> Usage:
-        """The kernel's books of the container's group."""
-        if not self._id:
-            self._id = self._run("inspect", "-f", "{{.Id}}", self._name).strip()
-        if not self._id:
-            return Usage()  # the container is not there yet, or no longer
-        groups = [MOUNT / c / "docker" / self._id for c in ("memory", "pids", "cpuacct")]
-        if all(group.is_dir() for group in groups):
-            return usage_v1(*groups)
-        unified = MOUNT / "system.slice" / f"docker-{self._id}.scope"
-        return usage_v2(unified) if unified.is_dir() else self._ended()
-
-    def _ended(self) -> Usage:
-        """A container that has ended has no group any more; the engine remembers how it ended."""
-        return Usage(hit_memory_limit=self._run("inspect", "-f", "{{.State.OOMKilled}}", self._name).strip() == "true")
+        """The kernel's books of the container's group, or the engine's where those cannot be seen from here."""
+        if all(group.is_dir() for group in self._groups):
+            return usage_v1(*self._groups)
+        if self._unified.is_dir():
+            return usage_v2(self._unified)
+        if time.monotonic() - self._asked_at > LOOK_S:
+            self._books, self._asked_at = self._ask(), time.monotonic()
+        return self._books
 
     def close(self) -> None:
-        """Remove the container, running or not, and wait for its client."""
-        self._run("rm", "-f", self._name)
-        super().close()
+        """Remove the container, running or not, and close its streams."""
+        if self._closed:
+            return
+        self._closed = True
+        self._remove()
+        with suppress(OSError):
+            self._wire.shutdown(socket.SHUT_RDWR)
+        os.close(self.stdin)
+        # a pump that waits for a reader is freed by the reader's going
+        os.close(self.stdout)
+        os.close(self.stderr)
+        self._pump.join(timeout=5)
+        self._attached._response.close()  # noqa: SLF001 - the SDK hangs the response on its socket and closes neither
+        self._attached.close()
+        self._wire.close()
 
-    def _run(self, *arguments: str) -> str:
-        done = subprocess.run([self._docker, *arguments], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-        return done.stdout
+    def _remove(self) -> None:
+        with suppress(NotFound):
+            self._api.remove_container(self.id, force=True, v=True)
+
+    def _ask(self) -> Usage:
+        state: dict[str, Any] = {}
+        stats: dict[str, Any] = {}
+        with suppress(DockerException, KeyError):
+            state = self._api.inspect_container(self.id)["State"]
+            stats = self._api.stats(self.id, stream=False, one_shot=True) if state["Running"] else {}
+        used = int(stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)) / 1e9
+        return Usage(
+            cpu_s=max(used, self._books.cpu_s),
+            memory_peak_mb=max(int(stats.get("memory_stats", {}).get("usage", 0)) / 2**20, self._books.memory_peak_mb),
+            hit_memory_limit=bool(state.get("OOMKilled")) or self._books.hit_memory_limit,
+            hit_process_limit=int(stats.get("pids_stats", {}).get("current", 0)) >= self._limits.processes
+            or self._books.hit_process_limit,
+        )
+
+    def _sort(self) -> None:
+        """Copy the engine's frames to the pipe that each belongs to, until either end goes."""
+        try:
+            while head := _exactly(self._wire, STREAM.size):
+                stream, size = STREAM.unpack(head)
+                while size:
+                    data = self._wire.recv(min(size, 1 << 16))
+                    if not data:
+                        return
+                    size -= len(data)
+                    _write(self._error if stream == STDERR else self._out, data)
+        except OSError:
+            return
+        finally:
+            os.close(self._out)
+            os.close(self._error)
+
+
+class WarmContainers:
+    """Containers that wait for a run, by image, limits and packages; the kinds used last are kept, within a bound of memory."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[Kind, list[Container]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._filling: dict[Kind, threading.Thread] = {}
+        self._closing = False
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def take(self, client: docker.DockerClient, kind: Kind) -> Container:
+        """A waiting container, or a fresh one where none waits; its successor is started in the background."""
+        found = None
+        while found is None or not found.is_alive():
+            if found is not None:
+                found.close()
+            with self._lock:
+                waiting = self._waiting.setdefault(kind, [])
+                self._waiting.move_to_end(kind)
+                found = waiting.pop() if waiting else None
+            if found is None:
+                found = Container(client, kind)
+                break
+        self._refill(client, kind)
+        return found
+
+    def close(self) -> None:
+        """Remove all that wait, and those that are just being started."""
+        self._closing = True
+        for thread in list(self._filling.values()):
+            thread.join(timeout=60)
+        with self._lock:
+            waiting, self._waiting = self._waiting, OrderedDict()
+        self._closing = False
+        for container in [c for containers in waiting.values() for c in containers]:
+            with suppress(DockerException, OSError):
+                container.close()
+
+    def _refill(self, client: docker.DockerClient, kind: Kind) -> None:
+        with self._lock:
+            if kind in self._filling:
+                return
+            thread = threading.Thread(target=self._fill, args=(client, kind), name="warm-containers", daemon=True)
+            self._filling[kind] = thread
+            thread.start()
+
+    def _fill(self, client: docker.DockerClient, kind: Kind) -> None:
+        try:
+            while not self._closing and self._wants(kind):
+                container = Container(client, kind)
+                with self._lock:
+                    self._waiting.setdefault(kind, []).append(container)
+        except (DockerException, OSError):
+            return  # the next run starts its own and meets the fault where it can be told
+        finally:
+            with self._lock:
+                self._filling.pop(kind, None)
+                over = [self._waiting.popitem(last=False)[1] for _ in range(len(self._waiting) - WARM_KINDS)]
+            for container in [c for containers in over for c in containers]:
+                with suppress(DockerException, OSError):
+                    container.close()
+
+    def _wants(self, kind: Kind) -> bool:
+        with self._lock:
+            held = sum(k[1].memory_mb * len(containers) for k, containers in self._waiting.items() if k != kind)
+            mine = len(self._waiting.get(kind, []))
+        return mine < WARM and held + (mine + 1) * kind[1].memory_mb <= WARM_MEMORY_MB
+
+    def _forget(self) -> None:
+        self._waiting, self._lock, self._filling = OrderedDict(), threading.Lock(), {}
+
+
+_warm = WarmContainers()
 
 
 class DockerSandbox:
-    """Opens runs in containers of the runner image."""
+    """Opens runs in containers of the runner image. A cold one starts each when it is asked for."""
 
     name = "docker"
 
-    def __init__(self, image: str = "") -> None:
-        docker = shutil.which("docker")
-        if docker is None:
-            raise SandboxUnavailable("Docker is not installed on this machine.")
-        self._docker, self._image = docker, image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE)
-        inspect = [docker, "image", "inspect", "-f", "{{json .Config.Labels}}", self._image]
-        found = subprocess.run(inspect, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-        if found.returncode:
+    def __init__(self, image: str = "", *, warm: bool = True) -> None:
+        self._image, self._warm = image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE), warm
+        try:
+            self._client = _client(os.getpid())
+            labels = self._client.images.get(self._image).labels
+        except ImageNotFound as error:
             raise SandboxUnavailable(
-                f"The image {self._image} is not there, or the Docker engine does not answer. "
-                "Build it with `make runner-image`."
-            )
-        self._packages = set(str((json.loads(found.stdout) or {}).get("gradlab.packages", "")).split())
+                f"The image {self._image} is not there. Build it with `make runner-image`."
+            ) from error
+        except (DockerException, OSError) as error:
+            raise SandboxUnavailable(f"The Docker engine does not answer: {error}") from error
+        self._packages = set(labels.get("gradlab.packages", "").split())
 
-    def open(self, limits: Limits, packages: tuple[str, ...]) -> DockerProcess:
-        """Start a container; raises `SandboxUnavailable` when the image lacks a package that the lab needs."""
+    def open(self, limits: Limits, packages: tuple[str, ...]) -> Container:
+        """A container of its own; raises `SandboxUnavailable` when the image lacks a package that the lab needs."""
         missing = sorted(set(packages) - self._packages)
         if missing:
             raise SandboxUnavailable(f"the image {self._image} lacks {', '.join(missing)}, which the lab needs")
-        name = f"gradlab-run-{secrets.token_hex(6)}"
-        walls = json.dumps(
-            {
-                "uid": None,
-                "rlimits": {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5},
-                "seccomp": seccomp.encoded(),
-            }
-        )
-        boot = boot_arguments("python3", "main", ["/gradlab", "/gradlab/packages"], walls)
-        return DockerProcess(self._docker, name, [self._docker, "run", "-i", *_flags(name, limits), self._image, *boot])
+        kind = (self._image, limits, packages)
+        try:
+            return _warm.take(self._client, kind) if self._warm else Container(self._client, kind)
+        except (DockerException, OSError) as error:
+            raise SandboxUnavailable(f"the Docker engine could not start a container: {error}") from error
+
+    def remove_leftovers(self) -> int:
+        """Remove the containers of processes of this host that are no more, and any that is too old; returns how many."""
+        mine = [c for c in self._client.containers.list(all=True, filters={"label": LABEL}) if _is_left(c)]
+        for container in mine:
+            with suppress(NotFound):
+                container.remove(force=True, v=True)
+        return len(mine)
 
 
-def _flags(name: str, limits: Limits) -> list[str]:
-    """Every wall that `docker run` knows."""
-    memory = f"{limits.memory_mb}m"
-    scratch = f"rw,nosuid,nodev,noexec,size={limits.disk_mb}m,nr_inodes=4k,mode=1777"
-    flags = [
-        *("--name", name, "--label", LABEL, "--init", "--pull", "never", "--log-driver", "none"),
-        *(
-            "--network",
-            "none",
-            "--read-only",
-            "--user",
-            UID,
-            "--cap-drop",
-            "ALL",
-            "--security-opt",
-            "no-new-privileges",
-        ),
-        *("--ipc", "private", "--hostname", "sandbox", "--pids-limit", str(limits.processes)),
-        *("--memory", memory, "--memory-swap", memory),
-        *("--ulimit", "core=0", "--ulimit", "nofile=256", "--workdir", SCRATCH),
-        *("--tmpfs", f"{SCRATCH}:{scratch}", "--tmpfs", f"/dev/shm:{scratch}"),  # noqa: S108 - inside the container, private
-    ]
-    for key, value in ENVIRONMENT.items():
-        flags += ["--env", f"{key}={value}"]
-    return flags
+@cache
+def _client(process: int) -> docker.DockerClient:  # noqa: ARG001 - connections are not for forked processes
+    """This process's connections to the engine."""
+    return docker.from_env(timeout=60)
 
 
-def remove_leftovers(docker: str = "docker") -> int:
-    """Remove containers of runs that a killed worker left behind; returns how many there were."""
-    listed = subprocess.run(  # noqa: S603
-        [docker, "ps", "-aq", "--filter", f"label={LABEL}"], capture_output=True, text=True, timeout=60, check=False
+def close_warm_containers() -> None:
+    """Remove the containers that wait in this process."""
+    _warm.close()
+
+
+def _boot(limits: Limits, packages: tuple[str, ...]) -> list[str]:
+    rlimits = {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5}
+    walls = json.dumps({"uid": None, "rlimits": rlimits, "seccomp": seccomp.encoded()})
+    return boot_arguments("python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
+
+
+def _options(limits: Limits) -> dict[str, Any]:
+    """Every wall that the engine knows."""
+    room = f"rw,nosuid,nodev,noexec,size={limits.disk_mb}m,nr_inodes=4k,mode=1777"
+    return {
+        "labels": {LABEL: "1", OWNER: _owner()},
+        "network_mode": "none",
+        "read_only": True,
+        "user": USER,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "ipc_mode": "private",
+        "hostname": "sandbox",
+        "init": True,
+        "stdin_open": True,
+        "pids_limit": limits.processes + 1,  # the container's init is one of them
+        "mem_limit": f"{limits.memory_mb}m",
+        "memswap_limit": f"{limits.memory_mb}m",
+        "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
+        "tmpfs": dict.fromkeys(SCRATCH, room),
+        "working_dir": SCRATCH[0],
+        "environment": ENVIRONMENT,
+        "log_config": LogConfig(type="none"),
+    }
+
+
+def _owner() -> str:
+    """This process, by host, number and start, so that a number used again is not taken for it."""
+    return f"{socket.gethostname()}|{os.getpid()}|{psutil.Process().create_time():.2f}"
+
+
+def _is_left(container: Any) -> bool:
+    host, _, process = str(container.labels.get(OWNER, "")).partition("|")
+    age_s = time.time() - _epoch(container.attrs.get("Created"))
+    if host != socket.gethostname():
+        return age_s > OLDEST_S
+    number, _, started = process.partition("|")
+    try:
+        return f"{psutil.Process(int(number)).create_time():.2f}" != started
+    except (ValueError, psutil.Error):
+        return True
+
+
+def _epoch(created: Any) -> float:
+    """When a container was made; the engine's text has more digits than Python reads."""
+    return (
+        time.time()
+        if created is None
+        else time.mktime(time.strptime(str(created)[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
     )
-    found = listed.stdout.split()
-    if found:
-        subprocess.run([docker, "rm", "-f", *found], capture_output=True, timeout=120, check=False)  # noqa: S603
-    return len(found)
+
+
+def _exactly(wire: socket.socket, size: int) -> bytes:
+    """That many bytes, or none at the end of the stream."""
+    data = b""
+    while len(data) < size:
+        more = wire.recv(size - len(data))
+        if not more:
+            return b""
+        data += more
+    return data
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

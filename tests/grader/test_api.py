@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from grader.api import Stopped, grade
-from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
+from grader.contract import CheckFinished, GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
 from grader.sandbox import bubblewrap, cgroups
 from tests.support import ADD, SCALE, leftover_groups, notebook_of
 
@@ -24,6 +24,19 @@ def test_a_job_that_was_cancelled_stops_at_once_and_leaves_nothing(grade_source,
         grade_source("import time\ntime.sleep(60)\n" + ADD, sandbox=walls, should_stop=stop.is_set)
     assert time.monotonic() - started < 4
     assert leftover_groups() == []
+
+
+def test_a_job_that_was_stopped_between_checks_leaves_nothing_to_the_next(grade_source):
+    class Enough(Exception):  # noqa: N818 - no error, an interruption
+        pass
+
+    def stop(event):
+        if isinstance(event, CheckFinished):
+            raise Enough
+
+    with pytest.raises(Enough):
+        grade_source(ADD + SCALE, on_event=stop)
+    assert grade_source(ADD + SCALE).score == 10
 
 
 def test_a_report_survives_the_way_through_json(grade_source):

@@ -38,6 +38,20 @@ def test_a_worker_without_a_queue_says_what_is_missing(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_a_worker_takes_no_job_behind_open_walls(settings, monkeypatch):
+    from config.celery import app
+
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    settings.SANDBOX = "trusted"
+    with pytest.raises(CommandError, match=r"no job is taken.*has no walls"):
+        call_command("worker")
+    settings.SANDBOX = "docker"
+    monkeypatch.setenv("GRADLAB_RUNNER_IMAGE", "gradlab-runner:never-built")
+    with pytest.raises(CommandError, match="cannot be built, so no job is taken"):
+        call_command("worker")
+
+
+@pytest.mark.django_db
 def test_redis_needs_to_know_where_to_listen(settings):
     settings.REDIS_URL = ""
     with pytest.raises(CommandError, match="GRADLAB_REDIS_URL"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.celery import app
+from grader.api import SandboxUnavailable, open_walls
+from grader.contract import SandboxKind
 
 
 class Command(BaseCommand):
@@ -23,6 +26,7 @@ class Command(BaseCommand):
         """Work until told to stop."""
         if not app.conf.broker_url:
             raise CommandError("GRADLAB_REDIS_URL is not set, so there is no queue to take jobs from.")
+        self._prove_the_walls()
         app.worker_main(
             [
                 "worker",
@@ -33,3 +37,16 @@ class Command(BaseCommand):
                 "--without-mingle",
             ]
         )
+
+    def _prove_the_walls(self) -> None:
+        """No job is taken before every wall of the sandbox was tried and held."""
+        try:
+            found = open_walls(
+                SandboxKind(settings.SANDBOX), allow_approximate_limits=settings.ALLOW_APPROXIMATE_LIMITS
+            )
+        except SandboxUnavailable as reason:
+            raise CommandError(
+                f"The sandbox {settings.SANDBOX} cannot be built, so no job is taken. {reason}"
+            ) from reason
+        if found:
+            raise CommandError("The sandbox has open walls, so no job is taken. " + " ".join(found))
