@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from .banned import with_staff_notes
 from .contract import (
     CheckFinished,
     CheckResult,
@@ -131,8 +132,10 @@ def grade(
         sandbox = open_sandbox(spec.sandbox, allow_approximate_limits=spec.allow_approximate_limits)
         cells = read_submission(lab, _read_files(spec))
         suite = load_suite(lab)
-        submission = SandboxedProgram(lab, cells, sandbox, should_stop)
+        rules = lab.settings.banned_operations
+        submission = SandboxedProgram(lab, cells, sandbox, should_stop, rules)
         results = _run(suite, submission, _reference(lab, sandbox, should_stop), spec, on_event)
+        results = with_staff_notes(rules, cells, results)
     except Refusal as refusal:
         return refused(str(refusal), spec.seed, max_score, lab.settings.slug, lab.version)
     except (GraderFault, SandboxUnavailable, LabError) as fault:

@@ -34,6 +34,17 @@ class BannedImports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class BannedOperations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[banned_operations]]`: what a student's code may not call in these tasks, and the reason that it is told.
+
+    A name is a function by its dotted path (`numpy.linalg.inv`), an operator of torch (`aten::mm`), or `triton:launch`.
+    """
+
+    names: tuple[str, ...]
+    tasks: tuple[str, ...]
+    reason: str
+
+
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[limits]`; see `grader.sandbox.base.Limits` for units."""
 
@@ -60,6 +71,7 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_upload_mb: int = 16
     limits: LimitSettings = LimitSettings()
     banned_imports: tuple[BannedImports, ...] = ()
+    banned_operations: tuple[BannedOperations, ...] = ()
 
 
 class Lab:

@@ -182,12 +182,12 @@ def merged(submitted: Any, lab_notebook: Any) -> list[Cell]:
                 cells.append(_restored(missing.pop(0)))
         source = locked.get(key, cell)
         if source.cell_type == "code":
-            cells.append(Cell(f"cell {number}", source.source))
+            cells.append(Cell(f"cell {number}", source.source, given=key in locked))
     return [*cells, *(_restored(cell) for cell in missing)]
 
 
 def _restored(cell: Any) -> Cell:
-    return Cell(f"cell {grade_id(cell)}", cell.source)
+    return Cell(f"cell {grade_id(cell)}", cell.source, given=True)
 
 
 def editor_cells(notebook: Any) -> list[NotebookCell]:

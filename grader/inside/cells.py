@@ -9,10 +9,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cell:
-    """One piece of source and the name that messages call it by: `cell 7`, or a file's name."""
+    """One piece of source and the name that messages call it by: `cell 7`, or a file's name. `given`: the lab's own."""
 
     label: str
     source: str
+    given: bool = False
+
+    @property
+    def filename(self) -> str:
+        """What tracebacks and frames call it."""
+        return f"<given {self.label}>" if self.given else f"<{self.label}>"
 
 
 def read_cells(path: Path) -> list[Cell]:

@@ -1,7 +1,8 @@
 """The process inside a sandbox: reads requests, runs the student's program, answers with raw values. It decides nothing.
 
-Requests: {"op": "load", "driver": source, "cells": [[label, source], …]} and {"op": "call", "function": name, "arguments": {…}}.
-Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}.
+Requests: {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]} and
+{"op": "call", "function": name, "arguments": {…}}.
+Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}, each with "witness": {operation: line} of watched ones.
 """
 
 from __future__ import annotations
@@ -45,14 +46,15 @@ def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
     try:
         if message["op"] == "load":
             program.load_driver(message["driver"])
-            value: Any = program.load([Cell(label, source) for label, source in message["cells"]])
+            cells = [Cell(label, source, given) for label, source, given in message["cells"]]
+            value: Any = program.load(cells, message["watched"])
         else:
             value = program.call(message["function"], message["arguments"])
     except BaseException as error:  # noqa: BLE001 - whatever the student's code raises is an answer
-        return _fault(error)
+        return _fault(error) | {"witness": program.witness.take()}
     finally:
         _flush()
-    return {"ok": True, "value": value}
+    return {"ok": True, "value": value, "witness": program.witness.take()}
 
 
 def _packed(answer: dict[str, Any]) -> bytes:

@@ -9,11 +9,12 @@ import operator
 import sys
 import traceback
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .cells import Cell
+from .witness import Witness
 
 FUTURE_FLAGS = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -40,6 +41,7 @@ class Program:
         self.namespace = types.ModuleType("submission")
         self._driver = types.ModuleType("driver")
         self._future = 0
+        self.witness = Witness()
         # dataclasses and pickling look classes' modules up by name
         sys.modules["submission"] = self.namespace
 
@@ -48,8 +50,12 @@ class Program:
         sys.modules["driver"] = self._driver
         exec(compile(source, "driver.py", "exec", dont_inherit=True), self._driver.__dict__)  # noqa: S102 - running it is the point
 
-    def load(self, cells: Iterable[Cell]) -> list[str]:
-        """Run the cells in order. One that fails does not stop the rest; returns a sentence for each that did."""
+    def load(self, cells: Sequence[Cell], watched: Iterable[str] = ()) -> list[str]:
+        """Run the cells in order. One that fails does not stop the rest; returns a sentence for each that did.
+
+        `watched` are operations whose use by the student's own cells is noted from here on.
+        """
+        self.witness.watch(watched, (cell.filename for cell in cells if not cell.given))
         notes = []
         for cell in cells:
             fault = self._run(cell)
@@ -59,10 +65,11 @@ class Program:
 
     def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """`driver.function(program, **arguments)`; exceptions pass through."""
-        return getattr(self._driver, function)(self.namespace, **arguments)
+        with self.witness.operators():
+            return getattr(self._driver, function)(self.namespace, **arguments)
 
     def _run(self, cell: Cell) -> Fault | None:
-        filename = f"<{cell.label}>"
+        filename = cell.filename
         linecache.cache[filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), filename)
         try:
             code = compile(cell.source, filename, "exec", self._future, dont_inherit=True)
@@ -87,7 +94,7 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def _place(filename: str, line: int | None) -> str:
-    return f"{filename.strip('<>')}, line {line}"
+    return f"{filename.strip('<>').removeprefix('given ')}, line {line}"
 
 
 def _text(error: BaseException, limit: int = 300) -> str:

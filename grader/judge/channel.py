@@ -64,6 +64,7 @@ class Channel:
         self._output = _Output(limits.output_kb << 10)
         self._received = bytearray()
         self._printing = True
+        self.seen: dict[str, str] = {}  # watched operations that the last request's code called, and where
         self.alive = True
 
     def take_output(self) -> str:
@@ -75,7 +76,9 @@ class Channel:
 
     def ask(self, message: dict[str, Any], wall_s: float) -> Any:
         """Send a request and return the answer's value; raises `StudentFault`, after which the sandbox is spent unless it answered."""
+        self.seen = {}
         answer = self._exchange(memoryview(wire.pack(message)), wall_s)
+        self.seen = _texts(answer.get("witness"))
         if answer.get("ok") is True:
             return answer.get("value")
         if self._walled.usage().hit_process_limit:
@@ -191,6 +194,12 @@ def _sentence(answer: dict[str, Any]) -> str:
         return f"Not written yet: {where} raises NotImplementedError." if where else "Not written yet."
     said = f"{kind}: {message}" if message else kind
     return f"{said} at {where}" if where else said
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """What the witness says, as far as it is text."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {str(name)[:200]: str(place)[:200] for name, place in pairs}
 
 
 def _is_stub(answer: dict[str, Any]) -> bool:

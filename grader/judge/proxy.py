@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from ..banned import sentence, watched
 from ..checks.marks import read_marks
+from ..contract import Verdict
 from ..inside.cells import Cell
-from ..lab import Lab
+from ..lab import BannedOperations, Lab
 from ..sandbox.base import Limits, Sandbox, Walled
 from .channel import Channel, StudentFault
 
@@ -17,20 +19,39 @@ from .channel import Channel, StudentFault
 class SandboxedProgram:
     """One program in one sandbox at a time."""
 
-    def __init__(self, lab: Lab, cells: Sequence[Cell], sandbox: Sandbox, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        cells: Sequence[Cell],
+        sandbox: Sandbox,
+        should_stop: Callable[[], bool],
+        rules: Sequence[BannedOperations] = (),
+    ) -> None:
         self._lab, self._cells, self._sandbox, self._should_stop = lab, cells, sandbox, should_stop
+        self._rules = rules
         self._limits: Limits = lab.limits
         self._walled: Walled | None = None
         self._channel: Channel | None = None
         self._load_fault: StudentFault | None = None
         self.wall_s = self._limits.wall_s
+        self.task = ""
         self.notes: list[str] = []
 
     def call(self, function: str, /, **arguments: Any) -> Any:
         """`driver.function(program, **arguments)` inside; raises `StudentFault`."""
         if self._load_fault is not None:
             raise self._load_fault  # cells that cannot be loaded once are not waited for again
-        return self._ready().ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
+        channel = self._ready()
+        try:
+            return channel.ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
+        finally:
+            self._refuse_banned(channel)
+
+    def _refuse_banned(self, channel: Channel) -> None:
+        """An answer that a banned operation gave is none, whatever it is worth."""
+        told = sentence(self._rules, self.task, channel.seen)
+        if told:
+            raise StudentFault(Verdict.REJECTED, told)
 
     def take_output(self) -> str:
         """What the program printed since the last call."""
@@ -52,9 +73,10 @@ class SandboxedProgram:
     def _open(self) -> Channel:
         self._walled = self._sandbox.open(self._limits, self._lab.settings.packages)
         channel = Channel(self._walled, self._limits, self._should_stop)
-        cells = [[cell.label, cell.source] for cell in self._cells]
+        cells = [[cell.label, cell.source, cell.given] for cell in self._cells]
+        request = {"op": "load", "driver": self._lab.driver, "cells": cells, "watched": watched(self._rules)}
         try:
-            notes = channel.ask({"op": "load", "driver": self._lab.driver, "cells": cells}, self._limits.load_s)
+            notes = channel.ask(request, self._limits.load_s)
             self.notes = [str(note)[:400] for note in notes][:20] if isinstance(notes, list) else []
         except StudentFault as fault:
             self._load_fault = StudentFault(fault.verdict, f"While your cells ran, before any check: {fault}")
@@ -84,5 +106,6 @@ class JudgeProvider:
             self._submission.close()
             self._reference.close()
             self._task = marks.task
+        program.task = marks.task
         program.wall_s = marks.limits.get("wall_s", self._lab.settings.limits.wall_s)
         return program

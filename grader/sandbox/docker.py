@@ -7,6 +7,7 @@ that says which process it belongs to, so that what a killed worker left is foun
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
 import socket
@@ -24,7 +25,7 @@ from docker.errors import DockerException, ImageNotFound, NotFound
 from docker.types import LogConfig, Ulimit
 
 from . import seccomp
-from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
+from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, Usage, boot_arguments
 from .cgroups import MOUNT, usage_v1, usage_v2
 
 LABEL, OWNER = "gradlab.run", "gradlab.owner"
@@ -241,6 +242,10 @@ class DockerSandbox:
             ) from error
         except (DockerException, OSError) as error:
             raise SandboxUnavailable(f"The Docker engine does not answer: {error}") from error
+        if labels.get("gradlab.inside") != inside_version():
+            raise SandboxUnavailable(
+                f"The image {self._image} was built from another version of the grader. Build it with `make runner-image`."
+            )
         self._packages = set(labels.get("gradlab.packages", "").split())
 
     def open(self, limits: Limits, packages: tuple[str, ...]) -> Container:
@@ -261,6 +266,13 @@ class DockerSandbox:
             with suppress(NotFound):
                 container.remove(force=True, v=True)
         return len(mine)
+
+
+@cache
+def inside_version() -> str:
+    """What an image's label `gradlab.inside` must say: SHA-256 over grader/inside, 16 digits, as `make runner-image` computes it."""
+    sources = b"".join(path.read_bytes() for path in sorted(INSIDE.glob("*.py")))
+    return hashlib.sha256(sources).hexdigest()[:16]
 
 
 @cache

@@ -155,7 +155,9 @@ def probe(wall: Wall, sandbox: Sandbox) -> Finding:
     walled = sandbox.open(wall.limits, ("numpy",))  # the frames on the pipes are numpy's
     try:
         channel = Channel(walled, wall.limits, lambda: False)
-        channel.ask({"op": "load", "driver": DRIVER.read_text(encoding="utf-8"), "cells": []}, wall.limits.load_s)
+        channel.ask(
+            {"op": "load", "driver": DRIVER.read_text(encoding="utf-8"), "cells": [], "watched": []}, wall.limits.load_s
+        )
         request = {"op": "call", "function": wall.probe, "arguments": wall.arguments}
         attempt.could = [str(line) for line in channel.ask(request, wall.limits.wall_s)]
         attempt.output = channel.take_output()
