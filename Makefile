@@ -68,7 +68,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.site: requirements.lock | $(BIN)/python
-	@echo "Installing the site and the judge into $(VENV) (about 45 packages, 200 MB) ..."
+	@echo "Installing the site and the judge into $(VENV) (about 50 packages, 240 MB) ..."
 	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 

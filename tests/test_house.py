@@ -84,6 +84,19 @@ def test_links_between_documents_lead_somewhere():
     assert broken == []
 
 
+def test_what_guides_call_a_button_or_a_page_stands_on_one():
+    shown = "\n".join(
+        re.sub(r"\{[{%].*?[}%]\}", "…", path.read_text()) for path in tracked("platform/web/templates/*.html")
+    )
+    shown += (ROOT / "platform/web/context.py").read_text() + (ROOT / "platform/grading/progress.py").read_text()
+    missing = []
+    for name in ("student", "ta", "instructor", "operator"):
+        text = (ROOT / "docs" / f"{name}.md").read_text().replace("**", "")
+        names = re.findall(r"(?<!\w)\*([A-Z][^*\n]+)\*", text)
+        missing += [f"{name}: {found}" for found in names if found not in shown]
+    assert missing == []
+
+
 def test_no_path_of_somebodys_machine_is_written_down():
     pattern = re.compile(r"(?<![\w.])/(?:home|root|Users)/\w+")
     found = [
