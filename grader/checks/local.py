@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ class LocalStudent:
     def call(self, function: str, /, **arguments: Any) -> Any:
         """Run the driver's function on the program; exceptions pass through."""
         return self._program.call(function, arguments)
+
+    def processor_s(self) -> float:
+        """Of this whole process."""
+        return time.process_time()
 
 
 class LocalProvider:

@@ -43,6 +43,11 @@ class Ratio:
     high: float
     samples: int
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether more pairs should be taken before points hang on it."""
+        return self.high > 1.15 * self.low
+
 
 def curve(value: float, *, full_at: float, zero_at: float) -> float:
     """The log-linear share of points: 1 at `full_at` and better, 0 at `zero_at` and worse."""
@@ -81,7 +86,7 @@ class Measure:
     ) -> Ratio:
         """Time both in turn, `rounds` times, the first pair discarded."""
         ratios = [_pair(run_student, run_reference, swap=bool(index % 2)) for index in range(rounds + 1)][1:]
-        low, high = _median_interval(sorted(ratios))
+        low, high = median_interval(sorted(ratios))
         return Ratio(statistics.median(ratios), low, high, len(ratios))
 
 
@@ -99,7 +104,7 @@ def _timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _median_interval(ordered: list[float]) -> tuple[float, float]:
+def median_interval(ordered: list[float]) -> tuple[float, float]:
     """Distribution-free 95 % interval of the median, by order statistics of a binomial(n, 1/2)."""
     n = len(ordered)
     spread = 1.96 * math.sqrt(n) / 2

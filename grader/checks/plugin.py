@@ -25,6 +25,10 @@ class Student(Protocol):
         """Run `driver.function(program, **arguments)`; raises when the student's code does."""
         ...
 
+    def processor_s(self) -> float:
+        """Processor time that all of the program has used so far, by the books of the kernel."""
+        ...
+
 
 class Provider(Protocol):
     """Where the fixtures get their students and their seed from."""

@@ -18,6 +18,7 @@ from ..contract import Verdict
 from ..inside import wire
 from ..sandbox.base import Limits, Walled
 
+HELD = "This check could not be scored; course staff will look at it."
 TICK_S = 0.05
 MAX_ANSWER = 64 << 20
 FLOOD = 16 << 20  # beyond the cut output, how much is still read and dropped before the run is ended
@@ -148,9 +149,7 @@ class Channel:
             )
             return wire.unpack(frame[:head], frame[head:])
         except wire.WireError as error:
-            raise self._end(
-                Verdict.TAMPERED, "This check could not be scored; course staff will look at it."
-            ) from error
+            raise self._end(Verdict.TAMPERED, HELD) from error
 
     def _enforce(self, elapsed: float, wall_s: float) -> None:
         """The limits that hold while an answer is awaited."""

@@ -53,6 +53,10 @@ class SandboxedProgram:
         if told:
             raise StudentFault(Verdict.REJECTED, told)
 
+    def processor_s(self) -> float:
+        """Processor time of everything in the sandbox."""
+        return self._walled.usage().cpu_s if self._walled else 0.0
+
     def take_output(self) -> str:
         """What the program printed since the last call."""
         return self._channel.take_output() if self._channel else ""

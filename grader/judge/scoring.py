@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from ..checks.expect import CheckFailed, Difference
 from ..checks.marks import CheckMarks
 from ..checks.measure import Measured
+from ..checks.timing import CheckHeld
 from ..contract import CheckResult, Comparison, GradeReport, Measurement, Outcome, Side, Verdict
 from ..sandbox.base import SandboxUnavailable
-from .channel import StudentFault
+from .channel import HELD, StudentFault
 
 
 class GraderFault(Exception):  # noqa: N818 - named like its counterpart, StudentFault
@@ -29,6 +30,7 @@ class Found:
 def score_check(marks: CheckMarks, found: Found) -> CheckResult:
     """The result of one check; raises `GraderFault` when it was the check itself that broke."""
     verdict, message, comparison = _judge(marks, found.raised)
+    held = str(found.raised) if isinstance(found.raised, CheckHeld) else ""
     passed = verdict is Verdict.PASSED
     share = found.measured.fraction if passed and found.measured else float(passed)
     return CheckResult(
@@ -46,6 +48,7 @@ def score_check(marks: CheckMarks, found: Found) -> CheckResult:
         comparison=comparison,
         measurement=_measurement(found.measured) if passed and found.measured else None,
         output=found.output,
+        staff_note=held,
         unwritten=isinstance(found.raised, StudentFault) and found.raised.unwritten,
     )
 
@@ -57,6 +60,8 @@ def _judge(marks: CheckMarks, raised: BaseException | None) -> tuple[Verdict, st
         return raised.verdict, str(raised), None
     if isinstance(raised, CheckFailed):
         return Verdict.FAILED, str(raised), _comparison(raised.difference) if raised.difference else None
+    if isinstance(raised, CheckHeld):
+        return Verdict.TAMPERED, HELD, None
     if isinstance(raised, SandboxUnavailable):
         raise GraderFault(str(raised)) from raised
     raise GraderFault(f"{marks.name} broke: {type(raised).__name__}: {raised}") from raised
