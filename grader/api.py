@@ -25,6 +25,7 @@ from .contract import (
     Suite,
 )
 from .judge.channel import Stopped
+from .judge.gpu import one_run_at_a_time
 from .judge.proxy import JudgeProvider, SandboxedProgram
 from .judge.scoring import GraderFault, refused, total
 from .judge.suite import CheckSuite, load_suite
@@ -134,7 +135,8 @@ def grade(
         suite = load_suite(lab)
         rules = lab.settings.banned_operations
         submission = SandboxedProgram(lab, cells, sandbox, should_stop, rules)
-        results = _run(suite, submission, _reference(lab, sandbox, should_stop), spec, on_event)
+        with one_run_at_a_time(on_gpu=lab.on_gpu):
+            results = _run(suite, submission, _reference(lab, sandbox, should_stop), spec, on_event)
         results = with_staff_notes(rules, cells, results)
     except Refusal as refusal:
         return refused(str(refusal), spec.seed, max_score, lab.settings.slug, lab.version)

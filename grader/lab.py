@@ -104,6 +104,11 @@ class Lab:
         return Limits(**msgspec.structs.asdict(self.settings.limits))
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its code needs a GPU."""
+        return self.settings.device == "gpu"
+
+    @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks in their order."""
         return tuple(Task(task.id, task.title, task.points) for task in self.settings.tasks)

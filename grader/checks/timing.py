@@ -20,7 +20,9 @@ from .measure import Ratio, median_interval
 DISCARDED = 3
 AUDITS = 5
 UNSTEADY = 0.05  # of the ratios' median: above it, more rounds are taken
-HIDDEN_SHARE, HIDDEN_MS = 0.25, 0.05
+# What may stay unexplained: a share of the reference's time, and what a host takes more or less for a request. Labs choose work that takes
+# several times the latter, or there is nothing to tell apart.
+HIDDEN_SHARE, HIDDEN_MS = 0.25, 0.25
 FLOOR_SLACK = 1.02
 
 
@@ -135,7 +137,8 @@ class SpeedTrial:
     def _hold_if_impossible(self, rounds: list[Round]) -> None:
         claim = statistics.median(one.student.claim_ms for one in rounds)
         reference = statistics.median(one.reference.claim_ms for one in rounds)
-        hidden = statistics.median(one.hidden_ms(on_processor=not self._on_gpu) for one in rounds)
+        # the lower end of its interval: noise is the benefit of the doubt
+        hidden, _ = median_interval(sorted(one.hidden_ms(on_processor=not self._on_gpu) for one in rounds))
         audits = [self._timed(self._student, int(self._rng.integers(1 << 31)), audit=True) for _ in range(AUDITS)]
         audited = statistics.median(one.claim_ms for one in audits)
         slack = HIDDEN_SHARE * reference + HIDDEN_MS

@@ -7,13 +7,14 @@ import os
 import resource
 from typing import Any
 
-from . import kernel
+from . import kernel, timing
 
 
 def enter(walls: dict[str, Any]) -> None:
     """Set limits, drop to the run's own uid when there is one, then give up every right to undo it.
 
-    `walls`: `uid` (int or None), `rlimits` ({name of a RLIMIT_ constant: value}), `seccomp` (a filter in base64; empty for none).
+    `walls`: `uid` (int or None), `rlimits` ({name of a RLIMIT_ constant: value}), `seccomp` (a filter in base64; empty for none),
+    `gpu` (whether a context on the GPU is made before anything is waited for).
     """
     for name, value in walls["rlimits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
@@ -27,6 +28,8 @@ def enter(walls: dict[str, Any]) -> None:
         kernel.drop_capabilities()
         kernel.no_new_privileges()
         kernel.filter_system_calls(base64.b64decode(walls["seccomp"]))
+    if walls["gpu"]:
+        timing.warm()
 
 
 def take_channel() -> tuple[int, int]:

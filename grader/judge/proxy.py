@@ -14,6 +14,7 @@ from ..inside.cells import Cell
 from ..lab import BannedOperations, Lab
 from ..sandbox.base import Limits, Sandbox, Walled
 from .channel import Channel, StudentFault
+from .gpu import prove_gpu
 
 
 class SandboxedProgram:
@@ -44,6 +45,11 @@ class SandboxedProgram:
         channel = self._ready()
         try:
             return channel.ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
+        except StudentFault as fault:
+            if self._lab.on_gpu and fault.verdict is Verdict.TIME_LIMIT:
+                self.close()
+                prove_gpu(self._sandbox, self._limits, self._lab.settings.packages)
+            raise
         finally:
             self._refuse_banned(channel)
 
@@ -75,7 +81,7 @@ class SandboxedProgram:
         return self._channel
 
     def _open(self) -> Channel:
-        self._walled = self._sandbox.open(self._limits, self._lab.settings.packages)
+        self._walled = self._sandbox.open(self._limits, self._lab.settings.packages, gpu=self._lab.on_gpu)
         channel = Channel(self._walled, self._limits, self._should_stop)
         cells = [[cell.label, cell.source, cell.given] for cell in self._cells]
         request = {"op": "load", "driver": self._lab.driver, "cells": cells, "watched": watched(self._rules)}

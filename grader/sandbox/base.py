@@ -70,8 +70,8 @@ class Sandbox(Protocol):
         """Remove what killed workers of this host left behind; returns how many things."""
         ...
 
-    def open(self, limits: Limits, packages: tuple[str, ...]) -> Walled:
-        """Start `grader.inside` behind the walls; raises `SandboxUnavailable`."""
+    def open(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool = False) -> Walled:
+        """Start `grader.inside` behind the walls, with a GPU or without; raises `SandboxUnavailable`."""
         ...
 
 

@@ -18,16 +18,19 @@ from . import seccomp
 from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, boot_arguments
 from .cgroups import cgroups_available, remove_leftovers
 from .packages import package_paths
+from .warm import WarmRuns
 from .zygote import Run, Zygote, ZygotePool
 
 PACKAGES = "/gradlab/packages"
 FIRST_UID, UIDS = 200_000, 700_000
 INODES = 4096
+LIBRARY_CACHE = Path("/etc/ld.so.cache")  # where the linker finds the libraries of /usr; names alone
 WRITABLE = ("/tmp", "/dev/shm")  # noqa: S108 - inside the sandbox, private to a run
 # What the fork server needs to give each run namespaces, mounts and a uid of its own; a run has none of it.
 SERVER_RIGHTS = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_NET_ADMIN")
 
 _pool = ZygotePool()
+_warm: WarmRuns[Run] = WarmRuns()
 
 
 class BubblewrapSandbox:
@@ -55,24 +58,36 @@ class BubblewrapSandbox:
         """Remove the groups of killed workers."""
         return remove_leftovers()
 
-    def open(self, limits: Limits, packages: tuple[str, ...]) -> Run:
-        """A run with a private /tmp and /dev/shm, in its own namespaces and group."""
+    def open(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool = False) -> Run:
+        """A run in its own namespaces and group. One with a GPU waits ahead, since its context takes seconds to make."""
+        if gpu and self._warm:
+            return _warm.take((limits, packages), limits.memory_mb, partial(self._start, limits, packages, gpu=True))
+        return self._start(limits, packages, gpu=gpu)
+
+    def _start(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool) -> Run:
+        """Fork a run with a private /tmp and /dev/shm."""
         uid = FIRST_UID + secrets.randbelow(UIDS) if os.geteuid() == 0 else None
-        walls = {"uid": uid, "rlimits": self._rlimits(limits), "seccomp": seccomp.encoded()}
+        walls = {"uid": uid, "rlimits": self._rlimits(limits), "seccomp": seccomp.encoded(), "gpu": gpu}
         room = f"size={limits.disk_mb}m,nr_inodes={INODES},mode=1777"
         mounts = [(target, room) for target in WRITABLE]
-        command = partial(self._command, packages, packages if self._warm else ())
+        command = partial(self._command, packages, packages if self._warm else (), gpu)
         if self._warm:
-            return _pool.fork(packages, command, walls, mounts, limits)
+            return _pool.fork((*packages, "gpu") if gpu else packages, command, walls, mounts, limits)
         return _cold(Zygote(command), walls, mounts, limits)
 
-    def _command(self, packages: tuple[str, ...], imported: tuple[str, ...], descriptor: int) -> list[str]:
+    def _command(
+        self,
+        packages: tuple[str, ...],
+        imported: tuple[str, ...],
+        gpu: bool,  # noqa: FBT001 - bound once, below
+        descriptor: int,
+    ) -> list[str]:
         """bubblewrap's command line around the fork server."""
         return [
             str(self._bwrap),
             *_namespaces(),
-            *_tree(packages),
-            *_environment(),
+            *_tree(packages, _cards() if gpu else []),
+            *_environment(gpu=gpu),
             "--",
             *boot_arguments(
                 os.path.realpath(sys.executable), "zygote", ["/gradlab", PACKAGES], str(descriptor), *imported
@@ -105,7 +120,8 @@ def _cold(server: Zygote, walls: dict[str, Any], mounts: list[tuple[str, str]], 
 
 
 def close_warm_servers() -> None:
-    """End the warm servers of this process."""
+    """End the runs that wait in this process, and its warm servers."""
+    _warm.close()
     _pool.close()
 
 
@@ -117,9 +133,19 @@ def _namespaces() -> list[str]:
     return [*flags, "--new-session", "--hostname", "sandbox", "--cap-drop", "ALL", *rights]
 
 
-def _tree(packages: tuple[str, ...]) -> list[str]:
+def _cards() -> list[str]:
+    """The devices of NVIDIA's driver; raises `SandboxUnavailable` where there are none."""
+    found = [str(path) for path in Path("/dev").glob("nvidia*") if path.is_char_device()]
+    if not found:
+        raise SandboxUnavailable("the lab needs a GPU, and this machine shows none (/dev/nvidia0)")
+    return [part for device in found for part in ("--dev-bind", device, device)]
+
+
+def _tree(packages: tuple[str, ...], devices: list[str]) -> list[str]:
     """A read-only root with the system's libraries, Python, the listed packages and ours; /tmp and /dev/shm are places to mount on."""
-    tree = ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/usr", "/usr"]
+    tree = ["--proc", "/proc", "--dev", "/dev", *devices, "--ro-bind", "/usr", "/usr"]
+    if LIBRARY_CACHE.is_file():
+        tree += [*_readable_folders(LIBRARY_CACHE), "--ro-bind", str(LIBRARY_CACHE), str(LIBRARY_CACHE)]
     for name in ("bin", "lib", "lib64", "sbin"):
         tree += _system_folder(Path("/", name))
     prefix = Path(os.path.realpath(sys.base_prefix))
@@ -145,8 +171,9 @@ def _system_folder(path: Path) -> list[str]:
     return ["--ro-bind", str(path), str(path)] if path.is_dir() else []
 
 
-def _environment() -> list[str]:
+def _environment(*, gpu: bool) -> list[str]:
     flags = ["--clearenv"]
-    for name, value in ENVIRONMENT.items():
+    libraries = {"LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")} if gpu else {}
+    for name, value in (ENVIRONMENT | libraries).items():
         flags += ["--setenv", name, value]
     return flags

@@ -6,7 +6,6 @@ that says which process it belongs to, so that what a killed worker left is foun
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import os
@@ -14,19 +13,19 @@ import socket
 import struct
 import threading
 import time
-from collections import OrderedDict
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import docker
 import psutil
 from docker.errors import DockerException, ImageNotFound, NotFound
-from docker.types import LogConfig, Ulimit
+from docker.types import DeviceRequest, LogConfig, Ulimit
 
 from . import seccomp
 from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, Usage, boot_arguments
 from .cgroups import MOUNT, usage_v1, usage_v2
+from .warm import WarmRuns
 
 LABEL, OWNER = "gradlab.run", "gradlab.owner"
 IMAGE = "gradlab-runner:cpu"
@@ -34,20 +33,28 @@ USER = "65534:65534"
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - inside the container, private
 STREAM = struct.Struct(">BxxxI")  # the engine's frames: which stream, how many bytes
 STDERR = 2
-WARM, WARM_KINDS, WARM_MEMORY_MB = 2, 2, 4096
 OLDEST_S = 3600.0  # no run lives as long as this
+UNKNOWN = "unknown"  # the label of an image whose builder did not say its version
+VERSION = (
+    "import glob, hashlib; files = sorted(glob.glob('/gradlab/inside/*.py')); "
+    "print(hashlib.sha256(b''.join(open(file, 'rb').read() for file in files)).hexdigest()[:16])"
+)
 LOOK_S = 0.25  # how often the engine is asked for its books where the kernel's cannot be read
 
-Kind = tuple[str, Limits, tuple[str, ...]]
+Kind = tuple[str, Limits, tuple[str, ...], bool]
 
 
 class Container:
     """A started container, attached: a `Walled`. Standard input goes straight to it; a thread tells its two outputs apart."""
 
-    def __init__(self, client: docker.DockerClient, kind: Kind) -> None:
-        image, limits, packages = kind
+    def __init__(self, client: docker.DockerClient, kind: Kind, command: list[str] | None = None) -> None:
+        image, limits, packages, gpu = kind
+        command = command or _boot(limits, packages, gpu=gpu)
         self._api, self._limits = client.api, limits
-        created = client.containers.create(image, _boot(limits, packages), **_options(limits))
+        try:
+            created = client.containers.create(image, command, **_options(limits, gpu=gpu))
+        except (DockerException, OSError) as error:
+            raise SandboxUnavailable(f"the Docker engine could not make a container: {error}") from error
         self.id: str = created.id
         self._closed = False
         try:
@@ -57,9 +64,9 @@ class Container:
             # the judge's end shares its blocking mode with this one; with a time limit Python waits in either
             self._wire.settimeout(OLDEST_S)
             created.start()
-        except (DockerException, OSError):
+        except (DockerException, OSError) as error:
             self._remove()
-            raise
+            raise SandboxUnavailable(f"the Docker engine could not start a container: {error}") from error
         self.stdin = os.dup(self._wire.fileno())
         self.stdout, self._out = os.pipe()
         self.stderr, self._error = os.pipe()
@@ -150,80 +157,7 @@ class Container:
             os.close(self._error)
 
 
-class WarmContainers:
-    """Containers that wait for a run, by image, limits and packages; the kinds used last are kept, within a bound of memory."""
-
-    def __init__(self) -> None:
-        self._waiting: OrderedDict[Kind, list[Container]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._filling: dict[Kind, threading.Thread] = {}
-        self._closing = False
-        atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._forget)
-
-    def take(self, client: docker.DockerClient, kind: Kind) -> Container:
-        """A waiting container, or a fresh one where none waits; its successor is started in the background."""
-        found = None
-        while found is None or not found.is_alive():
-            if found is not None:
-                found.close()
-            with self._lock:
-                waiting = self._waiting.setdefault(kind, [])
-                self._waiting.move_to_end(kind)
-                found = waiting.pop() if waiting else None
-            if found is None:
-                found = Container(client, kind)
-                break
-        self._refill(client, kind)
-        return found
-
-    def close(self) -> None:
-        """Remove all that wait, and those that are just being started."""
-        self._closing = True
-        for thread in list(self._filling.values()):
-            thread.join(timeout=60)
-        with self._lock:
-            waiting, self._waiting = self._waiting, OrderedDict()
-        self._closing = False
-        for container in [c for containers in waiting.values() for c in containers]:
-            with suppress(DockerException, OSError):
-                container.close()
-
-    def _refill(self, client: docker.DockerClient, kind: Kind) -> None:
-        with self._lock:
-            if kind in self._filling:
-                return
-            thread = threading.Thread(target=self._fill, args=(client, kind), name="warm-containers", daemon=True)
-            self._filling[kind] = thread
-            thread.start()
-
-    def _fill(self, client: docker.DockerClient, kind: Kind) -> None:
-        try:
-            while not self._closing and self._wants(kind):
-                container = Container(client, kind)
-                with self._lock:
-                    self._waiting.setdefault(kind, []).append(container)
-        except (DockerException, OSError):
-            return  # the next run starts its own and meets the fault where it can be told
-        finally:
-            with self._lock:
-                self._filling.pop(kind, None)
-                over = [self._waiting.popitem(last=False)[1] for _ in range(len(self._waiting) - WARM_KINDS)]
-            for container in [c for containers in over for c in containers]:
-                with suppress(DockerException, OSError):
-                    container.close()
-
-    def _wants(self, kind: Kind) -> bool:
-        with self._lock:
-            held = sum(k[1].memory_mb * len(containers) for k, containers in self._waiting.items() if k != kind)
-            mine = len(self._waiting.get(kind, []))
-        return mine < WARM and held + (mine + 1) * kind[1].memory_mb <= WARM_MEMORY_MB
-
-    def _forget(self) -> None:
-        self._waiting, self._lock, self._filling = OrderedDict(), threading.Lock(), {}
-
-
-_warm = WarmContainers()
+_warm: WarmRuns[Container] = WarmRuns()
 
 
 class DockerSandbox:
@@ -235,29 +169,29 @@ class DockerSandbox:
         self._image, self._warm = image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE), warm
         try:
             self._client = _client(os.getpid())
-            labels = self._client.images.get(self._image).labels
+            found = self._client.images.get(self._image)
         except ImageNotFound as error:
             raise SandboxUnavailable(
                 f"The image {self._image} is not there. Build it with `make runner-image`."
             ) from error
         except (DockerException, OSError) as error:
             raise SandboxUnavailable(f"The Docker engine does not answer: {error}") from error
-        if labels.get("gradlab.inside") != inside_version():
+        labels = found.labels
+        held = labels.get("gradlab.inside", UNKNOWN)
+        if (_version_within(os.getpid(), self._image, found.id) if held == UNKNOWN else held) != inside_version():
             raise SandboxUnavailable(
                 f"The image {self._image} was built from another version of the grader. Build it with `make runner-image`."
             )
         self._packages = set(labels.get("gradlab.packages", "").split())
 
-    def open(self, limits: Limits, packages: tuple[str, ...]) -> Container:
+    def open(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool = False) -> Container:
         """A container of its own; raises `SandboxUnavailable` when the image lacks a package that the lab needs."""
         missing = sorted(set(packages) - self._packages)
         if missing:
             raise SandboxUnavailable(f"the image {self._image} lacks {', '.join(missing)}, which the lab needs")
-        kind = (self._image, limits, packages)
-        try:
-            return _warm.take(self._client, kind) if self._warm else Container(self._client, kind)
-        except (DockerException, OSError) as error:
-            raise SandboxUnavailable(f"the Docker engine could not start a container: {error}") from error
+        kind = (self._image, limits, packages, gpu)
+        make = partial(Container, self._client, kind)
+        return _warm.take(kind, limits.memory_mb, make) if self._warm else make()
 
     def remove_leftovers(self) -> int:
         """Remove the containers of processes of this host that are no more, and any that is too old; returns how many."""
@@ -276,6 +210,17 @@ def inside_version() -> str:
 
 
 @cache
+def _version_within(process: int, image: str, number: str) -> str:  # noqa: ARG001 - an image built anew has another number
+    """The same, asked of the image itself: docker-compose builds images and cannot compute a label."""
+    run = Container(_client(process), (image, Limits(), (), False), ["python3", "-I", "-S", "-c", VERSION])
+    try:
+        with os.fdopen(os.dup(run.stdout), "rb") as said:
+            return said.read().decode().strip()
+    finally:
+        run.close()
+
+
+@cache
 def _client(process: int) -> docker.DockerClient:  # noqa: ARG001 - connections are not for forked processes
     """This process's connections to the engine."""
     return docker.from_env(timeout=60)
@@ -286,15 +231,18 @@ def close_warm_containers() -> None:
     _warm.close()
 
 
-def _boot(limits: Limits, packages: tuple[str, ...]) -> list[str]:
+def _boot(limits: Limits, packages: tuple[str, ...], *, gpu: bool) -> list[str]:
     rlimits = {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5}
-    walls = json.dumps({"uid": None, "rlimits": rlimits, "seccomp": seccomp.encoded()})
+    walls = json.dumps({"uid": None, "rlimits": rlimits, "seccomp": seccomp.encoded(), "gpu": gpu})
     return boot_arguments("python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
 
 
-def _options(limits: Limits) -> dict[str, Any]:
-    """Every wall that the engine knows."""
-    room = f"rw,nosuid,nodev,noexec,size={limits.disk_mb}m,nr_inodes=4k,mode=1777"
+def _options(limits: Limits, *, gpu: bool) -> dict[str, Any]:
+    """Every wall that the engine knows; of GPUs the one that GRADLAB_GPU names."""
+    card = DeviceRequest(device_ids=[os.environ.get("GRADLAB_GPU", "0")], capabilities=[["gpu"]])
+    # compiled kernels are loaded from the scratch folder
+    run = "exec" if gpu else "noexec"
+    room = f"rw,nosuid,nodev,{run},size={limits.disk_mb}m,nr_inodes=4k,mode=1777"
     return {
         "labels": {LABEL: "1", OWNER: _owner()},
         "network_mode": "none",
@@ -314,6 +262,7 @@ def _options(limits: Limits) -> dict[str, Any]:
         "working_dir": SCRATCH[0],
         "environment": ENVIRONMENT,
         "log_config": LogConfig(type="none"),
+        "device_requests": [card] if gpu else [],
     }
 
 

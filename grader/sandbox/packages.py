@@ -49,8 +49,8 @@ def _closure(names: Iterable[str]) -> set[str]:
 
 
 def _top_level(name: str) -> set[Path]:
-    """The entries of site-packages that the distribution brought, with shared libraries beside them; no scripts, no metadata."""
+    """What the distribution brought to site-packages: packages, libraries, and its metadata, where plug-ins are named."""
     distribution = metadata.distribution(name)
     tops = {file.parts[0] for file in distribution.files or [] if not file.is_absolute() and file.parts[0] != ".."}
-    kept = {top for top in tops if not top.endswith((".dist-info", ".pth")) and top != "__pycache__"}
+    kept = {top for top in tops if not top.endswith(".pth") and top != "__pycache__"}
     return {path for top in kept if (path := Path(str(distribution.locate_file(top)))).exists()}

@@ -27,10 +27,10 @@ class TrustedSandbox:
         """Nothing is ever left: a child ends with its pipes."""
         return 0
 
-    def open(self, limits: Limits, packages: tuple[str, ...]) -> TrustedProcess:  # noqa: ARG002 - the interface's
+    def open(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool = False) -> TrustedProcess:  # noqa: ARG002
         """Start the process; only the judge's clock limits it."""
         numpy_home = str(next(iter(np.__path__))).rsplit("/", 1)[0]
-        walls = json.dumps({"uid": None, "rlimits": {"CORE": 0}, "seccomp": ""})
+        walls = json.dumps({"uid": None, "rlimits": {"CORE": 0}, "seccomp": "", "gpu": gpu})
         return TrustedProcess(
             boot_arguments(sys.executable, "main", [str(INSIDE.parent), numpy_home], walls), ENVIRONMENT
         )

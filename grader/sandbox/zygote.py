@@ -55,6 +55,10 @@ class Run:
         self._memory_mb = limits.memory_mb
         self._gate.send(b"!")
 
+    def is_alive(self) -> bool:
+        """Whether its init lives."""
+        return self._init >= 0 and not select.select([self._init], [], [], 0)[0]
+
     def wait(self, timeout_s: float) -> int | None:
         """The exit status; 128 + n where signal n ended the run; None when it runs on or was killed from outside."""
         if self._status is None:

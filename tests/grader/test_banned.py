@@ -30,7 +30,9 @@ def banning(lab_copy: Path, tmp_path: Path, walls: SandboxKind):
         quoted = ", ".join(f'"{name}"' for name in names)
         text = settings.read_text()
         if packages not in text.partition("[limits]")[0]:
-            text = f'packages = ["numpy", "{packages}"]\n' + text.replace('"torch", ', "")
+            text = f'packages = ["numpy", "{packages}"]\n' + text.replace('"torch", ', "").replace(
+                "wall_s = 4.0", "wall_s = 30.0"
+            )
         settings.write_text(text + RULE.format(names=quoted))
         path = tmp_path / "work.py"
         path.write_text(source)

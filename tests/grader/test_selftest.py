@@ -86,8 +86,8 @@ class Loosened:
     def __init__(self, inner: BubblewrapSandbox, changes: dict[str, float]) -> None:
         self.inner, self.changes, self.name = inner, changes, inner.name
 
-    def open(self, limits, packages):
-        return self.inner.open(replace(limits, **self.changes), packages)
+    def open(self, limits, packages, **options):
+        return self.inner.open(replace(limits, **self.changes), packages, **options)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def take_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.setattr(bubblewrap, "INSIDE", inside)
         _patch_flags(monkeypatch, down)
         if down.also == "environment":
-            monkeypatch.setattr(bubblewrap, "_environment", list)
+            monkeypatch.setattr(bubblewrap, "_environment", lambda **_: [])
             monkeypatch.setattr(zygote, "NOTHING", None)
         if down.also == "inodes":
             monkeypatch.setattr(bubblewrap, "INODES", 100_000)
