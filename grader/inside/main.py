@@ -1,7 +1,7 @@
 """The process inside a sandbox: reads requests, runs the student's program, answers with raw values. It decides nothing.
 
 Requests: {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]} and
-{"op": "call", "function": name, "arguments": {…}}.
+{"op": "call", "function": name, "arguments": {…}}; before either, {"op": "version"}.
 Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}, each with "witness": {operation: line} of watched ones.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 from . import wire
 from .cells import Cell
 from .program import Program, fault_of
+from .version import version
 from .walls import enter, take_channel
 
 
@@ -44,10 +45,12 @@ def serve(request: int, response: int) -> None:
 
 def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
     try:
-        if message["op"] == "load":
+        if message["op"] == "version":
+            value: Any = version()
+        elif message["op"] == "load":
             program.load_driver(message["driver"])
             cells = [Cell(label, source, given) for label, source, given in message["cells"]]
-            value: Any = program.load(cells, message["watched"])
+            value = program.load(cells, message["watched"])
         else:
             value = program.call(message["function"], message["arguments"])
     except BaseException as error:  # noqa: BLE001 - whatever the student's code raises is an answer

@@ -6,7 +6,6 @@ that says which process it belongs to, so that what a killed worker left is foun
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -22,8 +21,10 @@ import psutil
 from docker.errors import DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 
+from ..inside import wire
+from ..inside.version import version
 from . import seccomp
-from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, Usage, boot_arguments
+from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
 from .cgroups import MOUNT, usage_v1, usage_v2
 from .warm import WarmRuns
 
@@ -34,11 +35,6 @@ SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - inside the container, private
 STREAM = struct.Struct(">BxxxI")  # the engine's frames: which stream, how many bytes
 STDERR = 2
 OLDEST_S = 3600.0  # no run lives as long as this
-UNKNOWN = "unknown"  # the label of an image whose builder did not say its version
-VERSION = (
-    "import glob, hashlib; files = sorted(glob.glob('/gradlab/inside/*.py')); "
-    "print(hashlib.sha256(b''.join(open(file, 'rb').read() for file in files)).hexdigest()[:16])"
-)
 LOOK_S = 0.25  # how often the engine is asked for its books where the kernel's cannot be read
 
 Kind = tuple[str, Limits, tuple[str, ...], bool]
@@ -47,12 +43,11 @@ Kind = tuple[str, Limits, tuple[str, ...], bool]
 class Container:
     """A started container, attached: a `Walled`. Standard input goes straight to it; a thread tells its two outputs apart."""
 
-    def __init__(self, client: docker.DockerClient, kind: Kind, command: list[str] | None = None) -> None:
+    def __init__(self, client: docker.DockerClient, kind: Kind) -> None:
         image, limits, packages, gpu = kind
-        command = command or _boot(limits, packages, gpu=gpu)
         self._api, self._limits = client.api, limits
         try:
-            created = client.containers.create(image, command, **_options(limits, gpu=gpu))
+            created = client.containers.create(image, _boot(limits, packages, gpu=gpu), **_options(limits, gpu=gpu))
         except (DockerException, OSError) as error:
             raise SandboxUnavailable(f"the Docker engine could not make a container: {error}") from error
         self.id: str = created.id
@@ -169,20 +164,18 @@ class DockerSandbox:
         self._image, self._warm = image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE), warm
         try:
             self._client = _client(os.getpid())
-            found = self._client.images.get(self._image)
+            image_found = self._client.images.get(self._image)
         except ImageNotFound as error:
             raise SandboxUnavailable(
                 f"The image {self._image} is not there. Build it with `make runner-image`."
             ) from error
         except (DockerException, OSError) as error:
             raise SandboxUnavailable(f"The Docker engine does not answer: {error}") from error
-        labels = found.labels
-        held = labels.get("gradlab.inside", UNKNOWN)
-        if (_version_within(os.getpid(), self._image, found.id) if held == UNKNOWN else held) != inside_version():
+        self._packages = set(image_found.labels.get("gradlab.packages", "").split())
+        if _version_in(self._image, str(image_found.id), os.getpid()) != version():
             raise SandboxUnavailable(
                 f"The image {self._image} was built from another version of the grader. Build it with `make runner-image`."
             )
-        self._packages = set(labels.get("gradlab.packages", "").split())
 
     def open(self, limits: Limits, packages: tuple[str, ...], *, gpu: bool = False) -> Container:
         """A container of its own; raises `SandboxUnavailable` when the image lacks a package that the lab needs."""
@@ -203,21 +196,18 @@ class DockerSandbox:
 
 
 @cache
-def inside_version() -> str:
-    """What an image's label `gradlab.inside` must say: SHA-256 over grader/inside, 16 digits, as `make runner-image` computes it."""
-    sources = b"".join(path.read_bytes() for path in sorted(INSIDE.glob("*.py")))
-    return hashlib.sha256(sources).hexdigest()[:16]
-
-
-@cache
-def _version_within(process: int, image: str, number: str) -> str:  # noqa: ARG001 - an image built anew has another number
-    """The same, asked of the image itself: docker-compose builds images and cannot compute a label."""
-    run = Container(_client(process), (image, Limits(), (), False), ["python3", "-I", "-S", "-c", VERSION])
+def _version_in(image: str, _: str, process: int) -> str:
+    """The version of grader/inside in an image, asked of a container of it, once for each build of the image."""
+    container = Container(_client(process), (image, Limits(), (), False))
     try:
-        with os.fdopen(os.dup(run.stdout), "rb") as said:
-            return said.read().decode().strip()
+        _write(container.stdin, wire.pack({"op": "version"}))
+        with os.fdopen(os.dup(container.stdout), "rb") as answers:
+            head, body = wire.prefix_lengths(answers.read(wire.PREFIX.size))
+            return str(wire.unpack(answers.read(head), answers.read(body)).get("value"))
+    except (struct.error, wire.WireError, OSError):
+        return ""  # it ended, or said what we do not understand
     finally:
-        run.close()
+        container.close()
 
 
 @cache
