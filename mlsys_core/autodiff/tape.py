@@ -67,7 +67,7 @@ class recording(ContextDecorator):  # noqa: N801 - read as a statement: `with re
     def _recreate_cm(self) -> Self:
         """A decorated function may run in several threads at once, so each call remembers for itself."""
         again = copy(self)
-        again._before = []
+        recording.__init__(again, on=self._on)
         return again
 
     def __enter__(self) -> Self:

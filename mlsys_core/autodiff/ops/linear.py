@@ -13,7 +13,10 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from mlsys_core.autodiff.ops.arithmetic import plus
+from mlsys_core.autodiff.ops.elementwise import UFUNCS
 from mlsys_core.autodiff.ops.shape import reshape
 from mlsys_core.autodiff.tape import Of, Op, Value
 from mlsys_core.autodiff.tensor import Tensor, pair, record, tensor
@@ -67,6 +70,10 @@ def matmul(a: Any, b: Any) -> Tensor:
         rows = reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
         return reshape(record(MATMUL, rows.data @ b.data, (rows, b)), (*a.shape[:-1], b.shape[-1]))
     return record(MATMUL, a.data @ b.data, (a, b))
+
+
+# an array on the left asks numpy first, which must find our product
+UFUNCS[np.matmul] = matmul
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
