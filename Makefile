@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check imports format bench gpu-judge shape lock runner-image machine clean
+.PHONY: help setup demo test check imports format bench bench-peers gpu-judge shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ format: $(VENV)/.site $(VENV)/.dev ## rewrite sources in the house's format
 bench: setup ## print the tables that the README quotes
 	$(BIN)/python -m tests.benchmarks.autodiff_speed
 	$(BIN)/python -m grader mutants labs/autodiff
+
+bench-peers: setup ## Gradlab beside nbgrader and Otter on one assignment (installs both under var/)
+	$(BIN)/python -m tests.benchmarks.peers
 
 gpu-judge: $(VENV)/.site ## grade a Triton kernel, cheats and an endless kernel, on a machine with a GPU
 	$(BIN)/python -m tests.benchmarks.gpu_judge

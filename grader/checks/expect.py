@@ -61,6 +61,19 @@ class Expect:
         if problem:
             raise CheckFailed(problem, difference.table())
 
+    def near(
+        self, got: Any, reference: np.ndarray, dtype: str, what: str = "result", *, roundings: float = 16.0
+    ) -> None:
+        """As close to a float64 `reference` as arithmetic in `dtype` comes: within that many roundings of the largest value.
+
+        A result of n terms that were added in any order is within about sqrt(n) roundings. The tolerance follows from the dtype, so that
+        less precise arithmetic inside is seen and a different order of additions is not.
+        """
+        exact = np.asarray(reference, np.float64)
+        largest = float(np.abs(exact[np.isfinite(exact)]).max(initial=0.0))
+        tolerance = roundings * float(np.finfo(dtype).eps) * largest
+        self.close(got, exact.astype(dtype), what, rtol=0.0, atol=tolerance)
+
 
 def _as_array(got: Any, what: str) -> np.ndarray:
     if isinstance(got, np.ndarray):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
 
@@ -16,7 +17,12 @@ SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
+CLONE = {"x86_64": 56, "aarch64": 220}
+
 _libc = ctypes.CDLL(None, use_errno=True)
+_with_interpreter = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock, which the child must hold
+_with_interpreter.syscall.restype = ctypes.c_long
+_with_interpreter.syscall.argtypes = [ctypes.c_long] * 6
 _mount = _libc.mount
 _mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 
@@ -31,9 +37,22 @@ def _check(result: int, what: str) -> None:
         raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
-def unshare(flags: int) -> None:
-    """Leave the namespaces in `flags` for new ones."""
-    _check(_libc.unshare(flags), "unshare")
+def fork_into(flags: int) -> int:
+    """fork(2) into new namespaces, in one call: 0 in the child, who is pid 1 where CLONE_NEWPID is among them, its pid in the parent.
+
+    A large process is copied once instead of twice. Python's own bookkeeping around a fork is done; the C library's is not, so the child
+    must fork once more before it runs anything but plain system calls.
+    """
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = int(_with_interpreter.syscall(CLONE[os.uname().machine], flags | signal.SIGCHLD, 0, 0, 0, 0))
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    error = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(error, f"clone: {os.strerror(error)}")
+    return pid
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

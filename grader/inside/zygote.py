@@ -8,7 +8,7 @@ output and error, and a gate. The answer is {"ok": true} with a pidfd of the run
 namespaces, says so at the gate (or what could not be built), and waits there for one byte, which the judge sends once the init is in
 its control group; then it forks the run, waits, and writes the run's exit status to the gate.
 
-  zygote ─▶ stem ─▶ init: pid 1 of new namespaces, its own /proc, /tmp, /dev/shm ─▶ run: own uid, no rights, the student's code
+  zygote ─▶ init: pid 1 of new namespaces, its own /proc, /tmp, /dev/shm ─▶ run: own uid, no rights, the student's code
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import kernel
 from .main import serve
 from .walls import enter, take_channel
 
-NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS
+NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS
 MAX_REQUEST = 1 << 16
 STATUS = struct.Struct("=i")
 BUILT = b"built"
@@ -47,36 +47,42 @@ def main() -> None:
             os._exit(0)
         if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - no more imports than needed
             os._exit(1)  # the judge starts another one
-        stem = os.fork()
-        if stem == 0:
-            _stem(judge, json.loads(request), descriptors)
+        _reap()
+        _answer(judge, json.loads(request), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        os.waitpid(stem, 0)
 
 
-def _stem(judge: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
-    """Gives birth to the init in a new pid namespace and ends. The server cannot: a process may leave its pid namespace once."""
+def _answer(judge: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
+    """Give birth to an init in namespaces of its own, and hand the judge its pidfd."""
     try:
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            judge.close()
-            _init(request, *descriptors)
-        handle = os.pidfd_open(pid)
-        socket.send_fds(judge, [b'{"ok": true}'], [handle])
+        pid = kernel.fork_into(NAMESPACES)
     except OSError as error:
         judge.send(json.dumps({"error": str(error)}).encode())
-    finally:
-        os._exit(0)
+        return
+    if pid == 0:
+        judge.close()
+        _init(request, *descriptors)
+    handle = os.pidfd_open(pid)
+    socket.send_fds(judge, [b'{"ok": true}'], [handle])
+    os.close(handle)
+
+
+def _reap() -> None:
+    """Collect the inits that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+    except ChildProcessError:
+        return
 
 
 def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: int) -> None:
     """Pid 1 of a run: builds its namespaces, lets it start, and ends with it, which ends everything in the namespace."""
     try:
         _build(request["mounts"])
-    except OSError as error:
-        os.write(gate, str(error).encode())
+    except BaseException as error:  # noqa: BLE001 - said to the judge, who is all there is to tell
+        os.write(gate, f"{type(error).__name__}: {error}".encode())
         os._exit(1)
     os.write(gate, BUILT)
     if not os.read(gate, 1):
@@ -94,7 +100,6 @@ def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: i
 
 
 def _build(mounts: list[list[str]]) -> None:
-    kernel.unshare(NAMESPACES)
     kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     for target, options in mounts:

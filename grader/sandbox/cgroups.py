@@ -42,13 +42,14 @@ class Cgroup(ABC):
 
     def close(self, patience_s: float = 5.0) -> None:
         """Kill every process in the group, then remove it. Raises `SandboxUnavailable` when something survives SIGKILL."""
-        deadline = time.monotonic() + patience_s
+        deadline, pause_s = time.monotonic() + patience_s, 0.0002
         while self._alive() or not self._remove():
             if time.monotonic() > deadline:
                 raise SandboxUnavailable(
                     f"a sandbox could not be cleaned up: {self._directories()[0].name} is still busy"
                 )
-            time.sleep(0.002)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.01)
 
     def _alive(self) -> bool:
         pids = [int(pid) for pid in _read(self.procs_files[0]).split()]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -73,6 +74,31 @@ def test_interleaved_timing_of_a_thing_with_itself_is_about_one():
     ratio = Measure().interleaved(lambda: work @ work, lambda: work @ work, rounds=31)
     assert ratio.low <= ratio.ratio <= ratio.high
     assert 0.3 < ratio.ratio < 3
+
+
+@pytest.mark.parametrize(("dtype", "narrower"), [("float32", "float16"), ("float64", "float32")])
+def test_a_tolerance_follows_from_the_dtype(dtype, narrower):
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(40, 300)).astype(dtype), rng.normal(size=(300, 30)).astype(dtype)
+    exact = a.astype("longdouble") @ b.astype("longdouble")
+    other_order = sum(np.outer(a[:, k], b[k]) for k in rng.permutation(300))
+    Expect().near(other_order, exact, dtype, roundings=4 * 300**0.5)
+    with pytest.raises(CheckFailed, match="largest error"):
+        Expect().near((a.astype(narrower) @ b.astype(narrower)).astype(dtype), exact, dtype, roundings=4 * 300**0.5)
+    with pytest.raises(CheckFailed, match=f"expected {dtype}"):
+        Expect().near(exact.astype(narrower), exact, dtype)
+
+
+def test_the_same_seed_repeats_a_report_byte_for_byte_but_for_times(grade_source):
+    wrong = "def add(a, b):\n    print('here')\n    return a - b\n" + SCALE
+    first, again = (_without_times(grade_source(wrong, seed=5)) for _ in range(2))
+    assert first == again
+    assert first != _without_times(grade_source(wrong, seed=6))
+
+
+def _without_times(report):
+    checks = tuple(msgspec.structs.replace(check, duration_ms=0.0) for check in report.checks)
+    return msgspec.structs.replace(report, duration_ms=0.0, checks=checks).to_json()
 
 
 def test_the_same_seed_repeats_a_report_and_another_draws_anew(grade_source):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sandbox
 # (file below grader/inside, what stands there, what stands there once the wall is down)
 NO_UID = ("walls.py", "if uid is not None:", "if False:")
 NO_FILTER = ("walls.py", 'if walls["seccomp"]:', "if False:")
-NO_PID_NAMESPACE = ("zygote.py", "kernel.unshare(kernel.CLONE_NEWPID)", "pass")
+NO_PID_NAMESPACE = ("zygote.py", "kernel.CLONE_NEWPID | ", "")
 NO_NETWORK_NAMESPACE = ("zygote.py", " | kernel.CLONE_NEWNET", "")
 OPEN_DESCRIPTORS = ("zygote.py", "os.closerange(3, 1 << 10)", "pass")
 
