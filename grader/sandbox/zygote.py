@@ -98,7 +98,7 @@ class Run:
             with suppress(psutil.Error):  # it may end between the list and the look
                 times = process.cpu_times()
                 cpu += times.user + times.system
-                memory += process.memory_info().rss / 2**20
+                memory += _memory_of(process) / 2**20
         return Usage(
             cpu_s=max(self._last.cpu_s, cpu),
             memory_peak_mb=max(self._last.memory_peak_mb, memory),
@@ -242,6 +242,14 @@ def _pid_of(pidfd: int) -> int:
     """The process behind a pidfd, by this process's counting."""
     with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as lines:  # noqa: PTH123 - a descriptor, not a path
         return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+
+
+def _memory_of(process: psutil.Process) -> int:
+    """Bytes that are a process's own: what it shares with the server that it was forked from is divided among them."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.AccessDenied:
+        return int(process.memory_info().rss)
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
