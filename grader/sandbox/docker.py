@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -30,6 +31,7 @@ from .warm import WarmRuns
 
 LABEL, OWNER = "gradlab.run", "gradlab.owner"
 IMAGE = "gradlab-runner:cpu"
+SOCKET = "/var/run/docker.sock"
 USER = "65534:65534"
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - inside the container, private
 STREAM = struct.Struct(">BxxxI")  # the engine's frames: which stream, how many bytes
@@ -162,6 +164,9 @@ class DockerSandbox:
 
     def __init__(self, image: str = "", *, warm: bool = True) -> None:
         self._image, self._warm = image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE), warm
+        socket_path = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}").removeprefix("unix://")
+        if socket_path.startswith("/") and not Path(socket_path).exists():
+            raise SandboxUnavailable(f"There is no Docker engine on this machine ({socket_path} is not there).")
         try:
             self._client = _client(os.getpid())
             image_found = self._client.images.get(self._image)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlsys_core import autodiff as ad
@@ -114,7 +114,8 @@ def program(library: Any, steps: list[Step]) -> Any:
     return run
 
 
-@settings(max_examples=300, deadline=None)
+# a busy machine may be slow, which says nothing about a program
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3),
     steps=st.lists(
