@@ -2,8 +2,8 @@
 
 points = max_points · clip(log(value / zero_at) / log(full_at / zero_at), 0, 1)
 
-Times are taken by the judge's own clock around whole calls, student and reference in turn, so that a slow moment of the machine
-falls on both.
+Times are taken by the judge around whole calls, student and reference in turn, so that a slow moment of the machine falls on both: by the
+kernel's account of the processor where there is one, else by the judge's own clock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Timed(Protocol):
+    """A program whose use of the processor may be known."""
+
+    def processor_s(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -82,26 +89,38 @@ class Measure:
         return self.recorded
 
     def interleaved(
-        self, run_student: Callable[[], object], run_reference: Callable[[], object], rounds: int = 15
+        self,
+        run_student: Callable[[], object],
+        run_reference: Callable[[], object],
+        rounds: int = 15,
+        of: tuple[Timed, Timed] | None = None,
     ) -> Ratio:
-        """Time both in turn, `rounds` times, the first pair discarded."""
-        ratios = [_pair(run_student, run_reference, swap=bool(index % 2)) for index in range(rounds + 1)][1:]
-        low, high = median_interval(sorted(ratios))
-        return Ratio(statistics.median(ratios), low, high, len(ratios))
+        """Time both in turn, `rounds` times, the first pair discarded.
+
+        `of` names the two programs: where the kernel keeps account of the processor time of each, that is what is compared, since a clock
+        on the wall runs on while others have the processor.
+        """
+        student, reference = (_clock(program) for program in of) if of else (time.perf_counter, time.perf_counter)
+        ratios = []
+        for index in range(rounds + 1):
+            if index % 2:
+                theirs, mine = _timed(run_reference, reference), _timed(run_student, student)
+            else:
+                mine, theirs = _timed(run_student, student), _timed(run_reference, reference)
+            ratios.append(mine / theirs)
+        low, high = median_interval(sorted(ratios[1:]))
+        return Ratio(statistics.median(ratios[1:]), low, high, rounds)
 
 
-def _pair(run_student: Callable[[], object], run_reference: Callable[[], object], *, swap: bool) -> float:
-    if swap:
-        reference, student = _timed(run_reference), _timed(run_student)
-    else:
-        student, reference = _timed(run_student), _timed(run_reference)
-    return student / reference
+def _clock(program: Timed) -> Callable[[], float]:
+    """The processor's account of a program, or the clock on the wall where there is none."""
+    return (lambda: program.processor_s() or 0.0) if program.processor_s() is not None else time.perf_counter
 
 
-def _timed(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _timed(run: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return max(clock() - start, 1e-9)
 
 
 def median_interval(ordered: list[float]) -> tuple[float, float]:

@@ -25,8 +25,8 @@ class Student(Protocol):
         """Run `driver.function(program, **arguments)`; raises when the student's code does."""
         ...
 
-    def processor_s(self) -> float:
-        """Processor time that all of the program has used so far, by the books of the kernel."""
+    def processor_s(self) -> float | None:
+        """Processor time that all of the program has used so far, by the kernel's account; None where there is none."""
         ...
 
 

@@ -30,7 +30,7 @@ class Timed(Protocol):
     """A program whose driver has `timed` and `project`."""
 
     def call(self, function: str, /, **arguments: Any) -> Any: ...
-    def processor_s(self) -> float: ...
+    def processor_s(self) -> float | None: ...
 
 
 class CheckHeld(Exception):  # noqa: N818 - for a person to look at, no fault of ours
@@ -43,7 +43,7 @@ class Request:
 
     claim_ms: float
     wall_ms: float
-    processor_ms: float
+    processor_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Round:
         mine, theirs = self.student, self.reference
         claimed = mine.claim_ms - theirs.claim_ms
         wall = mine.wall_ms - theirs.wall_ms - claimed
-        return min(wall, mine.processor_ms - theirs.processor_ms - claimed) if on_processor else wall
+        if not on_processor or mine.processor_ms is None or theirs.processor_ms is None:
+            return wall
+        return min(wall, mine.processor_ms - theirs.processor_ms - claimed)
 
 
 class SpeedTrial:
@@ -122,7 +124,8 @@ class SpeedTrial:
             raise CheckFailed("The call changed its inputs. Compute into a tensor of its own.")
         if not 0 < claim < float("inf"):
             raise CheckHeld(f"The call claims to have taken {claim} ms.")
-        return Request(claim, wall_ms, (program.processor_s() - used) * 1e3)
+        now = program.processor_s()
+        return Request(claim, wall_ms, (now - used) * 1e3 if now is not None and used is not None else None)
 
     def _compare(self, seed: int) -> None:
         """Every timed output is checked, by products with random vectors drawn after it was computed."""

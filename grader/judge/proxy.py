@@ -12,7 +12,7 @@ from ..checks.marks import read_marks
 from ..contract import Verdict
 from ..inside.cells import Cell
 from ..lab import BannedOperations, Lab
-from ..sandbox.base import Limits, Sandbox, Walled
+from ..sandbox.base import Limits, Sandbox, Usage, Walled
 from .channel import Channel, StudentFault
 from .gpu import prove_gpu
 
@@ -59,9 +59,11 @@ class SandboxedProgram:
         if told:
             raise StudentFault(Verdict.REJECTED, told)
 
-    def processor_s(self) -> float:
-        """Processor time of everything in the sandbox."""
-        return self._walled.usage().cpu_s if self._walled else 0.0
+    def processor_s(self) -> float | None:
+        """Processor time of everything in the sandbox; None where the kernel keeps no account of it as a whole."""
+        self._ready()
+        used = self._walled.usage() if self._walled else Usage()
+        return used.cpu_s if used.exact else None
 
     def take_output(self) -> str:
         """What the program printed since the last call."""

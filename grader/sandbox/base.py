@@ -29,6 +29,7 @@ class Usage:
     memory_peak_mb: float = 0.0
     hit_memory_limit: bool = False
     hit_process_limit: bool = False
+    exact: bool = False  # whether the processor time is the kernel's own account of the whole group
 
 
 class SandboxUnavailable(Exception):  # noqa: N818 - says that a wall cannot be built here

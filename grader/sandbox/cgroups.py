@@ -156,6 +156,7 @@ def usage_v1(memory: Path, pids: Path, cpuacct: Path) -> Usage:
         memory_peak_mb=int(_read(memory / "memory.max_usage_in_bytes") or 0) / 2**20,
         hit_memory_limit=_counter(_read(memory / "memory.oom_control"), "oom_kill") > 0,
         hit_process_limit=_counter(_read(pids / "pids.events"), "max") > 0,
+        exact=True,
     )
 
 
@@ -166,6 +167,7 @@ def usage_v2(group: Path) -> Usage:
         memory_peak_mb=int(_read(group / "memory.peak") or 0) / 2**20,
         hit_memory_limit=_counter(_read(group / "memory.events"), "oom_kill") > 0,
         hit_process_limit=_counter(_read(group / "pids.events"), "max") > 0,
+        exact=True,
     )
 
 

@@ -152,9 +152,10 @@ def test_time_of_a_large_sweep(student, reference, rng, expect, measure):
         results.append(program.call("timed_sweep", graph=len(results)))
 
     # one pair first: far beyond the curve's end nothing is gained by waiting for seven more
-    timed = measure.interleaved(lambda: run(student, ours), lambda: run(reference, theirs), rounds=1)
+    pair = (lambda: run(student, ours)), (lambda: run(reference, theirs))
+    timed = measure.interleaved(*pair, rounds=1, of=(student, reference))
     if timed.ratio < 2 * zero_at:
-        timed = measure.interleaved(lambda: run(student, ours), lambda: run(reference, theirs), rounds=rounds)
+        timed = measure.interleaved(*pair, rounds=rounds, of=(student, reference))
     for got, want in zip(ours, theirs, strict=True):
         all_close(expect, got, want, [f"gradient of leaf {i} in a timed sweep" for i in range(count)])
     measure.ratio(
