@@ -25,6 +25,8 @@ NO_UID = ("walls.py", "if uid is not None:", "if False:")
 NO_FILTER = ("walls.py", 'if walls["seccomp"]:', "if False:")
 NO_PID_NAMESPACE = ("zygote.py", "kernel.CLONE_NEWPID | ", "")
 NO_NETWORK_NAMESPACE = ("zygote.py", " | kernel.CLONE_NEWNET", "")
+# this checkout may itself lie in /tmp, where a run's own folder would hide it
+NO_SCRATCH = ("zygote.py", "for target, options in mounts:", "for target, options in ():")
 OPEN_DESCRIPTORS = ("zygote.py", "os.closerange(3, 1 << 10)", "pass")
 
 
@@ -46,10 +48,11 @@ DOWN = {
     "environment": Down(also="environment"),
     "descriptors": Down((OPEN_DESCRIPTORS,)),
     "host files": Down(
+        (NO_SCRATCH,),
         extra=(
             *bubblewrap._readable_folders(trials.DRIVER),
             *("--ro-bind", str(trials.DRIVER.parent), str(trials.DRIVER.parent)),
-        )
+        ),
     ),
     "writes": Down((NO_UID,), without=("--remount-ro /", "--remount-ro /dev")),
     "memory of the group": Down(loose={"memory_mb": 2048}),
