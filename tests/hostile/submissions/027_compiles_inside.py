@@ -1,0 +1,4 @@
+# threat: A27
+# verdict: time limit | memory limit
+def add(a, b):
+    return eval("[" + "0," * 10_000_000 + "]")

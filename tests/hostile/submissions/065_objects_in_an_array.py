@@ -1,0 +1,5 @@
+# threat: D65
+# verdict: failed
+# message: dtype object
+def add(a, b):
+    return (a + b).astype(object)
