@@ -55,10 +55,10 @@ class Bench:
 
     def close(self) -> list[str]:
         """End what waits for a next run; returns what is still there then."""
-        close_sandboxes()
-        left = self._leftovers.at_the_end()
         if self._control:
             self._control.close()
+        close_sandboxes()
+        left = self._leftovers.at_the_end()
         if self._image:
             subprocess.run(["docker", "rmi", self._image], capture_output=True, check=False)
         return left
@@ -95,13 +95,19 @@ class Bench:
             attempt.canary = min(times)
             if not said and attempt.canary <= SLOWER * max(self.baseline, min(beside, default=0.0)):
                 return []
-            self._control = self._control or Control(self._host.lab, self.kind)
-            beside.append(self._control.seconds())
+            beside.append(self._beside())
         if said:
             return [f"the reference solution afterwards: {line}" for line in said]
         return [
             f"the reference solution takes {attempt.canary:.2f} s, before {self.baseline:.2f} s, elsewhere {min(beside):.2f} s"
         ]
+
+    def _beside(self) -> float:
+        """How long the untouched judge takes just now; it is started when it is first asked."""
+        if self._control is None:
+            self._control = Control(self._host.lab, self.kind)
+            self._leftovers.control = self._control.pid
+        return self._control.seconds()
 
     def _canary(self) -> tuple[GradeReport, float]:
         started = time.monotonic()

@@ -35,6 +35,7 @@ class Control:
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.pid = self._process.pid
         self.seconds()  # the first one warms up
 
     def seconds(self) -> float:

@@ -34,12 +34,13 @@ class Leftovers:
         self._image = image
         self._files, self._mounts, self._shared = set(_files()), set(_mounts()), set(_shared())
         self._waiting = (0, 0)
+        self.control: int | None = None  # another judge that we started; what waits there is not ours
         self._told: set[str] = set()  # one case is told of a leftover, not all that follow
 
     def settle(self) -> None:
         """Count what waits for a next run, containers and processes: a sandbox may keep some warm, and never more than now."""
         seen = (-1, -1)
-        while (now := (len(self._containers()), len(_nested()))) != seen:
+        while (now := (len(self._containers()), len(self._nested()))) != seen:
             seen = now
             time.sleep(1.5)
         self._waiting = seen
@@ -60,13 +61,13 @@ class Leftovers:
         if left:
             self._told.update(left)
             containers, processes = self._waiting
-            self._waiting = (max(containers, len(self._containers())), max(processes, len(_nested())))
+            self._waiting = (max(containers, len(self._containers())), max(processes, len(self._nested())))
         return left
 
     def _look(self) -> list[str]:
         return [
             *_strangers(),
-            *_more(_nested(), self._waiting[1], "processes in namespaces of ours"),
+            *_more(self._nested(), self._waiting[1], "processes in namespaces of ours"),
             *(f"file {path}" for path in _files() if path not in self._files),
             *(f"shared memory {line}" for line in _shared() if line not in self._shared),
             *(f"control group {path}" for path in leftover_groups()),
@@ -90,6 +91,16 @@ class Leftovers:
         listed = _docker("ps", "-a", "--format", "{{.Image}} {{.Names}}").splitlines()
         return [line.split()[1] for line in listed if line.split()[0] == self._image]
 
+    def _nested(self) -> list[str]:
+        """Processes that we started and that are two pid namespaces below ours, where runs are."""
+        theirs = _descendants(self.control) if self.control else set()
+        depth, found = _depth(os.getpid()), []
+        for pid in _descendants() - theirs:
+            with suppress(OSError):
+                if _depth(pid) >= depth + 2:
+                    found.append(str(pid))
+        return found
+
 
 def _more(things: list[str], allowed: int, what: str) -> list[str]:
     return [f"{len(things)} {what}, not {allowed}: {', '.join(things)}"] if len(things) > allowed else []
@@ -107,18 +118,12 @@ def _strangers() -> list[str]:
     return left
 
 
-def _nested() -> list[str]:
-    """Processes that we started and that are two pid namespaces below ours, where runs are."""
-    depth, found = _depth(os.getpid()), []
-    for pid in _descendants():
-        with suppress(OSError):
-            if _depth(pid) >= depth + 2:
-                found.append(str(pid))
-    return found
-
-
-def _descendants() -> set[int]:
-    return {process.pid for process in psutil.Process().children(recursive=True)}
+def _descendants(pid: int | None = None) -> set[int]:
+    """Of a process that may be gone; without a pid, of ours."""
+    try:
+        return {process.pid for process in psutil.Process(pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def _held_by_others(process: psutil.Process, mine: set[int]) -> bool:
