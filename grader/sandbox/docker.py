@@ -164,11 +164,8 @@ class DockerSandbox:
 
     def __init__(self, image: str = "", *, warm: bool = True) -> None:
         self._image, self._warm = image or os.environ.get("GRADLAB_RUNNER_IMAGE", IMAGE), warm
-        socket_path = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}").removeprefix("unix://")
-        if socket_path.startswith("/") and not Path(socket_path).exists():
-            raise SandboxUnavailable(f"There is no Docker engine on this machine ({socket_path} is not there).")
+        self._client = _client(os.getpid())
         try:
-            self._client = _client(os.getpid())
             image_found = self._client.images.get(self._image)
         except ImageNotFound as error:
             raise SandboxUnavailable(
@@ -218,7 +215,21 @@ def _version_in(image: str, _: str, process: int) -> str:
 @cache
 def _client(process: int) -> docker.DockerClient:  # noqa: ARG001 - connections are not for forked processes
     """This process's connections to the engine."""
-    return docker.from_env(timeout=60)
+    return connect(timeout_s=60)
+
+
+def connect(timeout_s: float) -> docker.DockerClient:
+    """The engine that DOCKER_HOST names; raises `SandboxUnavailable` when none answers.
+
+    A socket that is not there is found out before the SDK tries it, which leaves what it opened to the garbage collector.
+    """
+    path = os.environ.get("DOCKER_HOST", f"unix://{SOCKET}").removeprefix("unix://")
+    if path.startswith("/") and not Path(path).exists():
+        raise SandboxUnavailable(f"There is no Docker engine on this machine ({path} is not there).")
+    try:
+        return docker.from_env(timeout=timeout_s)
+    except (DockerException, OSError) as error:
+        raise SandboxUnavailable(f"The Docker engine does not answer: {error}") from error
 
 
 def close_warm_containers() -> None:

@@ -118,7 +118,7 @@ def walls(host: Host) -> tuple[Wall, ...]:
         Wall("host files", "opens planted files and where secrets lie", "host_files", _refused, {"planted": host.planted}),
         Wall("writes", "writes everywhere but in /tmp and /dev/shm", "writes", _refused),
         Wall("memory of the group", "holds 2 × the limit in eight processes", "memory", _out_of_memory, {"megabytes": 192}, longer),
-        Wall("swap", "holds 1.5 × the limit in one process, page by page", "swap", _out_of_memory, {"megabytes": 144}, longer),
+        Wall("swap", "holds 1.5 × the limit in one process, for a second", "swap", _out_of_memory, {"megabytes": 144}, longer),
         Wall("processor time of the group", "burns it in four processes", "burn", _out_of_processor_time),
         Wall("processes", "starts 3 × as many as allowed", "fork_many", _refused, {"limit": count}, longer),
         Wall("disk", "writes 2 × the limit", "fill_disk", _refused, {"limit_mb": room}, longer),

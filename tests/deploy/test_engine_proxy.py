@@ -16,11 +16,13 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import DockerException, NotFound
+from docker.errors import NotFound
 
 from deploy.stack import free_port
 from grader.api import grade
 from grader.contract import JobSpec, SandboxKind, SubmittedFile, Suite, Verdict
+from grader.sandbox.base import SandboxUnavailable
+from grader.sandbox.docker import connect
 from tests.deploy.test_engine_rules import BODY, FORBIDDEN, IMAGE, UNNEEDED, body_with
 from tests.grader.conftest import TINY
 from tests.support import ADD, SCALE, require
@@ -34,12 +36,12 @@ REVERSE = "import sys\ndata = sys.stdin.buffer.read(300_000)\nsys.stdout.buffer.
 def engine() -> Iterator[docker.DockerClient]:
     """The engine itself, past the filter."""
     try:
-        client = docker.from_env()
+        client = connect(timeout_s=60)
         client.images.get(IMAGE)
     except NotFound:
         require("docker", f"the image {IMAGE} is not there; run make runner-image")
-    except (DockerException, OSError) as error:
-        require("docker", f"no Docker engine answers: {error}")
+    except SandboxUnavailable as reason:
+        require("docker", str(reason))
     yield client
     client.close()
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import DockerException
 
 from deploy.stack import free_port
+from grader.sandbox.base import SandboxUnavailable
+from grader.sandbox.docker import connect
 from tests.support import require
 
 pytestmark = pytest.mark.docker
@@ -46,12 +47,12 @@ server.serve_forever()
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
     try:
-        client = docker.from_env(timeout=300)
+        client = connect(timeout_s=300)
         client.ping()
         if not shutil.which("docker"):
             require("docker", "the program docker, which builds the image, is not installed")
-    except (DockerException, OSError) as error:
-        require("docker", f"no Docker engine answers: {error}")
+    except SandboxUnavailable as reason:
+        require("docker", str(reason))
     yield client
     client.close()
 

@@ -18,13 +18,15 @@ from urllib.parse import urlsplit
 
 import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 from deploy.demo import PASSWORD, SAMPLE_STUDENT, demo_settings
 from deploy.sample import LAB, Client, sample, submit_sample
 from deploy.stack import free_port
 from grader.api import grade
 from grader.contract import JobSpec, SandboxKind, SubmittedFile, Suite
+from grader.sandbox.base import SandboxUnavailable
+from grader.sandbox.docker import connect
 from tests.support import require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(1200)]
@@ -77,10 +79,10 @@ class Compose:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
     try:
-        client = docker.from_env(timeout=300)
+        client = connect(timeout_s=300)
         client.ping()
-    except (DockerException, OSError) as error:
-        require("docker", f"no Docker engine answers: {error}")
+    except SandboxUnavailable as reason:
+        require("docker", str(reason))
     yield client
     client.close()
 
