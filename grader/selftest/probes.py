@@ -220,15 +220,20 @@ def kernel_files(_: object) -> list[str]:
 
 def devices(_: object) -> list[str]:
     """Find a device beyond the harmless ones, or make one."""
-    found = sorted(set(os.listdir("/dev")) - HARMLESS_DEVICES)
-    could = [f"/dev/{name}" for name in found if _readable(f"/dev/{name}") or _opens_for_writing(f"/dev/{name}")]
+    could = open_devices()
     with suppress(OSError):
         os.mknod("/tmp/disk", 0o060600, os.makedev(8, 0))
         could.append("mknod")
     return could
 
 
-def clock(_: object) -> list[str]:
+def open_devices() -> list[str]:
+    """Devices beyond the harmless ones that this process can open."""
+    found = sorted(set(os.listdir("/dev")) - HARMLESS_DEVICES)
+    return [f"/dev/{name}" for name in found if _readable(f"/dev/{name}") or _opens_for_writing(f"/dev/{name}")]
+
+
+def clock(_: object = None) -> list[str]:
     """Set the machine's clock."""
     with suppress(OSError):
         time.clock_settime(time.CLOCK_REALTIME, time.time())

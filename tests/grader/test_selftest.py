@@ -15,7 +15,7 @@ from grader.sandbox import base, bubblewrap, seccomp, zygote
 from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.bubblewrap import BubblewrapSandbox
 from grader.sandbox.choose import open_sandbox
-from grader.selftest import selftest, trials
+from grader.selftest import probes, selftest, trials
 from grader.selftest.trials import planted, probe
 from tests.support import leftover_groups, require
 
@@ -71,6 +71,10 @@ DOWN = {
     "clock": Down((NO_UID, NO_FILTER), extra=("--cap-add", "CAP_SYS_TIME")),
     "time": Down(judge={"wall_s": 5.0}),
 }
+
+
+# Where the machine is itself a container, its root may not do these either, so there is nothing to take down.
+ALSO_HELD_BY_THE_MACHINE = {"devices": probes.open_devices, "clock": probes.clock}
 
 
 @pytest.fixture
@@ -153,6 +157,8 @@ def test_every_wall_has_a_way_to_take_it_down():
 @pytest.mark.parametrize("name", DOWN)
 def test_a_wall_that_is_down_is_found(name, cold, take_down):
     down = DOWN[name]
+    if name in ALSO_HELD_BY_THE_MACHINE and not ALSO_HELD_BY_THE_MACHINE[name]():
+        pytest.skip("this machine itself lets its root do none of it")
     with planted() as host:
         wall = next(wall for wall in trials.walls(host) if wall.name == name)
         assert probe(wall, cold).held, "it holds before it is taken down"
