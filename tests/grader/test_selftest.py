@@ -112,6 +112,8 @@ def take_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.setattr(bubblewrap, "INSIDE", inside)
         _patch_flags(monkeypatch, down)
         if down.also == "environment":
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+                monkeypatch.setenv(name, "1")  # a server with threads forks nothing
             monkeypatch.setattr(bubblewrap, "_environment", lambda **_: [])
             monkeypatch.setattr(zygote, "NOTHING", None)
         if down.also == "inodes":
