@@ -26,7 +26,7 @@ from .contract import (
 )
 from .judge.channel import Stopped
 from .judge.gpu import one_run_at_a_time
-from .judge.proxy import JudgeProvider, SandboxedProgram
+from .judge.proxy import JudgeProvider, ReferenceProgram, SandboxedProgram
 from .judge.scoring import GraderFault, refused, total
 from .judge.suite import CheckSuite, load_suite
 from .lab import Lab, LabError
@@ -162,7 +162,7 @@ def grade(
 def _run(
     suite: CheckSuite,
     submission: SandboxedProgram,
-    reference: SandboxedProgram,
+    reference: ReferenceProgram,
     spec: JobSpec,
     on_event: Callable[[GradingEvent], None],
 ) -> list[CheckResult]:
@@ -182,10 +182,10 @@ def _run(
     return results
 
 
-def _reference(lab: Lab, sandbox: Sandbox, should_stop: Callable[[], bool]) -> SandboxedProgram:
+def _reference(lab: Lab, sandbox: Sandbox, should_stop: Callable[[], bool]) -> ReferenceProgram:
     """The instructor's solution behind the same walls, so that both sides of a measured ratio pay the same price."""
     cells = read_submission(lab, [(lab.notebook.name, lab.notebook.read_bytes())])
-    return SandboxedProgram(lab, cells, sandbox, should_stop)
+    return ReferenceProgram(lab, cells, sandbox, should_stop)
 
 
 def _read_files(spec: JobSpec) -> list[tuple[str, bytes]]:

@@ -163,7 +163,7 @@ class GradeReport(msgspec.Struct, frozen=True):
 def _for_student(check: CheckResult, *, show_hidden: bool) -> CheckResult:
     if check.hidden and not show_hidden:
         return msgspec.structs.replace(
-            check, message="", comparison=None, measurement=None, output="", staff_note="", handout=check.handout
+            check, message="", comparison=None, measurement=None, output="", staff_note="", duration_ms=0.0
         )
     return msgspec.structs.replace(check, staff_note="")
 

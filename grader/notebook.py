@@ -6,6 +6,7 @@ from the lab's own notebook, whatever was sent.
 
 from __future__ import annotations
 
+import ast
 import copy
 import re
 import warnings
@@ -20,7 +21,7 @@ from .inside.cells import Cell
 MAX_CELLS = 2_000
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB = "raise NotImplementedError"
-MAGIC = re.compile(r"^\s*(%%?\w|!|\?\w|\w+\?\s*$)", re.MULTILINE)
+MAGIC = re.compile(r"^[ \t]*(?:[\w., ]{1,80}=[ \t]*(?=[%!]))?(%%?\w|!|\?\w|\w+\?[ \t]*$)", re.MULTILINE)
 IPYTHON = re.compile(r"\bget_ipython\s*\(")
 
 
@@ -134,7 +135,7 @@ def _without_solution(source: str) -> str:
 def refuse_magics(notebook: Any) -> None:
     """Notebook commands (`%…`, `!…`, `…?`) run in Jupyter only; raises `Refusal` with the first cell that has one."""
     for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "code" and not _is_python(cell.source) and (line := _magic(cell.source)):
+        if cell.cell_type == "code" and (line := _magic(cell.source)) and not _is_python(cell.source):
             raise Refusal(
                 f"Cell {number} uses a notebook command, `{line[:60]}`, which only Jupyter understands. "
                 "Remove the line, or put a # before it, and submit again."
@@ -148,8 +149,8 @@ def refuse_magics(notebook: Any) -> None:
 def _is_python(source: str) -> bool:
     """Plain Python may hold a line that looks like a magic, in a string or a modulo over two lines."""
     try:
-        compile(source, "<cell>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 

@@ -16,6 +16,7 @@ from .notebook import merged, read_notebook, refuse_magics
 
 PROGRAMS = (".ipynb", ".py")
 COMPANIONS = (".md", ".txt")
+MAX_SOURCE = 250_000  # characters; Python needs up to a second and 600 bytes for each to parse it
 
 
 def read_submission(lab: Lab, files: Sequence[tuple[str, bytes]]) -> list[Cell]:
@@ -68,6 +69,7 @@ def _programs_in(lab: Lab, name: str, data: bytes) -> list[tuple[str, bytes]]:
 
 def _notebook_cells(lab: Lab, data: bytes) -> list[Cell]:
     notebook = read_notebook(data)
+    _refuse_long(cell.source for cell in notebook.cells if cell.cell_type == "code")
     refuse_magics(notebook)
     return merged(notebook, lab_notebook(lab))
 
@@ -83,10 +85,21 @@ def _read_lab_notebook(path: str, version: str) -> Any:  # noqa: ARG001 - the ve
         return read_notebook(file.read())
 
 
+def _refuse_long(sources: Iterable[str]) -> None:
+    """Source is parsed here, where nothing limits what that costs, so there is only so much of it. It is compiled inside."""
+    size = sum(map(len, sources))
+    if size > MAX_SOURCE:
+        raise Refusal(
+            f"There are {size / 1e3:,.0f} kB of code in what you sent; at most {MAX_SOURCE / 1e3:,.0f} kB are accepted. "
+            "Take data that was pasted into the code out of it, and submit again."
+        )
+
+
 def _script(name: str, data: bytes) -> Cell:
     try:
         source = data.decode("utf-8")
-        compile(source, name, "exec", dont_inherit=True)
+        _refuse_long([source])
+        ast.parse(source, name)
     except UnicodeDecodeError as error:
         raise Refusal(f"{name} is not text in UTF-8, so it cannot be read.") from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

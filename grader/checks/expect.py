@@ -46,7 +46,7 @@ class Expect:
         """Equal as plain values (numbers, strings, lists), of the same type."""
         if isinstance(want, np.ndarray):
             self.close(got, want, what, rtol=0.0, atol=0.0)
-        elif type(got) is not type(want) or got != want:
+        elif not _same(got, want):
             raise CheckFailed(f"{what}: expected {_clip(want)}, got {_clip(got)}")
 
     def close(self, got: Any, want: Any, what: str = "result", rtol: float = 1e-9, atol: float = 1e-9) -> None:
@@ -75,11 +75,26 @@ class Expect:
         self.close(got, exact.astype(dtype), what, rtol=0.0, atol=tolerance)
 
 
+def _same(got: Any, want: Any) -> bool:
+    """Equal, and of the same types all the way down; arrays within by every element."""
+    if type(got) is not type(want):
+        return False
+    if isinstance(want, np.ndarray):
+        return got.dtype == want.dtype and got.shape == want.shape and bool(np.array_equal(got, want))
+    if isinstance(want, dict):
+        return got.keys() == want.keys() and all(_same(got[key], want[key]) for key in want)
+    if isinstance(want, (list, tuple)):
+        return len(got) == len(want) and all(map(_same, got, want))
+    return bool(got == want)
+
+
 def _as_array(got: Any, what: str) -> np.ndarray:
     if isinstance(got, np.ndarray):
         return got
-    if isinstance(got, (bool, int, float)):
+    if isinstance(got, (bool, float)) or (isinstance(got, int) and abs(got) < 1 << 63):
         return np.asarray(got)
+    if isinstance(got, int):
+        raise CheckFailed(f"{what}: returned a number of {got.bit_length()} bits, expected an array")
     kind = "nothing" if got is None else f"a {type(got).__name__}"
     raise CheckFailed(f"{what}: returned {kind}, expected an array")
 
@@ -127,7 +142,8 @@ class _Comparison:
 
     def _max_error(self) -> str:
         with np.errstate(all="ignore"):
-            errors = np.abs(np.subtract(self.got, self.want, dtype=np.float64)) if self.got.size else np.zeros(1)
+            wide = np.complex128 if self.got.dtype.kind == "c" or self.want.dtype.kind == "c" else np.float64
+            errors = np.abs(np.subtract(self.got, self.want, dtype=wide)) if self.got.size else np.zeros(1)
         finite = errors[np.isfinite(errors)]
         return f"{finite.max():.3g}" if finite.size == errors.size else "not finite"
 

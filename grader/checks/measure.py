@@ -93,14 +93,15 @@ class Measure:
         run_student: Callable[[], object],
         run_reference: Callable[[], object],
         rounds: int = 15,
-        of: tuple[Timed, Timed] | None = None,
+        *,
+        of: tuple[Timed, Timed],
     ) -> Ratio:
         """Time both in turn, `rounds` times, the first pair discarded.
 
         `of` names the two programs: where the kernel keeps account of the processor time of each, that is what is compared, since a clock
-        on the wall runs on while others have the processor.
+        on the wall runs on while others have the processor, and whoever keeps it busy would make the other one slow.
         """
-        student, reference = (_clock(program) for program in of) if of else (time.perf_counter, time.perf_counter)
+        student, reference = (_clock(program) for program in of)
         ratios = []
         for index in range(rounds + 1):
             if index % 2:

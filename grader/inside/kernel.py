@@ -12,7 +12,7 @@ import struct
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS = 0x00020000, 0x02000000, 0x04000000
 CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x08000000, 0x10000000, 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
-PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -58,6 +58,11 @@ def fork_into(flags: int) -> int:
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """mount(2)."""
     _check(_mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()), f"mount on {target}")
+
+
+def set_dumpable(allowed: bool) -> None:  # noqa: FBT001 - prctl's own argument
+    """Whether others of the same uid may look into this process: its memory, environment and descriptors."""
+    _check(_libc.prctl(PR_SET_DUMPABLE, int(allowed), 0, 0, 0), "prctl")
 
 
 def no_new_privileges() -> None:

@@ -1,8 +1,9 @@
 """The process inside a sandbox: reads requests, runs the student's program, answers with raw values. It decides nothing.
 
-Requests: {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]} and
+Requests, each with an "id": {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]} and
 {"op": "call", "function": name, "arguments": {…}}; before either, {"op": "version"}.
-Answers: {"ok": true, "value": …} or {"ok": false, "type", "message", "where"}, each with "witness": {operation: line} of watched ones.
+Answers, with the request's "id": {"ok": true, "value": …} or {"ok": false, "type", "message", "where", "errno"}, each with
+"witness": {operation: line} of watched ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import sys
 from typing import Any
 
-from . import wire
+from . import init, wire
 from .cells import Cell
 from .program import Program, fault_of
 from .version import version
@@ -25,22 +26,32 @@ def main() -> None:
     walls = json.loads(sys.argv[1])
     for package in sys.argv[2:]:
         importlib.import_module(package)
-    request, response = take_channel()
-    enter(walls)
-    serve(request, response)
-    os._exit(0)  # nothing that the student registered for exit runs
+
+    def run() -> None:
+        request, response = take_channel()
+        enter(walls)
+        serve(request, response)
+        os._exit(0)  # nothing that the student registered for exit runs
+
+    if os.getpid() != 1:
+        run()
+    status = init.start(run, not_mine=(0, 1, 2)) or 0
+    os._exit(status if status >= 0 else 128 - status)
 
 
 def serve(request: int, response: int) -> None:
-    """Answer each request in turn."""
-    program = Program()
+    """Answer each request in turn. A child that the student's code forked and let return here answers nothing."""
+    program, me = Program(), os.getpid()
     while True:
         prefix = _read(request, wire.PREFIX.size)
         if prefix is None:
             return
         head, body = wire.prefix_lengths(prefix)
         message = wire.unpack(_read(request, head) or b"", _read(request, body) or b"")
-        _write(response, _packed(_answer(program, message)))
+        answer = _packed(_answer(program, message), message.get("id"))
+        if os.getpid() != me:
+            os._exit(0)
+        _write(response, answer)
 
 
 def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
@@ -60,17 +71,18 @@ def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
     return {"ok": True, "value": value, "witness": program.witness.take()}
 
 
-def _packed(answer: dict[str, Any]) -> bytes:
+def _packed(answer: dict[str, Any], request_id: object) -> bytes:
     try:
-        return wire.pack(answer)
+        return wire.pack(answer | {"id": request_id})
     except BaseException as error:  # noqa: BLE001 - a student's object may raise while it is looked at
-        return wire.pack(_fault(error))
+        return wire.pack(_fault(error) | {"id": request_id})
 
 
 def _fault(error: BaseException) -> dict[str, Any]:
     fault = fault_of(error)
     kind = "Result" if isinstance(error, wire.WireError) else fault.type
-    return {"ok": False, "type": kind, "message": fault.message, "where": fault.where}
+    number = error.errno if isinstance(error, OSError) and type(error.errno) is int else 0
+    return {"ok": False, "type": kind, "message": fault.message, "where": fault.where, "errno": number}
 
 
 def _flush() -> None:

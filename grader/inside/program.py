@@ -42,6 +42,7 @@ class Program:
         self.namespace = types.ModuleType("submission")
         self._driver = types.ModuleType("driver")
         self._future = 0
+        self._notes: list[str] = []
         self.witness = Witness()
         # dataclasses and pickling look classes' modules up by name
         sys.modules["submission"] = self.namespace
@@ -58,17 +59,21 @@ class Program:
         `watched` are operations whose use by the student's own cells is noted from here on.
         """
         self.witness.watch(watched, (cell.filename for cell in cells if not cell.given))
-        notes = []
         for cell in cells:
             fault = self._run(cell)
             if fault is not None:
-                notes.append(f"{cell.label} stopped with {fault}; the cells after it still ran.")
-        return notes
+                self._notes.append(f"{cell.label} stopped with {fault}; the cells after it still ran.")
+        return self._notes
 
     def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
-        """`driver.function(program, **arguments)`; exceptions pass through."""
-        with self.witness.operators():
-            return getattr(self._driver, function)(self.namespace, **arguments)
+        """`driver.function(program, **arguments)`; exceptions pass through, and a name that is missing is told with the likely reason."""
+        try:
+            with self.witness.operators():
+                return getattr(self._driver, function)(self.namespace, **arguments)
+        except AttributeError as error:
+            if error.obj is not self.namespace:
+                raise
+            raise NameError(" ".join([f"your code does not define {error.name}.", *self._notes[:1]])) from None
 
     def _run(self, cell: Cell) -> Fault | None:
         filename = cell.filename

@@ -18,7 +18,7 @@ import numpy as np
 MAGIC = b"GLF1"
 PREFIX = struct.Struct("!4sIQ")
 MAX_HEADER = 1 << 20
-MAX_BODY = 256 << 20
+MAX_BODY = 64 << 20
 MAX_DEPTH = 32
 DTYPES = frozenset(
     [
@@ -51,14 +51,16 @@ def pack(message: dict[str, Any]) -> bytes:
     head = json.dumps(header, allow_nan=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
     body = b"".join(t.tobytes() for t in tensors)
     if len(head) > MAX_HEADER or len(body) > MAX_BODY:
-        raise WireError(f"the value is too large: {len(head) + len(body):,} bytes")
+        raise WireError(
+            f"returned {len(head) + len(body):,} bytes; at most {MAX_BODY >> 20} MB of arrays and {MAX_HEADER >> 20} MB of text can be"
+        )
     return PREFIX.pack(MAGIC, len(head), len(body)) + head + body
 
 
-def prefix_lengths(prefix: bytes, *, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> tuple[int, int]:
+def prefix_lengths(prefix: bytes) -> tuple[int, int]:
     """Header and body lengths of a frame; raises `WireError` when they are not plausible."""
     magic, head, body = PREFIX.unpack(prefix)
-    if magic != MAGIC or head > max_header or body > max_body:
+    if magic != MAGIC or head > MAX_HEADER or body > MAX_BODY:
         raise WireError("not a frame, or a frame above the size limit")
     return head, body
 

@@ -86,6 +86,7 @@ class Witness:
             self._note(name)
             return original(*args, **kwargs)
 
+        del noted.__wrapped__  # what it stands for is not within reach
         return noted
 
     def _wrap_launcher(self) -> None:

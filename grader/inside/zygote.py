@@ -6,7 +6,7 @@ forks with threads may inherit a lock that nobody will ever release.
 A request is one datagram on the socket, {"walls": …, "mounts": [[target, options], …]}, with four descriptors: the run's standard input,
 output and error, and a gate. The answer is {"ok": true} with a pidfd of the run's init, or {"error": text}. The init builds its
 namespaces, says so at the gate (or what could not be built), and waits there for one byte, which the judge sends once the init is in
-its control group; then it forks the run, waits, and writes the run's exit status to the gate.
+its control group; then it forks the run, waits, and writes the run's exit status to the gate. A gate that closes ends the run.
 
   zygote ─▶ init: pid 1 of new namespaces, its own /proc, /tmp, /dev/shm ─▶ run: own uid, no rights, the student's code
 """
@@ -23,7 +23,7 @@ import struct
 import sys
 from typing import Any
 
-from . import kernel
+from . import init, kernel
 from .main import serve
 from .walls import enter, take_channel
 
@@ -87,16 +87,14 @@ def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: i
     os.write(gate, BUILT)
     if not os.read(gate, 1):
         os._exit(0)
-    child = os.fork()
-    if child == 0:
+
+    def run() -> None:
         _run(request["walls"], stdin, stdout, stderr)
-    for descriptor in (stdin, stdout, stderr):
-        os.close(descriptor)
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            os.write(gate, STATUS.pack(os.waitstatus_to_exitcode(status)))
-            os._exit(0)
+
+    status = init.start(run, gate, not_mine=(stdin, stdout, stderr))
+    if status is not None:
+        os.write(gate, STATUS.pack(status))
+    os._exit(0)
 
 
 def _build(mounts: list[list[str]]) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import codecs
 import os
+import secrets
 import selectors
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,20 +18,21 @@ from typing import Any
 
 from ..contract import Verdict
 from ..inside import wire
-from ..sandbox.base import Limits, Walled
+from ..sandbox.base import Limits, SandboxUnavailable, Walled
+from .sentences import cleaned, exit_words, is_stub, verdict_of, witnessed
 
 HELD = "This check could not be scored; course staff will look at it."
 TICK_S = 0.05
-MAX_ANSWER = 64 << 20
+END_S = 2.0  # how long a process may take to end after it closed its pipe
 FLOOD = 16 << 20  # beyond the cut output, how much is still read and dropped before the run is ended
 
 
 class StudentFault(Exception):  # noqa: N818 - a fault of the code under check, carried to its verdict
-    """The student's code did not answer as it should: a verdict and a sentence for the student."""
+    """The student's code did not answer as it should: a verdict and a sentence for the student, and what only staff are told."""
 
-    def __init__(self, verdict: Verdict, message: str, *, unwritten: bool = False) -> None:
+    def __init__(self, verdict: Verdict, message: str, *, unwritten: bool = False, staff_note: str = "") -> None:
         super().__init__(message)
-        self.verdict, self.unwritten = verdict, unwritten
+        self.verdict, self.unwritten, self.staff_note = verdict, unwritten, staff_note
 
 
 class Stopped(Exception):  # noqa: N818 - somebody asked for it
@@ -65,6 +68,7 @@ class Channel:
         self._output = _Output(limits.output_kb << 10)
         self._received = bytearray()
         self._printing = True
+        self._id = 0
         self.seen: dict[str, str] = {}  # watched operations that the last request's code called, and where
         self.alive = True
 
@@ -78,16 +82,22 @@ class Channel:
     def ask(self, message: dict[str, Any], wall_s: float) -> Any:
         """Send a request and return the answer's value; raises `StudentFault`, after which the sandbox is spent unless it answered."""
         self.seen = {}
-        answer = self._exchange(memoryview(wire.pack(message)), wall_s)
-        self.seen = _texts(answer.get("witness"))
+        self._refuse_what_nobody_asked_for()
+        self._id = secrets.randbits(52)  # so that no answer can be given before its question
+        refused_before = self._walled.usage().refused_processes
+        answer = self._exchange(memoryview(wire.pack(message | {"id": self._id})), wall_s)
+        self.seen = witnessed(answer.get("witness"))
         if answer.get("ok") is True:
             return answer.get("value")
-        if self._walled.usage().hit_process_limit:
-            count = self._limits.processes
-            raise StudentFault(
-                Verdict.PROCESS_LIMIT, f"Started more than {count} processes or threads. {_sentence(answer)}"
-            )
-        raise StudentFault(Verdict.ERROR, _sentence(answer), unwritten=_is_stub(answer))
+        refused = self._walled.usage().refused_processes > refused_before
+        raise StudentFault(*verdict_of(answer, self._limits, refused_processes=refused), unwritten=is_stub(answer))
+
+    def _refuse_what_nobody_asked_for(self) -> None:
+        """Bytes on the answers' pipe while nothing is asked are not the program's that answers."""
+        with suppress(BlockingIOError):
+            self._received += os.read(self._stdout, 1 << 16)
+        if self._received:
+            raise self._tampered("bytes came while nothing was asked")
 
     def _exchange(self, request: memoryview, wall_s: float) -> dict[str, Any]:
         started = time.monotonic()
@@ -140,16 +150,19 @@ class Channel:
         if len(self._received) < size:
             return None
         try:
-            head, body = wire.prefix_lengths(bytes(self._received[:size]), max_body=MAX_ANSWER)
-            if len(self._received) < size + head + body:
+            head, body = wire.prefix_lengths(bytes(self._received[:size]))
+            end = size + head + body
+            if len(self._received) < end:
                 return None
-            frame, self._received = (
-                bytes(self._received[size : size + head + body]),
-                self._received[size + head + body :],
-            )
-            return wire.unpack(frame[:head], frame[head:])
+            frame = bytes(self._received[size:end])
+            del self._received[:end]
+            answer = wire.unpack(frame[:head], frame[head:])
         except wire.WireError as error:
-            raise self._end(Verdict.TAMPERED, HELD) from error
+            raise self._tampered(str(error)) from error
+        if answer.get("id") != self._id or self._received:
+            raise self._tampered("an answer that was not the one to the question")
+        clean: dict[str, Any] = cleaned(answer)
+        return clean
 
     def _enforce(self, elapsed: float, wall_s: float) -> None:
         """The limits that hold while an answer is awaited."""
@@ -169,44 +182,26 @@ class Channel:
     def _fail_at_end(self) -> None:
         """The process closed its pipe without an answer: say why, by what the kernel knows."""
         usage = self._walled.usage()
-        status = self._walled.wait(2.0)
+        status = self._walled.wait(END_S)
         if usage.hit_memory_limit:
             raise self._memory_fault()
         if usage.cpu_s > self._limits.cpu_s or status in {24, 152}:
             raise self._end(Verdict.TIME_LIMIT, f"Stopped after {usage.cpu_s:.1f} s of {self._limits.cpu_s:g} s (CPU).")
-        raise self._end(Verdict.ERROR, f"Your code {_exit_words(status)} before finishing this check.")
+        if status is None and not self._walled.is_alive():
+            self.alive = False
+            raise SandboxUnavailable(
+                "a run ended, and nobody knows how: its sandbox was ended from outside, or does not answer"
+            )
+        if status == 128 + signal.SIGXFSZ:
+            raise self._end(Verdict.DISK_LIMIT, f"Wrote a file of more than {self._limits.disk_mb} MB.")
+        raise self._end(Verdict.ERROR, f"Your code {exit_words(status)} before finishing this check.")
 
     def _memory_fault(self) -> StudentFault:
         return self._end(Verdict.MEMORY_LIMIT, f"Used more than {self._limits.memory_mb} MB of memory.")
 
-    def _end(self, verdict: Verdict, message: str) -> StudentFault:
+    def _tampered(self, what: str) -> StudentFault:
+        return self._end(Verdict.TAMPERED, HELD, staff_note=f"On the pipe of answers: {what}.")
+
+    def _end(self, verdict: Verdict, message: str, *, staff_note: str = "") -> StudentFault:
         self.alive = False
-        return StudentFault(verdict, message)
-
-
-def _sentence(answer: dict[str, Any]) -> str:
-    """The student's exception in one line; every part of it is text that they chose, and is treated as such."""
-    kind, message, where = (str(answer.get(part, ""))[:400] for part in ("type", "message", "where"))
-    if kind == "Result":
-        return f"Your code {message}."
-    if _is_stub(answer):
-        return f"Not written yet: {where} raises NotImplementedError." if where else "Not written yet."
-    said = f"{kind}: {message}" if message else kind
-    return f"{said} at {where}" if where else said
-
-
-def _texts(value: Any) -> dict[str, str]:
-    """What the witness says, as far as it is text."""
-    pairs = value.items() if isinstance(value, dict) else ()
-    return {str(name)[:200]: str(place)[:200] for name, place in pairs}
-
-
-def _is_stub(answer: dict[str, Any]) -> bool:
-    """Whether it was the stub of a student version that answered: no mistake of the student's yet."""
-    return answer.get("type") == "NotImplementedError" and not answer.get("message")
-
-
-def _exit_words(status: int | None) -> str:
-    if status is None:
-        return "closed its connection"
-    return f"was ended by signal {status - 128}" if status > 128 else f"exited with status {status}"
+        return StudentFault(verdict, message, staff_note=staff_note)

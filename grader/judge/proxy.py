@@ -15,6 +15,7 @@ from ..lab import BannedOperations, Lab
 from ..sandbox.base import Limits, Sandbox, Usage, Walled
 from .channel import Channel, StudentFault
 from .gpu import prove_gpu
+from .scoring import GraderFault
 
 
 class SandboxedProgram:
@@ -96,13 +97,30 @@ class SandboxedProgram:
         return channel
 
 
+class ReferenceProgram(SandboxedProgram):
+    """The instructor's own solution: where it fails, the fault is ours."""
+
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        """As of any program; raises `GraderFault` where that of a student would be charged to the student."""
+        try:
+            return super().call(function, **arguments)
+        except StudentFault as fault:
+            raise GraderFault(f"the reference solution failed: {fault}") from fault
+
+
 class JudgeProvider:
     """Gives checks their students: the submission, and the instructor's notebook for interleaved measurements."""
 
-    def __init__(self, lab: Lab, submission: SandboxedProgram, reference: SandboxedProgram, seed: int) -> None:
+    def __init__(
+        self, lab: Lab, submission: SandboxedProgram, reference: ReferenceProgram, seed: int, task: str = ""
+    ) -> None:
         self.seed = seed
         self._lab, self._submission, self._reference = lab, submission, reference
-        self._task = ""
+        self._task = task
+
+    def standing_in(self) -> JudgeProvider:
+        """The same with the reference in the submission's place: whether a check that broke is at fault itself."""
+        return JudgeProvider(self._lab, self._reference, self._reference, self.seed, self._task)
 
     def student(self, item: pytest.Item) -> SandboxedProgram:
         """The submission, in a sandbox of this task's own."""

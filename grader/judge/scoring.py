@@ -27,10 +27,24 @@ class Found:
     duration_ms: float
 
 
+def broke(raised: BaseException | None) -> bool:
+    """Whether it was the check that broke, and not the code under check that failed it."""
+    known = (StudentFault, CheckFailed, CheckHeld, SandboxUnavailable, GraderFault)
+    return raised is not None and not isinstance(raised, known)
+
+
+def unreadable(raised: BaseException | None) -> StudentFault:
+    """What a check that breaks on one answer, and not on the reference solution's, comes to: the answer is at fault."""
+    return StudentFault(
+        Verdict.FAILED,
+        "Your code returned something that this check cannot read.",
+        staff_note=f"The check broke on this answer, not on the reference's: {type(raised).__name__}: {raised}"[:600],
+    )
+
+
 def score_check(marks: CheckMarks, found: Found) -> CheckResult:
     """The result of one check; raises `GraderFault` when it was the check itself that broke."""
     verdict, message, comparison = _judge(marks, found.raised)
-    held = str(found.raised) if isinstance(found.raised, CheckHeld) else ""
     passed = verdict is Verdict.PASSED
     share = found.measured.fraction if passed and found.measured else float(passed)
     return CheckResult(
@@ -48,9 +62,15 @@ def score_check(marks: CheckMarks, found: Found) -> CheckResult:
         comparison=comparison,
         measurement=_measurement(found.measured) if passed and found.measured else None,
         output=found.output,
-        staff_note=held,
+        staff_note=_staff_note(found.raised),
         unwritten=isinstance(found.raised, StudentFault) and found.raised.unwritten,
     )
+
+
+def _staff_note(raised: BaseException | None) -> str:
+    if isinstance(raised, CheckHeld):
+        return str(raised)
+    return raised.staff_note if isinstance(raised, StudentFault) else ""
 
 
 def _judge(marks: CheckMarks, raised: BaseException | None) -> tuple[Verdict, str, Comparison | None]:
@@ -62,7 +82,7 @@ def _judge(marks: CheckMarks, raised: BaseException | None) -> tuple[Verdict, st
         return Verdict.FAILED, str(raised), _comparison(raised.difference) if raised.difference else None
     if isinstance(raised, CheckHeld):
         return Verdict.TAMPERED, HELD, None
-    if isinstance(raised, SandboxUnavailable):
+    if isinstance(raised, SandboxUnavailable | GraderFault):
         raise GraderFault(str(raised)) from raised
     raise GraderFault(f"{marks.name} broke: {type(raised).__name__}: {raised}") from raised
 

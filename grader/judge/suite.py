@@ -24,7 +24,8 @@ from ..checks.plugin import MEASURE, PROVIDER, Provider
 from ..contract import CheckInfo, CheckResult, Suite
 from ..lab import Lab, LabError
 from .channel import Stopped
-from .scoring import Found, score_check
+from .proxy import JudgeProvider
+from .scoring import Found, broke, score_check, unreadable
 
 # Plugins of pytest that a judge does without. What is collected as garbage, or raised in another thread, while a check runs is not the
 # check's fault, and these two would keep the interpreter's hooks for as long as the worker lives.
@@ -70,7 +71,7 @@ class CheckSuite:
         ]
 
     def run(
-        self, suite: Suite, provider: Provider, take_output: Callable[[], str]
+        self, suite: Suite, provider: JudgeProvider, take_output: Callable[[], str]
     ) -> Iterator[CheckMarks | CheckResult]:
         """Run the checks in turn: yields a check's marks before it runs and its result after. Raises `Stopped`."""
         items = self._chosen(suite)
@@ -83,21 +84,28 @@ class CheckSuite:
             items[0].session._setupstate.teardown_exact(None)  # noqa: SLF001 - pytest's own end of a session
 
     def _run_one(
-        self, item: pytest.Item, following: pytest.Item | None, provider: Provider, take_output: Callable[[], str]
+        self, item: pytest.Item, following: pytest.Item | None, provider: JudgeProvider, take_output: Callable[[], str]
     ) -> CheckResult:
-        item.config.stash[PROVIDER] = provider
-        item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - pytest's own way to run an item again
-        self._recorder.raised = None
         started = time.perf_counter()
-        with warnings.catch_warnings():
-            runtestprotocol(item, log=False, nextitem=following)
+        raised = self._execute(item, following, provider)
         duration_ms = (time.perf_counter() - started) * 1e3
-        raised = self._recorder.raised
-        if isinstance(raised, Stopped | KeyboardInterrupt):
-            raise raised
+        if broke(raised) and self._execute(item, following, provider.standing_in()) is None:
+            raised = unreadable(raised)
         measure = item.stash.get(MEASURE, None)
         found = Found(raised, measure.recorded if measure else None, take_output(), duration_ms)
         return score_check(self.marks[item.nodeid], found)
+
+    def _execute(self, item: pytest.Item, following: pytest.Item | None, provider: Provider) -> BaseException | None:
+        """What the check raised; raises `Stopped` itself."""
+        item.config.stash[PROVIDER] = provider
+        item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - pytest's own way to run an item again
+        self._recorder.raised = None
+        with warnings.catch_warnings():
+            runtestprotocol(item, log=False, nextitem=following)
+        raised = self._recorder.raised
+        if isinstance(raised, Stopped | KeyboardInterrupt):
+            raise raised
+        return raised
 
     def _chosen(self, suite: Suite) -> list[pytest.Item]:
         return [item for item in self._items if suite is Suite.FULL or not self.marks[item.nodeid].hidden]
@@ -117,6 +125,7 @@ class CheckSuite:
 
     def _collect(self) -> list[pytest.Item]:
         arguments = [str(self.lab.checks), f"--rootdir={self.lab.path}", "-c", "/dev/null", "--import-mode=importlib"]
+        arguments += [f"--confcutdir={self.lab.path}"]
         arguments += ["--disable-plugin-autoload", "-p", "grader.checks.plugin"]
         for plugin in QUIET:
             arguments += ["-p", f"no:{plugin}"]

@@ -28,7 +28,7 @@ class Usage:
     cpu_s: float = 0.0
     memory_peak_mb: float = 0.0
     hit_memory_limit: bool = False
-    hit_process_limit: bool = False
+    refused_processes: int = 0  # how often a process or thread was refused
     exact: bool = False  # whether the processor time is the kernel's own account of the whole group
 
 
@@ -45,6 +45,10 @@ class Walled(Protocol):
     def stdout(self) -> int: ...
     @property
     def stderr(self) -> int: ...
+
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        ...
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit status, 128 + n where signal n ended it; None when it still runs after `timeout_s`, or nobody knows."""
@@ -90,6 +94,10 @@ class PipedProcess:
         )
         self._pipes = [pipe for pipe in (self.process.stdin, self.process.stdout, self.process.stderr) if pipe]
         self.stdin, self.stdout, self.stderr = (pipe.fileno() for pipe in self._pipes)
+
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit status; 128 + n where signal n ended it."""

@@ -151,10 +151,20 @@ def _tree(packages: tuple[str, ...], devices: list[str]) -> list[str]:
     prefix = Path(os.path.realpath(sys.base_prefix))
     if not prefix.is_relative_to("/usr"):
         tree += [*_readable_folders(prefix), "--ro-bind", str(prefix), str(prefix)]
+    tree += _hidden_packages(prefix)
     tree += [*_readable_folders(Path(PACKAGES, "inside")), "--ro-bind", str(INSIDE), "/gradlab/inside"]
     for path in package_paths(packages):
         tree += ["--ro-bind", str(path), f"{PACKAGES}/{path.name}"]
     return [*tree, "--dir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]  # noqa: S108
+
+
+def _hidden_packages(prefix: Path) -> list[str]:
+    """Nothing where the interpreter and Debian keep packages: what a lab does not list is not to be found by looking elsewhere."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    places = [prefix / "lib" / version / "site-packages", Path("/usr/lib/python3/dist-packages")]
+    places += [Path("/usr/local/lib", version, kind) for kind in ("site-packages", "dist-packages")]
+    found = dict.fromkeys(place for place in places if place.is_dir())
+    return [part for place in found for part in ("--tmpfs", str(place), "--remount-ro", str(place))]
 
 
 def _readable_folders(path: Path) -> list[str]:

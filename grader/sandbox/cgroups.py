@@ -43,20 +43,13 @@ class Cgroup(ABC):
     def close(self, patience_s: float = 5.0) -> None:
         """Kill every process in the group, then remove it. Raises `SandboxUnavailable` when something survives SIGKILL."""
         deadline, pause_s = time.monotonic() + patience_s, 0.0002
-        while self._alive() or not self._remove():
+        while _kill_all(self.procs_files[0]) or not self._remove():
             if time.monotonic() > deadline:
                 raise SandboxUnavailable(
                     f"a sandbox could not be cleaned up: {self._directories()[0].name} is still busy"
                 )
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, 0.01)
-
-    def _alive(self) -> bool:
-        pids = [int(pid) for pid in _read(self.procs_files[0]).split()]
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return bool(pids)
 
     def _remove(self) -> bool:
         try:
@@ -134,19 +127,44 @@ class CgroupV2(Cgroup):
 
 def run_name() -> str:
     """A name of its own for each run; it tells which process of this host made it."""
-    return f"run-{os.getpid()}-{secrets.token_hex(6)}"
+    return f"run-{os.getpid()}-{_pid_namespace()}-{secrets.token_hex(6)}"
 
 
 def remove_leftovers() -> int:
-    """Remove the groups that killed workers left: their runs died with them, so they are old and empty. Returns how many."""
+    """End and remove what killed workers of this host left in their groups. Returns how many groups were removed.
+
+    A group's name tells whose it is. One whose owner is gone holds nobody's work; a number that was used again keeps a group that is
+    not empty until that process ends.
+    """
     parents = [MOUNT / controller / "gradlab" for controller in CgroupV1.controllers] + [MOUNT / "gradlab"]
     removed = 0
     for group in (group for parent in parents for group in parent.glob("run-*")):
         with contextlib.suppress(OSError):  # somebody else removed it, or it is in use after all
             if time.time() - group.stat().st_mtime > STALE_S:
+                if _owner_is_gone(group.name):
+                    _kill_all(group / "cgroup.procs")
                 group.rmdir()
                 removed += 1
     return removed
+
+
+def _owner_is_gone(name: str) -> bool:
+    """Whether the process that made a group has ended. Of another pid namespace that cannot be known from here."""
+    _, owner, namespace = name.split("-")[:3]
+    return namespace == _pid_namespace() and not Path("/proc", owner).exists()
+
+
+def _pid_namespace() -> str:
+    return str(Path("/proc/self/ns/pid").stat().st_ino)
+
+
+def _kill_all(procs: Path) -> bool:
+    """SIGKILL to every process in the group; whether there was one."""
+    pids = [int(pid) for pid in _read(procs).split()]
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
 
 
 def usage_v1(memory: Path, pids: Path, cpuacct: Path) -> Usage:
@@ -155,7 +173,7 @@ def usage_v1(memory: Path, pids: Path, cpuacct: Path) -> Usage:
         cpu_s=int(_read(cpuacct / "cpuacct.usage") or 0) / 1e9,
         memory_peak_mb=int(_read(memory / "memory.max_usage_in_bytes") or 0) / 2**20,
         hit_memory_limit=_counter(_read(memory / "memory.oom_control"), "oom_kill") > 0,
-        hit_process_limit=_counter(_read(pids / "pids.events"), "max") > 0,
+        refused_processes=_counter(_read(pids / "pids.events"), "max"),
         exact=True,
     )
 
@@ -166,7 +184,7 @@ def usage_v2(group: Path) -> Usage:
         cpu_s=_counter(_read(group / "cpu.stat"), "usage_usec") / 1e6,
         memory_peak_mb=int(_read(group / "memory.peak") or 0) / 2**20,
         hit_memory_limit=_counter(_read(group / "memory.events"), "oom_kill") > 0,
-        hit_process_limit=_counter(_read(group / "pids.events"), "max") > 0,
+        refused_processes=_counter(_read(group / "pids.events"), "max"),
         exact=True,
     )
 

@@ -26,7 +26,7 @@ from ..inside import wire
 from ..inside.version import version
 from . import seccomp
 from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
-from .cgroups import MOUNT, usage_v1, usage_v2
+from .cgroups import INIT_PROCESSES, MOUNT, usage_v1, usage_v2
 from .warm import WarmRuns
 
 LABEL, OWNER = "gradlab.run", "gradlab.owner"
@@ -43,7 +43,10 @@ Kind = tuple[str, Limits, tuple[str, ...], bool]
 
 
 class Container:
-    """A started container, attached: a `Walled`. Standard input goes straight to it; a thread tells its two outputs apart."""
+    """A started container, attached: a `Walled`. Standard input goes straight to it; a thread tells its two outputs apart.
+
+    Its pid 1 is `grader.inside.init` and not the engine's, whose memory and environment a run of the same uid could read.
+    """
 
     def __init__(self, client: docker.DockerClient, kind: Kind) -> None:
         image, limits, packages, gpu = kind
@@ -101,17 +104,20 @@ class Container:
         return self._books
 
     def close(self) -> None:
-        """Remove the container, running or not, and close its streams."""
+        """Close the container's streams and remove it, running or not.
+
+        In this order: an engine that still has output for a reader who does not read waits for that reader before it removes anything.
+        """
         if self._closed:
             return
         self._closed = True
-        self._remove()
         with suppress(OSError):
             self._wire.shutdown(socket.SHUT_RDWR)
         os.close(self.stdin)
         # a pump that waits for a reader is freed by the reader's going
         os.close(self.stdout)
         os.close(self.stderr)
+        self._remove()
         self._pump.join(timeout=5)
         self._attached._response.close()  # noqa: SLF001 - the SDK hangs the response on its socket and closes neither
         self._attached.close()
@@ -132,8 +138,8 @@ class Container:
             cpu_s=max(used, self._books.cpu_s),
             memory_peak_mb=max(int(stats.get("memory_stats", {}).get("usage", 0)) / 2**20, self._books.memory_peak_mb),
             hit_memory_limit=bool(state.get("OOMKilled")) or self._books.hit_memory_limit,
-            hit_process_limit=int(stats.get("pids_stats", {}).get("current", 0)) >= self._limits.processes
-            or self._books.hit_process_limit,
+            refused_processes=self._books.refused_processes
+            + (int(stats.get("pids_stats", {}).get("current", 0)) > self._limits.processes),
         )
 
     def _sort(self) -> None:
@@ -240,7 +246,9 @@ def close_warm_containers() -> None:
 def _boot(limits: Limits, packages: tuple[str, ...], *, gpu: bool) -> list[str]:
     rlimits = {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5}
     walls = json.dumps({"uid": None, "rlimits": rlimits, "seccomp": seccomp.encoded(), "gpu": gpu})
-    return boot_arguments("python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
+    # an image's own variables are not the run's
+    environment = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
+    return environment + boot_arguments("/usr/bin/python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
 
 
 def _options(limits: Limits, *, gpu: bool) -> dict[str, Any]:
@@ -258,15 +266,13 @@ def _options(limits: Limits, *, gpu: bool) -> dict[str, Any]:
         "security_opt": ["no-new-privileges"],
         "ipc_mode": "private",
         "hostname": "sandbox",
-        "init": True,
         "stdin_open": True,
-        "pids_limit": limits.processes + 1,  # the container's init is one of them
+        "pids_limit": limits.processes + INIT_PROCESSES,
         "mem_limit": f"{limits.memory_mb}m",
         "memswap_limit": f"{limits.memory_mb}m",
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
         "tmpfs": dict.fromkeys(SCRATCH, room),
         "working_dir": SCRATCH[0],
-        "environment": ENVIRONMENT,
         "log_config": LogConfig(type="none"),
         "device_requests": [card] if gpu else [],
     }

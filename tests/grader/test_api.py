@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from grader.api import Stopped, grade
 from grader.contract import CheckFinished, GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
+from grader.judge.channel import HELD
 from grader.sandbox import bubblewrap, cgroups
 from tests.support import ADD, SCALE, leftover_groups, notebook_of
 
@@ -87,6 +91,106 @@ def test_a_check_that_breaks_is_our_fault_and_costs_the_student_nothing(lab_copy
     assert "test_add::test_adds broke: TypeError" in report.message
 
 
+def grade_in(lab, folder, source):
+    path = folder / "work.py"
+    path.write_text(source)
+    file = SubmittedFile("work.py", str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    return grade(JobSpec("j", str(lab), (file,), 1, Suite.FULL, SandboxKind.TRUSTED))
+
+
+def test_an_answer_that_breaks_a_check_fails_it_and_staff_are_told(lab_copy, tmp_path):
+    check = lab_copy / "checks" / "test_add.py"
+    check.write_text(
+        check.read_text().replace('student.call("add", a=a, b=b), a + b', 'student.call("add", a=a, b=b) * 1.0, a + b')
+    )
+    report = grade_in(lab_copy, tmp_path, 'def add(a, b):\n    return {"no": "array"}\n' + SCALE)
+    broken = report.checks[0]
+    assert (report.outcome, broken.verdict, broken.score) == (Outcome.GRADED, Verdict.FAILED, 0)
+    assert broken.message == "Your code returned something that this check cannot read."
+    assert "TypeError" in broken.staff_note
+    assert report.score == 4  # the other task is untouched
+
+
+def test_a_reference_that_fails_is_our_fault(lab_copy, tmp_path):
+    check = lab_copy / "checks" / "test_add.py"
+    source = (
+        check.read_text()
+        .replace("(student, rng", "(student, reference, rng")
+        .replace("a + b, what", 'reference.call("nothing"), what')
+    )
+    check.write_text(source)
+    report = grade_in(lab_copy, tmp_path, ADD + SCALE)
+    assert report.outcome is Outcome.GRADER_ERROR
+    assert "the reference solution failed: AttributeError" in report.message
+
+
+def test_a_function_that_is_missing_because_its_cell_stopped_is_told_with_the_reason(grade_source):
+    report = grade_source(notebook_of("1 / 0\n" + ADD, SCALE), name="w.ipynb")
+    assert "your code does not define add. cell 1 stopped with ZeroDivisionError" in report.checks[0].message
+
+
+def test_whatever_a_student_says_can_be_stored(grade_source, walls):
+    odd = "raise ValueError('\\0 \\ud800 \\u202e')"
+    report = grade_source(f"def add(a, b):\n    {odd}\n" + SCALE + odd, sandbox=walls)
+    assert GradeReport.from_json(report.to_json()) == report
+    assert "\0" not in report.checks[0].message
+    assert report.checks[0].message.startswith("ValueError")
+
+
+def test_a_full_disk_and_a_lack_of_network_are_said_in_their_own_words(grade_source, walls):
+    fills = "def add(a, b):\n    open('/tmp/x', 'wb').write(bytes(9 << 20))\n    return a + b\n"
+    asks = "import urllib.request\ndef scale(a, factor):\n    urllib.request.urlopen('http://192.0.2.1/', timeout=2)\n"
+    checks = {check.task: check for check in grade_source(fills + asks, sandbox=walls).checks}
+    assert checks["1"].verdict is Verdict.DISK_LIMIT
+    assert "more than 8 MB" in checks["1"].message
+    assert checks["2"].verdict is Verdict.ERROR
+    assert "There is no network here" in checks["2"].message
+
+
+def test_an_answer_before_its_question_is_held_for_staff(grade_source, walls):
+    forges = """
+import json, os, stat, struct
+def add(a, b):
+    head = json.dumps({"message": {"ok": True, "value": 0, "id": 0}, "tensors": []}).encode()
+    for descriptor in range(3, 64):
+        try:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode) or stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, struct.pack("!4sIQ", b"GLF1", len(head), 0) + head)
+        except OSError:
+            pass
+    return a + b
+"""
+    check = grade_source(forges + SCALE, sandbox=walls).checks[0]
+    assert (check.verdict, check.message) == (Verdict.TAMPERED, HELD)
+    assert "pipe of answers" in check.staff_note
+
+
+def test_a_child_that_returns_answers_nothing(grade_source, walls):
+    forks = "import os\ndef add(a, b):\n    return a * 0 if os.fork() == 0 else a + b\n"
+    assert grade_source(forks + SCALE, sandbox=walls).score == 10
+
+
+def test_a_refused_process_is_charged_to_the_check_that_asked_for_it(grade_source, walls):
+    bombs = """
+import threading, time
+def add(a, b):
+    threads = [threading.Thread(target=time.sleep, args=(0.3,)) for _ in range(64)]
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:
+        pass
+    for thread in threads:
+        if thread.ident:
+            thread.join()
+    return a + b
+"""
+    fails = "def scale(a, factor):\n    raise KeyError('mine')\n"
+    report = grade_source(bombs + fails, sandbox=walls)
+    assert [c.verdict for c in report.checks if c.task == "1"] == [Verdict.PASSED] * 2
+    assert {c.verdict for c in report.checks if c.task == "2"} == {Verdict.ERROR}
+
+
 def test_a_missing_wall_is_a_refusal_to_grade_and_not_a_silent_pass(grade_source, monkeypatch):
     monkeypatch.setattr(bubblewrap.shutil, "which", lambda _: None)
     report = grade_source(ADD + SCALE, sandbox=SandboxKind.BUBBLEWRAP)
@@ -149,9 +253,34 @@ def test_a_future_statement_holds_for_the_cells_after_it_as_in_jupyter(grade_sou
 
 def test_groups_that_a_killed_worker_left_are_removed_and_new_ones_stay(monkeypatch, tmp_path):
     monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
-    old, new = tmp_path / "pids/gradlab/run-1-a", tmp_path / "pids/gradlab/run-1-b"
+    old, new = tmp_path / "pids/gradlab/run-1-2-a", tmp_path / "pids/gradlab/run-1-2-b"
     for group in (old, new):
         group.mkdir(parents=True)
     os.utime(old, (0, 0))
     assert cgroups.remove_leftovers() == 1
     assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("owner_lives", [False, True])
+def test_what_a_killed_worker_left_running_is_ended(monkeypatch, tmp_path, owner_lives):
+    owner = subprocess.Popen(["sleep", "60"])
+    if not owner_lives:
+        owner.kill()
+        owner.wait()
+    left = subprocess.Popen(["sleep", "60"])
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    group = tmp_path / f"pids/gradlab/run-{owner.pid}-{namespace}-abc"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text(f"{left.pid}\n")
+    os.utime(group, (0, 0))
+    monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
+    cgroups.remove_leftovers()
+    try:
+        if owner_lives:
+            assert left.poll() is None
+        else:
+            assert left.wait(timeout=5) == -signal.SIGKILL
+    finally:
+        for process in (owner, left):
+            process.kill()
+            process.wait()

@@ -69,9 +69,46 @@ def test_more_can_be_better(expect):
     assert curve(0.0, full_at=0.75, zero_at=0.25) == 0
 
 
+class Unmetered:
+    """A program whose use of the processor nobody counts."""
+
+    def processor_s(self):
+        return None
+
+
+@pytest.mark.parametrize(
+    "got", [10**400, -(1 << 70), 1 + 2j, np.array([1 + 2j, 2]), np.array([True, False]), [1.0], {"a": 1}, "1.5"]
+)
+def test_whatever_comes_back_is_compared_and_never_breaks_the_comparison(expect, got):
+    for want in (np.array([1.0, 2.0]), np.float32(1.5), 3):
+        with pytest.raises(CheckFailed):
+            expect.close(got, want)
+        with pytest.raises(CheckFailed):
+            expect.equal(got, want)
+
+
+def test_complex_arrays_are_compared_by_their_distance(expect):
+    expect.close(np.array([1 + 1j]), np.array([1 + 1j]))
+    with pytest.raises(CheckFailed, match="largest error 5"):
+        expect.close(np.array([4 + 5j]), np.array([1 + 1j]))
+
+
+def test_equal_looks_into_lists_and_their_types(expect):
+    expect.equal([1, {"a": np.arange(3)}], [1, {"a": np.arange(3)}])
+    for got in (
+        [1.0, {"a": np.arange(3)}],
+        [1, {"a": np.arange(4)}],
+        [1],
+        [1, {"b": np.arange(3)}],
+        [True, {"a": np.arange(3)}],
+    ):
+        with pytest.raises(CheckFailed):
+            expect.equal(got, [1, {"a": np.arange(3)}])
+
+
 def test_interleaved_timing_of_a_thing_with_itself_is_about_one():
     work = np.random.default_rng(0).normal(size=(200, 200))
-    ratio = Measure().interleaved(lambda: work @ work, lambda: work @ work, rounds=31)
+    ratio = Measure().interleaved(lambda: work @ work, lambda: work @ work, rounds=31, of=(Unmetered(), Unmetered()))
     assert ratio.low <= ratio.ratio <= ratio.high
     assert 0.3 < ratio.ratio < 3
 
