@@ -22,7 +22,7 @@ from .host import UNSEEN, Host
 from .leftovers import Leftovers
 
 SLOWER = 1.5  # a canary may take this much longer than before anything hostile ran
-TRIES = 3  # other work on the machine slows a canary too; what a submission left does so each time
+TRIES = 8  # other work on the machine slows a canary too; what a submission left does so each time
 JUDGE_CPU_S, JUDGE_MB = 3.0, 256  # what one submission may cost the judge's own process
 CAME_THROUGH = "CAME THROUGH"  # what a submission prints when a wall did not hold
 GRADERS_FRAMES = ("/gradlab/", "grader/", "Traceback (most recent", 'File "')
