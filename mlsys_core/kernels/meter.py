@@ -7,14 +7,14 @@ Equation  traffic  bytes = Σ live lanes · element size      lines = Σ over ac
           compute  tl.dot of M×K by K×N: 2MNK      elementwise: 1 an element of a floating-point result, a reduction of n: n - 1
 Paper     J. Hong, H. T. Kung, "I/O complexity: the red-blue pebble game", STOC 1981 (traffic as the cost of an algorithm);
           shadow.py names those for races and for memory without a value.
-Cost      see tests/benchmarks/meter_cost.py, which prints the time beside that of the plain interpreter.
+Cost      about COST times the plain interpreter's time (tests/benchmarks/meter_cost.py prints it).
 
     with Meter() as meter:
         kernel[grid](x, y, n, BLOCK=64)
     meter.findings          # what is wrong, each with its kernel, argument and line
     meter.report()          # all of it in plain numbers, text, lists and dicts
 
-Findings are of four kinds. `bounds`: a lane that is not masked off lies outside the allocation of its argument. `view`: it lies inside,
+Of findings there are four kinds. `bounds`: a lane that is not masked off lies outside the allocation of its argument. `view`: it lies inside,
 but in no element of the tensor that was passed. `race`: two programs of a launch touch one element, at least one of them writes it, and
 not both by atomics; the interpreter's order hides it, a GPU's does not. Programs that hand data over under a lock are reported too.
 `uninitialised`: an element is read that came from torch.empty inside the `with` and was never written. Lanes that a load masks off

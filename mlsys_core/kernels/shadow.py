@@ -54,7 +54,8 @@ class Memory:
 
     def poisoned(self, offsets: Array, size: int) -> Array:
         """Which elements nothing has written. Where somebody wrote past the books (numpy, say), poison is no longer there."""
-        found = np.asarray(self.unwritten[self.cells(offsets, size)].any(axis=1))
+        cells = self.cells(offsets, size)  # first: it may make the books finer
+        found = np.asarray(self.unwritten[cells].any(axis=1))
         if found.any():
             content = self.bytes[offsets[found, None] + np.arange(size)]
             found[found] = np.all(content == POISON, axis=1)
