@@ -25,7 +25,7 @@ from docker.types import DeviceRequest, LogConfig, Ulimit
 from ..inside import wire
 from ..inside.version import version
 from . import seccomp
-from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
+from .base import Limits, SandboxUnavailable, Usage, boot_arguments, environment
 from .cgroups import MOUNT, usage_v1, usage_v2
 from .warm import WarmRuns
 
@@ -266,7 +266,7 @@ def _options(limits: Limits, *, gpu: bool) -> dict[str, Any]:
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
         "tmpfs": dict.fromkeys(SCRATCH, room),
         "working_dir": SCRATCH[0],
-        "environment": ENVIRONMENT,
+        "environment": environment(gpu=gpu),
         "log_config": LogConfig(type="none"),
         "device_requests": [card] if gpu else [],
     }

@@ -7,16 +7,16 @@ Equation  traffic  bytes = Σ live lanes · element size      lines = Σ over ac
           compute  tl.dot of M×K by K×N: 2MNK      elementwise: 1 an element of a floating-point result, a reduction of n: n - 1
 Paper     J. Hong, H. T. Kung, "I/O complexity: the red-blue pebble game", STOC 1981 (traffic as the cost of an algorithm);
           shadow.py names those for races and for memory without a value.
-Cost      about COST times the plain interpreter's time (tests/benchmarks/meter_cost.py prints it).
+Cost      1.2 to 2.3 times the plain interpreter's time (tests/benchmarks/meter_cost.py prints it).
 
     with Meter() as meter:
         kernel[grid](x, y, n, BLOCK=64)
     meter.findings          # what is wrong, each with its kernel, argument and line
     meter.report()          # all of it in plain numbers, text, lists and dicts
 
-Of findings there are four kinds. `bounds`: a lane that is not masked off lies outside the allocation of its argument. `view`: it lies inside,
-but in no element of the tensor that was passed. `race`: two programs of a launch touch one element, at least one of them writes it, and
-not both by atomics; the interpreter's order hides it, a GPU's does not. Programs that hand data over under a lock are reported too.
+Findings are of four kinds. `bounds`: a lane that is not masked off lies outside its argument's allocation. `view`: it lies inside, but in
+no element of the tensor that was passed. `race`: two programs of a launch touch one element, at least one of them writes it, and not both
+by atomics; the interpreter's order hides it, a GPU's does not. Programs that hand data over under a lock are reported too.
 `uninitialised`: an element is read that came from torch.empty inside the `with` and was never written. Lanes that a load masks off
 without `other` have no value on a GPU, so here they are all ones (NaN, -1), where the plain interpreter's zero would hide the fault.
 
@@ -339,7 +339,7 @@ class Meter:
         """Keep a fault of these lanes, if there are any: one finding for each line, with its first lane in words."""
         if not offsets.size:
             return
-        name, where = argument.name if argument else "", self._where(sys._getframe(1))  # noqa: SLF001 - there is no other way to see it
+        name, where = argument.name if argument else "", self._where(sys._getframe(1))  # noqa: SLF001 - the line is nowhere else
         known = self._found.get((kind, self._kernel, name, where)) or Finding(
             kind, self._kernel, name, where, 0, f"{where}: {self._words(kind, access, argument, offsets, rivals)}"
         )
@@ -355,9 +355,8 @@ class Meter:
             said["last"] = str((argument.memory.nbytes - argument.start) // size - 1)
         if rivals is not None:
             said["rival"] = "several other programs" if rivals[0] == MANY else self._program(int(rivals[0]))
-        return (
-            f"{self._program(access.program)} of {self._kernel} {WORDS[kind if argument else 'unknown'].format(**said)}"
-        )
+        what = WORDS[kind if argument else "unknown"].format(**said)
+        return f"{self._program(access.program)} of {self._kernel} {what}"
 
     def _program(self, number: int) -> str:
         return f"program ({', '.join(str(i) for i in np.unravel_index(number, self._grid))})"
