@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import timing
+from . import counts, timing
 from .cells import Cell
 from .witness import Witness
 
@@ -62,6 +62,7 @@ class Program:
         """Run the lab's driver.py; it is ours, so a fault passes through."""
         sys.modules["driver"] = self._driver
         self._driver.timing = timing  # type: ignore[attr-defined]
+        self._driver.counts = counts  # type: ignore[attr-defined]
         exec(compile(source, "driver.py", "exec", dont_inherit=True), self._driver.__dict__)  # noqa: S102 - running it is the point
 
     def load(self, cells: Sequence[Cell], watched: Iterable[str] = ()) -> list[str]:
