@@ -11,6 +11,7 @@ import msgspec
 from .contract import Task
 from .sandbox.base import Limits
 
+MLSYS_CORE = Path(__file__).resolve().parent.parent / "mlsys_core"
 # What a grade depends on; a README or a mutant may change without a new version.
 VERSIONED = ("lab.toml", "notebook.ipynb", "driver.py", "handout.md", "checks")
 
@@ -68,6 +69,9 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: str = "notebook.ipynb"
     accepts: tuple[str, ...] = (".ipynb", ".py", ".zip")
     packages: tuple[str, ...] = ("numpy",)
+    library: tuple[
+        str, ...
+    ] = ()  # modules of mlsys_core that the driver imports, each after those that it needs itself
     max_upload_mb: int = 16
     limits: LimitSettings = LimitSettings()
     banned_imports: tuple[BannedImports, ...] = ()
@@ -96,6 +100,8 @@ class Lab:
         digest = hashlib.sha256()
         for file in sorted(self._versioned_files()):
             digest.update(str(file.relative_to(self.path)).encode() + b"\0" + file.read_bytes() + b"\0")
+        for name, source in self.library.items():
+            digest.update(f"{name}\0{source}\0".encode())
         return digest.hexdigest()[:16]
 
     @property
@@ -127,6 +133,18 @@ class Lab:
     def driver(self) -> str:
         """Source of driver.py, which calls the student's code inside the sandbox."""
         return self._text("driver.py")
+
+    @cached_property
+    def library(self) -> dict[str, str]:
+        """Module name → source of what lab.toml's `library` lists: it goes into the sandbox and to students, so it holds no answers."""
+        return {name: self._library_source(name) for name in self.settings.library}
+
+    def _library_source(self, name: str) -> str:
+        package, *parts = name.split(".")
+        path = MLSYS_CORE.joinpath(*parts).with_suffix(".py")
+        if package != MLSYS_CORE.name or not parts or not path.is_file():
+            raise LabError(f"{self.path.name}/lab.toml: library names {name}, and mlsys_core has no such module.")
+        return path.read_text(encoding="utf-8")
 
     @property
     def handout(self) -> str:

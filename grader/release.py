@@ -30,9 +30,18 @@ def release_files(lab: Lab) -> Iterator[tuple[str, bytes]]:
     yield "conftest.py", CONFTEST.encode()
     yield "pytest.ini", PYTEST_INI.encode()
     yield from _tree(lab.checks, "checks", skip="hidden")
+    yield from _library(lab)
     yield "gradlab_checks/__init__.py", b'"""What runs the checks; from the Gradlab grader."""\n'
     for package in VENDORED:
         yield from _tree(HERE / package, f"gradlab_checks/{package}")
+
+
+def _library(lab: Lab) -> Iterator[tuple[str, bytes]]:
+    """The modules of mlsys_core that the driver imports, and empty packages around them."""
+    for name, source in lab.library.items():
+        yield f"{name.replace('.', '/')}.py", source.encode()
+    for package in sorted({str(parent) for name in lab.library for parent in Path(*name.split(".")).parents} - {"."}):
+        yield f"{package}/__init__.py", b'"""A part of the course library."""\n'
 
 
 def _tree(folder: Path, at: str, skip: str = "") -> Iterator[tuple[str, bytes]]:

@@ -16,7 +16,7 @@ def require(feature: str, reason: str) -> None:
     """Skip with the reason, or fail where the caller demands the feature by REQUIRE=…"""
     if feature in os.environ.get("REQUIRE", "").split(","):
         pytest.fail(f"REQUIRE asks for {feature}, but {reason}")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 def notebook_of(*sources: str, **metadata) -> bytes:

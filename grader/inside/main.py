@@ -1,9 +1,9 @@
 """The process inside a sandbox: reads requests, runs the student's program, answers with raw values. It decides nothing.
 
-Requests, each with an "id": {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]} and
-{"op": "call", "function": name, "arguments": {…}}; before either, {"op": "version"}.
-Answers, with the request's "id": {"ok": true, "value": …} or {"ok": false, "type", "message", "where", "errno"}, each with
-"witness": {operation: line} of watched ones.
+Requests, each with an "id": {"op": "load", "driver": source, "cells": [[label, source, given], …], "watched": [operation, …]}, with
+"library": {module: source} where the driver imports some, and {"op": "call", "function": name, "arguments": {…}}; before either,
+{"op": "version"}. Answers, with the request's "id": {"ok": true, "value": …} or {"ok": false, "type", "message", "where", "errno"},
+each with "witness": {operation: line} of watched ones.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def _answer(program: Program, message: dict[str, Any]) -> dict[str, Any]:
         if message["op"] == "version":
             value: Any = version()
         elif message["op"] == "load":
+            program.load_library(message.get("library", {}))
             program.load_driver(message["driver"])
             cells = [Cell(label, source, given) for label, source, given in message["cells"]]
             value = program.load(cells, message["watched"])

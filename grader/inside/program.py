@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import functools
+import itertools
 import linecache
 import operator
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import timing
+from . import counts, timing
 from .cells import Cell
 from .witness import Witness
 
@@ -47,10 +48,22 @@ class Program:
         # dataclasses and pickling look classes' modules up by name
         sys.modules["submission"] = self.namespace
 
+    def load_library(self, sources: Mapping[str, str]) -> None:
+        """Make these modules importable, each after those before it, under their own names and without the rest of their packages."""
+        for name, source in sources.items():
+            parents = list(itertools.accumulate(name.split(".")[:-1], "{}.{}".format))
+            for parent in parents:
+                sys.modules.setdefault(parent, types.ModuleType(parent)).__path__ = []
+            module = sys.modules[name] = types.ModuleType(name)
+            module.__package__ = parents[-1] if parents else ""
+            code = compile(source, f"{name.replace('.', '/')}.py", "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102 - running it is the point
+
     def load_driver(self, source: str) -> None:
         """Run the lab's driver.py; it is ours, so a fault passes through."""
         sys.modules["driver"] = self._driver
         self._driver.timing = timing  # type: ignore[attr-defined]
+        self._driver.counts = counts  # type: ignore[attr-defined]
         exec(compile(source, "driver.py", "exec", dont_inherit=True), self._driver.__dict__)  # noqa: S102 - running it is the point
 
     def load(self, cells: Sequence[Cell], watched: Iterable[str] = ()) -> list[str]:

@@ -87,7 +87,8 @@ class SandboxedProgram:
         self._walled = self._sandbox.open(self._limits, self._lab.settings.packages, gpu=self._lab.on_gpu)
         channel = Channel(self._walled, self._limits, self._should_stop)
         cells = [[cell.label, cell.source, cell.given] for cell in self._cells]
-        request = {"op": "load", "driver": self._lab.driver, "cells": cells, "watched": watched(self._rules)}
+        ours = {"library": self._lab.library, "driver": self._lab.driver}
+        request = {"op": "load", **ours, "cells": cells, "watched": watched(self._rules)}
         try:
             notes = channel.ask(request, self._limits.load_s)
             self.notes = [str(note)[:400] for note in notes][:20] if isinstance(notes, list) else []

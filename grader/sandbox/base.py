@@ -134,3 +134,8 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
 }
+
+
+def environment(*, gpu: bool) -> dict[str, str]:
+    """A run's environment. Without a GPU triton interprets kernels, which it has to know before it is imported."""
+    return ENVIRONMENT if gpu else ENVIRONMENT | {"TRITON_INTERPRET": "1"}

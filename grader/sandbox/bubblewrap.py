@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import seccomp
-from .base import ENVIRONMENT, INSIDE, Limits, SandboxUnavailable, boot_arguments
+from .base import INSIDE, Limits, SandboxUnavailable, boot_arguments, environment
 from .cgroups import cgroups_available, remove_leftovers
 from .packages import package_paths
 from .warm import WarmRuns
@@ -184,6 +184,6 @@ def _system_folder(path: Path) -> list[str]:
 def _environment(*, gpu: bool) -> list[str]:
     flags = ["--clearenv"]
     libraries = {"LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")} if gpu else {}
-    for name, value in (ENVIRONMENT | libraries).items():
+    for name, value in (environment(gpu=gpu) | libraries).items():
         flags += ["--setenv", name, value]
     return flags

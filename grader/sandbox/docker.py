@@ -25,7 +25,7 @@ from docker.types import DeviceRequest, LogConfig, Ulimit
 from ..inside import wire
 from ..inside.version import version
 from . import seccomp
-from .base import ENVIRONMENT, Limits, SandboxUnavailable, Usage, boot_arguments
+from .base import Limits, SandboxUnavailable, Usage, boot_arguments, environment
 from .cgroups import INIT_PROCESSES, MOUNT, usage_v1, usage_v2
 from .warm import WarmRuns
 
@@ -247,8 +247,8 @@ def _boot(limits: Limits, packages: tuple[str, ...], *, gpu: bool) -> list[str]:
     rlimits = {"CORE": 0, "FSIZE": limits.disk_mb << 20, "CPU": int(limits.cpu_s) + 5}
     walls = json.dumps({"uid": None, "rlimits": rlimits, "seccomp": seccomp.encoded(), "gpu": gpu})
     # an image's own variables are not the run's
-    environment = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
-    return environment + boot_arguments("/usr/bin/python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
+    own = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in environment(gpu=gpu).items())]
+    return own + boot_arguments("/usr/bin/python3", "main", ["/gradlab", "/gradlab/packages"], walls, *packages)
 
 
 def _options(limits: Limits, *, gpu: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from .base import ENVIRONMENT, INSIDE, Limits, PipedProcess, Usage, boot_arguments
+from .base import INSIDE, Limits, PipedProcess, Usage, boot_arguments, environment
 
 
 class TrustedProcess(PipedProcess):
@@ -32,5 +32,5 @@ class TrustedSandbox:
         numpy_home = str(next(iter(np.__path__))).rsplit("/", 1)[0]
         walls = json.dumps({"uid": None, "rlimits": {"CORE": 0}, "seccomp": "", "gpu": gpu})
         return TrustedProcess(
-            boot_arguments(sys.executable, "main", [str(INSIDE.parent), numpy_home], walls), ENVIRONMENT
+            boot_arguments(sys.executable, "main", [str(INSIDE.parent), numpy_home], walls), environment(gpu=gpu)
         )

@@ -1,0 +1,3 @@
+"""Kernels, and what judges one without a GPU."""
+
+from __future__ import annotations
