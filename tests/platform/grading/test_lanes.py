@@ -160,7 +160,7 @@ class TestMessages:
 @pytest.mark.django_db(transaction=True)
 class TestLaneOfALab:
     @pytest.fixture
-    def gpu_lab(self, tmp_path, world) -> Lab:
+    def gpu_lab(self, db, tmp_path) -> Lab:  # noqa: ARG002 - a fixture cannot be marked as using another
         folder = tmp_path / "on-gpu"
         shutil.copytree(TINY, folder)
         text = (folder / "lab.toml").read_text()

@@ -13,7 +13,6 @@ from grader.contract import Outcome
 from grading import claims, services
 from grading.models import GradeReport, GradingJob
 from grading.runner import Heartbeat, job_spec, run_job
-from submissions import storage
 from tests.factories import HALF, RIGHT, WRONG, graded, practice, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
