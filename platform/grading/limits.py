@@ -30,7 +30,8 @@ def why_not_now(*, assignment: Assignment, enrollment: Enrollment, at: datetime,
     """The sentence that says why the student may not hand in `at` this moment; empty when they may."""
     limit = assignment.max_attempts
     if limit is not None and attempts_used(assignment, enrollment, without=without) >= limit:
-        return f"You have used all {limit} attempts at {assignment.label}."
+        used = "your only attempt" if limit == 1 else f"all {limit} attempts"
+        return f"You have used {used} at {assignment.label}."
     again_at = cooldown_until(assignment, enrollment, without=without)
     return _too_early(assignment, enrollment, again_at, at) if again_at is not None and at < again_at else ""
 

@@ -91,7 +91,7 @@ class TestAttempts:
         submission = submit(world.lab, world.student)
         claims.claim(job_id=submission.jobs.get().pk, worker="one")
         cancel(job=submission.jobs.get(), by=world.student.user)
-        with pytest.raises(SubmissionRefused, match="used all 1 attempts"):
+        with pytest.raises(SubmissionRefused, match="used your only attempt"):
             submit(world.lab, world.student)
         body = browser(world.student).get(reverse("submission", args=[submission.pk])).content.decode()
         assert "counts as an attempt" in body
@@ -131,7 +131,7 @@ class TestSettingAside:
         assert "You set this attempt aside for attempt 2. It is stored with its time" in body
         assert "Set aside" in client.get(lab_url(world, "lab-attempts")).content.decode()
         assert AuditEvent.objects.filter(action="set aside", actor=world.student.user).count() == 1
-        with pytest.raises(SubmissionRefused, match="used all 1"):
+        with pytest.raises(SubmissionRefused, match="used your only"):
             submit(world.lab, world.student)
 
     def test_staff_can_grade_it_later(self, world, browser):
