@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from config import clock
+from courses.models import Enrollment
 from grader import contract
 from grading import progress
 from grading.messages import dispatch, dispatch_next
@@ -42,14 +43,32 @@ def claim_next(*, lane: str, worker: str) -> Claim | None:
         lost_races.append(job_id)
 
 
+@transaction.atomic
 def claim(*, job_id: int, worker: str) -> Claim | None:
-    """Take this job for the length of a lease; None when it has ended, or another worker has it or another job of its student."""
-    try:
-        with transaction.atomic():
-            return _take(job_id, worker)
-    except IntegrityError:  # one_running_job_a_student: another worker began one of the same student in this moment
-        log.info("student_has_a_running_job", job=job_id)
+    """Take this job for the length of a lease; None when it has ended, or another worker has it or another job of its student.
+
+    The conditional UPDATE is won by one worker alone; the student's other jobs go to the back of the line.
+    """
+    # one student's jobs are taken one at a time, also where transactions run side by side
+    list(Enrollment.objects.select_for_update(of=("self",), no_key=True).filter(jobs=job_id))
+    now = clock.now()
+    taken = (
+        GradingJob.objects.free(now)
+        .filter(pk=job_id)
+        .update(
+            started_at=now,
+            lease_until=now + _lease(),
+            fence=F("fence") + 1,
+            attempt=F("attempt") + 1,
+            worker=worker,
+        )
+    )
+    if not taken:
         return None
+    job = GradingJob.objects.get(pk=job_id)
+    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane, rerun=job.rerun)
+    others.update(in_line_at=now)
+    return Claim(job_id, job.fence)
 
 
 def heartbeat(held: Claim) -> bool:
@@ -96,28 +115,6 @@ def record_fault(held: Claim, *, error: str) -> bool:
     job.save()
     transaction.on_commit(lambda: _ended(job.pk))
     return True
-
-
-def _take(job_id: int, worker: str) -> Claim | None:
-    """The UPDATE that one worker alone wins; the student's other jobs go to the back of the line."""
-    now = clock.now()
-    taken = (
-        GradingJob.objects.claimable(now)
-        .filter(pk=job_id)
-        .update(
-            started_at=now,
-            lease_until=now + _lease(),
-            fence=F("fence") + 1,
-            attempt=F("attempt") + 1,
-            worker=worker,
-        )
-    )
-    if not taken:
-        return None
-    job = GradingJob.objects.get(pk=job_id)
-    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane, rerun=job.rerun)
-    others.update(in_line_at=now)
-    return Claim(job_id, job.fence)
 
 
 def _left_to_others(lane: str, worker: str, now: datetime) -> Q:
