@@ -23,7 +23,7 @@ CHIPS: dict[Status, StateChip] = {
     Status.QUEUED: StateChip("run", "Waiting"),
     Status.RUNNING: StateChip("run", "Grading"),
     Status.FINISHED: StateChip("pass", "Graded"),
-    Status.NEEDS_STAFF: StateChip("warn", "Needs staff", "life-buoy"),
+    Status.NEEDS_STAFF: StateChip("warn", "Needs staff", "wrench"),
     Status.CANCELLED: StateChip("muted", "Stopped"),
 }
 REFUSED = StateChip("fail", "Not gradable")
@@ -33,16 +33,14 @@ ALIVE_S = 60
 
 @dataclass(frozen=True)
 class JobsOfSubmission:
-    """The latest job of a submission, and its latest report that carries a score (its `data` is not loaded)."""
+    """The latest job of a submission, the latest that was no re-run of staff, and the latest report that carries a score.
+
+    The report's `data` is not loaded.
+    """
 
     latest: GradingJob | None = None
+    asked: GradingJob | None = None
     graded: GradeReport | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the latest job found that this cannot be graded."""
-        finished = self.latest is not None and self.latest.status == Status.FINISHED
-        return finished and self.latest.stored_report.outcome == Outcome.REFUSED  # type: ignore[union-attr]
 
     @property
     def chip(self) -> StateChip:
@@ -51,14 +49,15 @@ class JobsOfSubmission:
             return StateChip("muted", "Not graded")
         if self.latest.is_set_aside:
             return SET_ASIDE
-        return REFUSED if self.refused else CHIPS[self.latest.status]
+        return REFUSED if _refused(self.latest) else CHIPS[self.latest.status]
 
     @property
     def costs_attempt(self) -> bool:
-        """Whether it counts as an attempt: a refusal, a fault of ours and a run that never began do not."""
-        if self.latest is None or self.graded is not None:
-            return True
-        return self.latest.costs_attempt and not self.refused
+        """Whether it counts as an attempt: a refusal, a fault of ours and a run that never began do not.
+
+        What staff run again changes nothing of this.
+        """
+        return self.asked is None or (self.asked.costs_attempt and not _refused(self.asked))
 
 
 def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
@@ -70,7 +69,8 @@ def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
         earlier = found.get(job.submission_id, JobsOfSubmission())
         report = job.stored_report if hasattr(job, "stored_report") else None
         graded = report if report is not None and report.outcome == Outcome.GRADED else earlier.graded
-        found[job.submission_id] = JobsOfSubmission(latest=job, graded=graded)
+        asked = earlier.asked if job.rerun else job
+        found[job.submission_id] = JobsOfSubmission(latest=job, asked=asked, graded=graded)
     return found
 
 
@@ -121,3 +121,8 @@ def latest_practice(assignment: Assignment, enrollment: Enrollment) -> GradingJo
 def finished_report(job: GradingJob) -> Report | None:
     """What a finished job found, whole; None for any other."""
     return job.stored_report.report if job.status == Status.FINISHED else None
+
+
+def _refused(job: GradingJob) -> bool:
+    """Whether the job found that this cannot be graded."""
+    return job.status == Status.FINISHED and job.stored_report.outcome == Outcome.REFUSED

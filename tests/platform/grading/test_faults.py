@@ -153,7 +153,7 @@ class TestWhatPeopleSee:
             "The fault is ours, and this does not count as an attempt.",
             f"safe, with its time: {moment:%a} {moment.day} {moment:%b %Y, %H:%M:%S}",
             "Needs staff",
-            "icon-life-buoy",
+            "icon-wrench",
         ):
             assert words in body
         assert "control group" not in body
@@ -166,7 +166,7 @@ class TestWhatPeopleSee:
         fault(broken, "two")
         ta = browser(world.ta)
         overview = ta.get(reverse("dashboard", args=[world.offering.slug])).content.decode()
-        assert "1 need staff" in overview
+        assert "1 needs staff" in overview
         assert "?only=needs-staff" in overview
         listed = ta.get(reverse("lab-submissions", args=[world.offering.slug, world.lab.slug]), {"only": "needs-staff"})
         assert [row.pk for row in listed.context["page"].rows] == [broken.submission_id]

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from config import clock
+from grader.contract import GradeReport as Report
+from grader.contract import Outcome
 from grading import claims
 from grading.models import GradingJob, Lane
 from grading.selectors import attempts_used
@@ -142,7 +144,9 @@ class TestSettingAside:
         again = regrade(submission=first, by=world.ta.user)
         assert again.rerun, "after everyone who waits"
         held = claims.claim(job_id=again.pk, worker="one")
-        assert held
+        assert claims.record_report(held, Report(Outcome.GRADED, 7.5, 10.0, seed=1))
+        assert attempts_used(world.lab, world.student) == 1, "what was promised holds"
+        assert "7.5<small>" in browser(world.student).get(reverse("submission", args=[first.pk])).content.decode()
 
     def test_what_began_meanwhile_runs_on(self, world):
         first = submit(world.lab, world.student)
