@@ -70,6 +70,7 @@ def load_lab(path: Path) -> LabSummary:
         handout=lab.handout,
         max_wall_s=wall + 2 * limits.load_s * len(lab.tasks),
         checks=tuple(suite.infos(Suite.FULL)),
+        on_gpu=lab.on_gpu,
     )
 
 

@@ -220,6 +220,7 @@ class LabSummary(msgspec.Struct, frozen=True):
     handout: str
     max_wall_s: float
     checks: tuple[CheckInfo, ...]
+    on_gpu: bool = False
 
     @property
     def max_score(self) -> float:

@@ -170,7 +170,9 @@ def submit(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT, 
 def graded(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT) -> Submission:
     """Hand in and grade, by the same code that a worker runs. Needs real transactions: the heartbeat is a thread."""
     submission = submit(assignment, enrollment, source)
-    run_job(submission.jobs.get().pk)
+    job = submission.jobs.get()
+    while GradingJob.objects.waiting().filter(pk=job.pk).exists():  # a message runs the job whose turn it is
+        run_job(job.pk)
     return submission
 
 

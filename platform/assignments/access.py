@@ -7,7 +7,7 @@ from django.http import Http404
 from accounts.models import User
 from assignments.models import Assignment, Kind
 from config import clock
-from courses.access import get_enrollment, get_staff_enrollment
+from courses.access import get_enrollment, get_instructor_enrollment, get_staff_enrollment
 from courses.models import Enrollment
 
 
@@ -23,6 +23,12 @@ def get_assignment_for(user: User, offering_slug: str, slug: str) -> tuple[Enrol
 def get_staff_assignment_for(user: User, offering_slug: str, slug: str) -> tuple[Enrollment, Assignment]:
     """A lab of the offering, for its staff."""
     enrollment = get_staff_enrollment(user, offering_slug)
+    return enrollment, _lab(enrollment, slug)
+
+
+def get_instructor_assignment_for(user: User, offering_slug: str, slug: str) -> tuple[Enrollment, Assignment]:
+    """A lab of the offering, for its instructors."""
+    enrollment = get_instructor_enrollment(user, offering_slug)
     return enrollment, _lab(enrollment, slug)
 
 

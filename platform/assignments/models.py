@@ -39,6 +39,11 @@ class Lab(models.Model):
         return msgspec.json.decode(self.manifest, type=LabSummary)
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether its runs need a worker with a GPU."""
+        return self.summary.on_gpu
+
+    @property
     def folder(self) -> Path:
         """Where this version's files lie."""
         return Path(settings.LABS_DIR) / self.path
@@ -64,6 +69,9 @@ class Assignment(models.Model):
     due_at = models.DateTimeField()
     points = models.DecimalField(max_digits=7, decimal_places=2, default=Decimal(0))
     max_attempts = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: as many as they like.")
+    cooldown_minutes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Between two submissions of a student; empty: none."
+    )
     released_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on students see what hidden checks found."
     )

@@ -31,6 +31,9 @@ def publish_lab(folder: Path) -> Lab:
     summary = load_lab(folder)
     published = Lab.objects.filter(slug=summary.slug, version=summary.version).first()
     if published is not None and published.folder.is_dir():
+        # a later grader may read more of the same files
+        published.manifest = msgspec.json.encode(summary).decode()
+        published.save(update_fields=["manifest"])
         return published
     path = f"{summary.slug}/{summary.version}"
     _copy(folder, Path(settings.LABS_DIR) / path)
@@ -57,6 +60,25 @@ def assign_lab(*, assignment: Assignment, lab: Lab) -> Assignment:
 
 
 @transaction.atomic
+def set_limits(
+    *, assignment: Assignment, max_attempts: int | None, cooldown_minutes: int | None, by: User
+) -> Assignment:
+    """How many attempts a student has, and the minutes between two of them; None is no limit. What was handed in stays."""
+    before = _limits(assignment)
+    assignment.max_attempts, assignment.cooldown_minutes = max_attempts, cooldown_minutes
+    assignment.save(update_fields=["max_attempts", "cooldown_minutes"])
+    record(
+        actor=by,
+        action="set limits",
+        subject=assignment,
+        offering_id=assignment.offering_id,
+        before=before,
+        after=_limits(assignment),
+    )
+    return assignment
+
+
+@transaction.atomic
 def grant_extension(
     *, assignment: Assignment, enrollment: Enrollment, due_at: datetime, reason: str, by: User
 ) -> Extension:
@@ -77,6 +99,11 @@ def grant_extension(
         reason=reason,
     )
     return extension
+
+
+def _limits(assignment: Assignment) -> str:
+    attempts, minutes = assignment.max_attempts, assignment.cooldown_minutes
+    return f"attempts: {attempts or 'no limit'}; minutes between two: {minutes or 'none'}"
 
 
 def _copy(folder: Path, target: Path) -> None:

@@ -19,10 +19,11 @@ ChipKind = Literal["pass", "fail", "warn", "run", "muted"]
 
 @dataclass(frozen=True)
 class StateChip:
-    """A state as icon, word and colour; `kind` chooses icon and colour."""
+    """A state as icon, word and colour; `kind` chooses the colour, and the icon where none is named."""
 
     kind: ChipKind
     label: str
+    icon: str = ""
 
 
 def day(moment: datetime) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from config import clock
+from courses.models import Enrollment
 from grader import contract
 from grading import progress
+from grading.messages import dispatch, dispatch_next
 from grading.models import GradeReport, GradingJob
 from grading.querysets import GradingJobQuerySet
-from grading.services import dispatch
+from grading.selectors import live_workers
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,30 @@ class Claim:
     fence: int
 
 
+def claim_next(*, lane: str, worker: str) -> Claim | None:
+    """Take the job of the lane whose turn it is, among those that this worker may take; None when there is none."""
+    now, lost_races = clock.now(), list[int]()
+    while True:
+        mine = GradingJob.objects.filter(lane=lane).free(now).exclude(_left_to_others(lane, worker, now))
+        job_id = mine.exclude(pk__in=lost_races).in_line().values_list("pk", flat=True).first()
+        if job_id is None:
+            return None
+        if (held := claim(job_id=job_id, worker=worker)) is not None:
+            return held
+        lost_races.append(job_id)
+
+
 @transaction.atomic
 def claim(*, job_id: int, worker: str) -> Claim | None:
-    """Take the job for the length of a lease; None when another worker has it or it has ended."""
+    """Take this job for the length of a lease; None when it has ended, or another worker has it or another job of its student.
+
+    The conditional UPDATE is won by one worker alone; the student's other jobs go to the back of the line.
+    """
+    # one student's jobs are taken one at a time, also where transactions run side by side
+    list(Enrollment.objects.select_for_update(of=("self",), no_key=True).filter(jobs=job_id))
     now = clock.now()
     taken = (
-        GradingJob.objects.claimable(now)
+        GradingJob.objects.free(now)
         .filter(pk=job_id)
         .update(
             started_at=now,
@@ -42,7 +65,10 @@ def claim(*, job_id: int, worker: str) -> Claim | None:
     )
     if not taken:
         return None
-    return Claim(job_id, GradingJob.objects.values_list("fence", flat=True).get(pk=job_id))
+    job = GradingJob.objects.get(pk=job_id)
+    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane, rerun=job.rerun)
+    others.update(in_line_at=now)
+    return Claim(job_id, job.fence)
 
 
 def heartbeat(held: Claim) -> bool:
@@ -64,28 +90,39 @@ def record_report(held: Claim, report: contract.GradeReport) -> bool:
         data=report.to_json().decode(),
         created_at=now,
     )
-    transaction.on_commit(lambda: _announce(held.job_id))
+    transaction.on_commit(lambda: _ended(held.job_id))
     return True
 
 
 @transaction.atomic
-def give_back(held: Claim, *, error: str) -> bool:
-    """Put the job back into its queue after a fault of ours; `error` is for staff."""
-    returned = _held(held).update(started_at=None, queued_at=None, lease_until=None, worker="", error=error)
-    if returned:
-        job = GradingJob.objects.get(pk=held.job_id)
+def record_fault(held: Claim, *, error: str) -> bool:
+    """End a run that failed by our fault: once more, on another worker if there is one; after the second fault it needs staff.
+
+    `error` is for staff. False, and nothing changed, when the claim is lost.
+    """
+    job = _held(held).select_for_update().first()
+    if job is None:
+        return False
+    job.faults, job.faulted_on, job.faulted_at = job.faults + 1, job.worker, clock.now()
+    job.error = f"{job.error}\n{job.worker}: {error}".strip()
+    job.lease_until = None
+    if job.faults < settings.GRADING_MAX_FAULTS:
+        job.started_at, job.queued_at, job.worker = None, None, ""
         transaction.on_commit(lambda: dispatch(job))
-        transaction.on_commit(lambda: _announce(held.job_id))
-    return bool(returned)
+    else:
+        job.failed_at = job.faulted_at
+        log.error("job_needs_staff", job=job.pk, error=error)
+    job.save()
+    transaction.on_commit(lambda: _ended(job.pk))
+    return True
 
 
-@transaction.atomic
-def fail(held: Claim, *, error: str) -> bool:
-    """End the job as failed, by our fault; `error` is for staff."""
-    failed = _held(held).update(failed_at=clock.now(), lease_until=None, error=error)
-    if failed:
-        transaction.on_commit(lambda: _announce(held.job_id))
-    return bool(failed)
+def _left_to_others(lane: str, worker: str, now: datetime) -> Q:
+    """The jobs that failed here: they are left to other workers while one is alive, and for a minute in any case."""
+    failed_here = Q(faulted_on=worker)
+    if set(live_workers(lane)) - {worker}:
+        return failed_here
+    return failed_here & Q(faulted_at__gt=now - timedelta(seconds=settings.GRADING_RETRY_S))
 
 
 def _held(held: Claim) -> GradingJobQuerySet:
@@ -96,5 +133,9 @@ def _lease() -> timedelta:
     return timedelta(seconds=settings.GRADING_LEASE_S)
 
 
-def _announce(job_id: int) -> None:
-    progress.announce(GradingJob.objects.select_related("stored_report").get(pk=job_id))
+def _ended(job_id: int) -> None:
+    """After a run: those who watch hear of it, and the student's next job is nudged."""
+    job = GradingJob.objects.select_related("stored_report").get(pk=job_id)
+    progress.announce(job)
+    if not job.is_active:
+        dispatch_next(job)

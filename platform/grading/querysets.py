@@ -1,4 +1,4 @@
-"""Questions over grading jobs: which may be claimed, which are lost."""
+"""Questions over grading jobs: which may be claimed, whose turn it is, which are lost."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
-    from grading.models import GradingJob
+    from grading.models import GradingJob  # noqa: F401 - named in the base class
 
 
 class GradingJobQuerySet(models.QuerySet["GradingJob"]):
@@ -23,14 +23,27 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
         """Active, and no worker has begun."""
         return self.active().filter(started_at=None)
 
+    def begun(self) -> Self:
+        """Active, and a worker has begun; it may have vanished since."""
+        return self.active().filter(started_at__isnull=False)
+
+    def running(self, now: datetime) -> Self:
+        """Held by a worker that was heard of lately."""
+        return self.begun().filter(lease_until__gte=now)
+
     def claimable(self, now: datetime) -> Self:
         """Waiting, or held by a worker whose lease has run out."""
         return self.active().filter(Q(started_at=None) | Q(lease_until__lt=now))
 
-    def lost(self, now: datetime, patience: timedelta) -> Self:
-        """Claimable jobs whose latest message is older than `patience`, or was never sent."""
-        return self.claimable(now).filter(Q(queued_at=None) | Q(queued_at__lt=now - patience))
+    def free(self, now: datetime) -> Self:
+        """Claimable, and its student has no other job begun in the lane."""
+        others = type(self)(self.model).begun().filter(student=OuterRef("student"), lane=OuterRef("lane"))
+        return self.claimable(now).filter(~Exists(others.exclude(pk=OuterRef("pk"))))
 
-    def ahead_of(self, job: GradingJob) -> Self:
-        """Jobs of the same lane that began to wait earlier."""
-        return self.waiting().filter(pk__lt=job.pk, practice_run__isnull=job.practice_run_id is None)
+    def in_line(self) -> Self:
+        """In the order of their turns: re-runs of staff last, then who has waited longest since the student's latest turn."""
+        return self.order_by("rerun", "in_line_at", "pk")
+
+    def lost(self, now: datetime, patience: timedelta) -> Self:
+        """Free jobs whose latest message is older than `patience`, or that have none."""
+        return self.free(now).filter(Q(queued_at=None) | Q(queued_at__lt=now - patience))

@@ -1,8 +1,7 @@
-"""Running one job in a worker: claim, grade behind the sandbox's walls with a beating lease, conclude."""
+"""Running one job in a worker: claim the one whose turn it is, grade it behind walls with a beating lease, conclude."""
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -17,29 +16,43 @@ from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
 from grading import claims
 from grading.claims import Claim
+from grading.messages import put_off
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
 from submissions import storage
 
-ERRORS_ALLOWED = 2
+HERE = f"local@{socket.gethostname()}"
 log = structlog.get_logger(__name__)
 
 
-def run_job(job_id: int) -> None:
-    """Grade the job if it can be claimed. A second delivery of the same message finds nothing to claim and returns."""
-    held = claims.claim(job_id=job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+def run_job(job_id: int, *, worker: str = HERE) -> None:
+    """Answer a message: grade the job of its lane whose turn it is, which may be another than the one that it names.
+
+    A message that comes twice, or while nothing of the lane may be taken, finds nothing to claim and returns.
+    """
+    lane = GradingJob.objects.filter(pk=job_id).values_list("lane", flat=True).first()
+    held = claims.claim_next(lane=lane, worker=worker) if lane else None
     if held is None:
+        put_off(job_id)
         log.info("nothing_to_claim", job=job_id)
         return
-    job = _load(job_id)
+    _run(held)
+
+
+def _run(held: Claim) -> None:
+    """Grade the claimed job. An error that nobody foresaw is a fault of ours as well, and is raised again for the log."""
+    job = _load(held.job_id)
     tracker = ProgressTracker(job)
     tracker.start()
     with Heartbeat(held) as beat:
         try:
             report = grade(job_spec(job), tracker.on_event, beat.is_lost)
         except Stopped:
-            log.info("job_stopped", job=job_id, fence=held.fence)
+            log.info("job_stopped", job=job.pk, fence=held.fence)
             return
+        except Exception as error:
+            claims.record_fault(held, error=f"{type(error).__name__}: {error}")
+            raise
     _conclude(held, job, report)
 
 
@@ -104,11 +117,7 @@ def _load(job_id: int) -> GradingJob:
 
 
 def _conclude(held: Claim, job: GradingJob, report: GradeReport) -> None:
-    """Write the outcome, if the claim still holds. A fault of ours is tried once more before staff hear of it."""
-    if report.outcome != Outcome.GRADER_ERROR:
-        kept = claims.record_report(held, report)
-    elif job.attempt < ERRORS_ALLOWED:
-        kept = claims.give_back(held, error=report.message)
-    else:
-        kept = claims.fail(held, error=report.message)
+    """Write the outcome, if the claim still holds."""
+    ours = report.outcome == Outcome.GRADER_ERROR
+    kept = claims.record_fault(held, error=report.message) if ours else claims.record_report(held, report)
     log.info("job_concluded", job=job.pk, fence=held.fence, outcome=report.outcome.value, score=report.score, kept=kept)

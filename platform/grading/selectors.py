@@ -1,34 +1,45 @@
-"""Reads over jobs: the chip of a job, the latest job of each submission, the attempts that count."""
+"""Reads over jobs: the chip of a job, the latest job of each submission, the attempts that count, the workers alive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from assignments.models import Assignment
+from config import clock
 from courses.models import Enrollment
 from courses.pages import StateChip
 from grader.contract import GradeReport as Report
 from grader.contract import Outcome
 from grading.models import GradeReport, GradingJob, Status
-from submissions.models import PracticeRun
+from submissions.models import PracticeRun, Submission
 
 CHIPS: dict[Status, StateChip] = {
     Status.REQUESTED: StateChip("run", "Waiting"),
     Status.QUEUED: StateChip("run", "Waiting"),
     Status.RUNNING: StateChip("run", "Grading"),
     Status.FINISHED: StateChip("pass", "Graded"),
-    Status.FAILED: StateChip("warn", "Grader failed"),
+    Status.NEEDS_STAFF: StateChip("warn", "Needs staff", "wrench"),
     Status.CANCELLED: StateChip("muted", "Stopped"),
 }
 REFUSED = StateChip("fail", "Not gradable")
+SET_ASIDE = StateChip("muted", "Set aside", "archive")
+ALIVE_S = 60
 
 
 @dataclass(frozen=True)
 class JobsOfSubmission:
-    """The latest job of a submission, and its latest report that carries a score (its `data` is not loaded)."""
+    """The latest job of a submission, the latest that was no re-run of staff, and the latest report that carries a score.
+
+    The report's `data` is not loaded.
+    """
 
     latest: GradingJob | None = None
+    asked: GradingJob | None = None
     graded: GradeReport | None = None
 
     @property
@@ -36,8 +47,17 @@ class JobsOfSubmission:
         """State of the latest job; a finished one says what came of it."""
         if self.latest is None:
             return StateChip("muted", "Not graded")
-        refused = self.latest.status == Status.FINISHED and self.latest.stored_report.outcome == Outcome.REFUSED
-        return REFUSED if refused else CHIPS[self.latest.status]
+        if self.latest.is_set_aside:
+            return SET_ASIDE
+        return REFUSED if _refused(self.latest) else CHIPS[self.latest.status]
+
+    @property
+    def costs_attempt(self) -> bool:
+        """Whether it counts as an attempt: a refusal, a fault of ours and a run that never began do not.
+
+        What staff run again changes nothing of this.
+        """
+        return self.asked is None or (self.asked.costs_attempt and not _refused(self.asked))
 
 
 def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
@@ -49,16 +69,47 @@ def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
         earlier = found.get(job.submission_id, JobsOfSubmission())
         report = job.stored_report if hasattr(job, "stored_report") else None
         graded = report if report is not None and report.outcome == Outcome.GRADED else earlier.graded
-        found[job.submission_id] = JobsOfSubmission(latest=job, graded=graded)
+        asked = earlier.asked if job.rerun else job
+        found[job.submission_id] = JobsOfSubmission(latest=job, asked=asked, graded=graded)
     return found
 
 
-def attempts_used(assignment: Assignment, enrollment: Enrollment) -> int:
-    """Submissions that count as an attempt: a refusal and a failure of the grader do not. Two queries."""
-    ids = list(assignment.submissions.filter(enrollment=enrollment).values_list("pk", flat=True))
-    free = {REFUSED, CHIPS[Status.FAILED]}
-    jobs = jobs_of(ids)
-    return sum(pk not in jobs or jobs[pk].chip not in free for pk in ids)
+def attempts_that_count(
+    assignment: Assignment, enrollment: Enrollment, *, without: Collection[int] = ()
+) -> list[Submission]:
+    """The student's submissions that count as an attempt, latest first; `without` are ids to leave out. Two queries."""
+    made = list(assignment.submissions.filter(enrollment=enrollment).exclude(pk__in=without))
+    jobs = jobs_of(submission.pk for submission in made)
+    return [row for row in made if jobs.get(row.pk, JobsOfSubmission()).costs_attempt]
+
+
+def attempts_used(assignment: Assignment, enrollment: Enrollment, *, without: Collection[int] = ()) -> int:
+    """How many submissions count as an attempt. Two queries."""
+    return len(attempts_that_count(assignment, enrollment, without=without))
+
+
+def cooldown_until(assignment: Assignment, enrollment: Enrollment, *, without: Collection[int] = ()) -> datetime | None:
+    """When the student may hand in again, by the lab's minutes between two submissions; None when that is now."""
+    if not assignment.cooldown_minutes:
+        return None
+    counted = attempts_that_count(assignment, enrollment, without=without)
+    return counted[0].created_at + timedelta(minutes=assignment.cooldown_minutes) if counted else None
+
+
+def waiting_submissions(assignment: Assignment, enrollment: Enrollment) -> dict[int, GradingJob]:
+    """The student's own jobs at this assignment that have not begun, by submission id; not what staff asked for. One query."""
+    jobs = GradingJob.objects.waiting().filter(submission__assignment=assignment, student=enrollment, rerun=False)
+    listed = jobs.select_related("submission").order_by("pk")
+    return {job.submission_id: job for job in listed if job.submission_id is not None}
+
+
+def live_workers(lane: str) -> dict[str, int]:
+    """The workers of a lane that were heard of within a minute, each with the jobs that it holds now (1 at least). One query."""
+    since = clock.now() - timedelta(seconds=ALIVE_S)
+    heard = Q(lease_until__gte=clock.now()) | Q(finished_at__gte=since) | Q(failed_at__gte=since)
+    jobs = GradingJob.objects.filter(heard, lane=lane).exclude(worker="").defer("error")
+    held = Counter(job.worker for job in jobs if job.status == Status.RUNNING)
+    return {job.worker: max(1, held[job.worker]) for job in jobs}
 
 
 def latest_practice(assignment: Assignment, enrollment: Enrollment) -> GradingJob | None:
@@ -70,3 +121,8 @@ def latest_practice(assignment: Assignment, enrollment: Enrollment) -> GradingJo
 def finished_report(job: GradingJob) -> Report | None:
     """What a finished job found, whole; None for any other."""
     return job.stored_report.report if job.status == Status.FINISHED else None
+
+
+def _refused(job: GradingJob) -> bool:
+    """Whether the job found that this cannot be graded."""
+    return job.status == Status.FINISHED and job.stored_report.outcome == Outcome.REFUSED

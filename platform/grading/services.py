@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-import structlog
-from celery.exceptions import CeleryError
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from kombu.exceptions import KombuError
 
 from accounts.models import User
 from assignments.models import Assignment
 from audit.services import record
 from config import clock
-from config.redis import Unavailable
 from courses.models import Enrollment
 from grader.contract import Suite
 from grading import progress
-from grading.models import GradingJob
-from grading.selectors import attempts_used
+from grading.limits import check_limits, check_not_flooding
+from grading.messages import dispatch, dispatch_next
+from grading.models import GradingJob, Lane, Status
+from grading.selectors import JobsOfSubmission, jobs_of, waiting_submissions
 from submissions.models import PracticeRun, Submission
 from submissions.services import (
     IncomingFile,
@@ -31,9 +28,6 @@ from submissions.services import (
     record_practice_run,
     record_submission,
 )
-
-log = structlog.get_logger(__name__)
-INTERACTIVE, GRADING = "interactive", "grading"
 
 
 class GradingRefused(Exception):  # noqa: N818 - an answer to staff, not a fault
@@ -47,17 +41,20 @@ def hand_in(
     files: Sequence[IncomingFile],
     source: str,
     client_token: str | None = None,
+    supersede: bool = False,
 ) -> Submission:
     """Accept a student's work and ask for its grading; raises `SubmissionRefused`, and then nothing is stored.
 
     Lateness is decided by the moment of the call. The same `client_token` again returns the submission it made before.
+    With `supersede`, earlier submissions that still wait are set aside: stored, not graded, and no attempt.
     """
     received_at = clock.now()
     if (earlier := _by_token(enrollment, client_token)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
-    _check_attempts(assignment, enrollment)
-    _check_not_flooding(enrollment)
+    replaced = waiting_submissions(assignment, enrollment) if supersede else {}
+    check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without=replaced)
+    check_not_flooding(enrollment, without=replaced)
     stored = receive_files(assignment=assignment, files=files)
     try:
         with transaction.atomic():
@@ -69,7 +66,8 @@ def hand_in(
                 client_token=client_token,
                 received_at=received_at,
             )
-            _check_attempts(assignment, enrollment, besides=1)
+            _set_aside(replaced, submission, at=received_at)
+            check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without={submission.pk})
             request_grading(submission=submission, at=received_at)
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
@@ -91,20 +89,28 @@ def run_checks(*, assignment: Assignment, enrollment: Enrollment, files: Sequenc
         )
         earlier.update(cancelled_at=received_at)
         run = record_practice_run(assignment=assignment, enrollment=enrollment, files=stored, received_at=received_at)
-        return _create_job(practice_run=run, suite=Suite.PUBLIC, at=received_at)
+        return _create_job(run, Suite.PUBLIC, at=received_at)
 
 
 @transaction.atomic
-def request_grading(*, submission: Submission, at: datetime | None = None) -> GradingJob:
+def request_grading(
+    *, submission: Submission, at: datetime | None = None, in_line_at: datetime | None = None, rerun: bool = False
+) -> GradingJob:
     """Ask for all checks on a submission. A submission has one active job at most."""
-    return _create_job(submission=submission, suite=Suite.FULL, at=at or clock.now())
+    return _create_job(submission, Suite.FULL, at=at or clock.now(), in_line_at=in_line_at, rerun=rerun)
 
 
 def regrade(*, submission: Submission, by: User) -> GradingJob:
-    """Run the checks again, on staff's word; raises `GradingRefused` while a run is under way."""
+    """Run the checks again, on staff's word; raises `GradingRefused` while a run is under way.
+
+    It comes last in its lane, but for work that our fault kept from being graded: that takes the place of its hand-in.
+    """
+    jobs = jobs_of([submission.pk]).get(submission.pk, JobsOfSubmission())
+    owed = jobs.graded is None and jobs.latest is not None and jobs.latest.status == Status.NEEDS_STAFF
+    in_line_at = submission.created_at if owed else None
     try:
         with transaction.atomic():
-            job = request_grading(submission=submission)
+            job = request_grading(submission=submission, in_line_at=in_line_at, rerun=not owed)
             record(
                 actor=by,
                 action="regraded",
@@ -134,30 +140,47 @@ def cancel(*, job: GradingJob, by: User) -> bool:
         after="stopped",
     )
     transaction.on_commit(lambda: progress.announce(job))
+    transaction.on_commit(lambda: dispatch_next(job))
     return True
 
 
-def dispatch(job: GradingJob) -> bool:
-    """Nudge a worker with the job's id; False when the broker is away. The sweeper sends lost messages again."""
-    from grading.tasks import grade_job  # noqa: PLC0415 - tasks call the runner, which ends in these services
-
-    if not settings.REDIS_URL:
-        return False
-    queue = GRADING if job.submission_id is not None else INTERACTIVE
-    try:
-        grade_job.apply_async((job.pk,), queue=queue)
-    except (CeleryError, KombuError, Unavailable, OSError) as error:
-        log.warning("job_not_dispatched", job=job.pk, error=str(error))
-        return False
-    GradingJob.objects.filter(pk=job.pk).update(queued_at=clock.now(), dispatch_count=job.dispatch_count + 1)
-    return True
+def _set_aside(replaced: Collection[int], submission: Submission, *, at: datetime) -> None:
+    """End the waiting jobs of these submissions in favour of a later one; a job that began meanwhile runs on."""
+    jobs = GradingJob.objects.waiting().filter(submission_id__in=replaced, rerun=False)
+    for job in jobs.select_related("submission__enrollment__offering").select_for_update(of=("self",)):
+        job.cancelled_at, job.superseded_by = at, submission
+        job.save(update_fields=["cancelled_at", "superseded_by"])
+        record(
+            actor=submission.enrollment.user,
+            action="set aside",
+            subject=job,
+            offering_id=submission.assignment.offering_id,
+            before=f"{job.submission}",
+            after=f"for {submission}",
+        )
+        transaction.on_commit(lambda job=job: progress.announce(job))  # type: ignore[misc]
 
 
 def _create_job(
-    *, suite: Suite, at: datetime, submission: Submission | None = None, practice_run: PracticeRun | None = None
+    owner: Submission | PracticeRun,
+    suite: Suite,
+    *,
+    at: datetime,
+    in_line_at: datetime | None = None,
+    rerun: bool = False,
 ) -> GradingJob:
+    lab = owner.assignment.lab
+    lane = Lane.GRADING if isinstance(owner, Submission) else Lane.INTERACTIVE
     job = GradingJob.objects.create(
-        submission=submission, practice_run=practice_run, suite=suite, seed=secrets.randbits(48), requested_at=at
+        submission=owner if isinstance(owner, Submission) else None,
+        practice_run=owner if isinstance(owner, PracticeRun) else None,
+        student=owner.enrollment,
+        lane=Lane.GPU if lab is not None and lab.on_gpu else lane,
+        rerun=rerun,
+        suite=suite,
+        seed=secrets.randbits(48),
+        requested_at=at,
+        in_line_at=in_line_at or at,
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
@@ -165,18 +188,3 @@ def _create_job(
 
 def _by_token(enrollment: Enrollment, client_token: str | None) -> Submission | None:
     return enrollment.submissions.filter(client_token=client_token).first() if client_token else None
-
-
-def _check_attempts(assignment: Assignment, enrollment: Enrollment, *, besides: int = 0) -> None:
-    """Refuse an attempt above the limit; `besides` is how many of the counted ones are this very one."""
-    limit = assignment.max_attempts
-    if limit is not None and attempts_used(assignment, enrollment) - besides >= limit:
-        raise SubmissionRefused(f"You have used all {limit} attempts at {assignment.label}, so this was not accepted.")
-
-
-def _check_not_flooding(enrollment: Enrollment) -> None:
-    waiting = GradingJob.objects.active().filter(submission__enrollment=enrollment).count()
-    if waiting >= settings.GRADING_MAX_WAITING:
-        raise SubmissionRefused(
-            f"{waiting} of your submissions are still being graded. Wait until one has ended, or stop one, and submit again."
-        )

@@ -13,7 +13,9 @@ from config import clock
 from courses.models import Enrollment
 from courses.pages import StateChip
 from grader.contract import CheckResult, GradeReport
+from grading.models import Status
 from grading.progress import CheckState, state_of
+from grading.selectors import REFUSED
 from reviews.scores import Scored, points, score_all
 from reviews.selectors import report_for
 from submissions.access import SubmissionAccess
@@ -95,8 +97,9 @@ class ComparePage:
 
 FILTERS: dict[str, Callable[[AttemptRow], bool]] = {
     "pending": lambda row: row.pending > 0,
-    "failed": lambda row: row.chip.label in {"Grader failed", "Not gradable"},
     "running": lambda row: row.chip.kind == "run",
+    "needs-staff": lambda row: row.chip.label == Status.NEEDS_STAFF.label,
+    "refused": lambda row: row.chip == REFUSED,
 }
 
 
@@ -110,7 +113,7 @@ def attempts_page(enrollment: Enrollment, assignment: Assignment) -> AttemptsPag
 
 
 def submissions_page(enrollment: Enrollment, assignment: Assignment, *, only: str = "") -> SubmissionsPage:
-    """All attempts at a lab for staff; `only` keeps `pending`, `failed` or `running` ones. Five queries."""
+    """All attempts at a lab for staff; `only` keeps `pending`, `running`, `needs-staff` or `refused` ones. Five queries."""
     submissions = assignment.submissions.select_related("enrollment__user").order_by("-pk")
     scored = score_all(submissions, for_staff=True)
     rows = _rows(scored)

@@ -102,6 +102,7 @@ class ResultPage:
     is_owner: bool
     can_cancel: bool
     can_regrade: bool
+    needs_staff: bool
     student_name: str
     pending: int
     staff_error: str
@@ -121,7 +122,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         submission, report, visible(overrides, for_staff=viewer.is_staff), show_hidden=released or viewer.is_staff
     )
     earlier, later, count = _neighbours(submission)
-    live = snapshot(job) if job and (job.is_active or job.status in {Status.FAILED, Status.CANCELLED}) else None
+    live = snapshot(job) if job and (job.is_active or job.status in {Status.NEEDS_STAFF, Status.CANCELLED}) else None
     return ResultPage(
         submission=submission,
         receipt=receipt_of(submission),
@@ -143,6 +144,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         is_owner=viewer.pk == submission.enrollment_id,
         can_cancel=bool(job and job.is_active),
         can_regrade=viewer.is_staff and not (job and job.is_active),
+        needs_staff=job is not None and job.status == Status.NEEDS_STAFF,
         student_name=submission.enrollment.user.name,
         pending=sum(override.released_at is None for override in overrides) if viewer.is_staff else 0,
         staff_error=job.error if job and viewer.is_staff else "",

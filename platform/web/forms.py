@@ -23,6 +23,7 @@ class PostedWork:
     sources: dict[str, str]
     revision: int
     client_token: str
+    supersede: bool
 
     @property
     def source(self) -> str:
@@ -38,7 +39,7 @@ class PostedWork:
 
 
 def posted_work(request: HttpRequest) -> PostedWork:
-    """Read a post of the lab page: fields `cell-<key>`, `revision`, `client_token`, and the files `files`."""
+    """Read a post of the lab page: fields `cell-<key>`, `revision`, `client_token`, `supersede`, and the files `files`."""
     sources = {
         name.removeprefix(FIELD_PREFIX): str(value).replace("\r\n", "\n")
         for name, value in request.POST.items()
@@ -50,4 +51,5 @@ def posted_work(request: HttpRequest) -> PostedWork:
         sources=sources,
         revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
         client_token=request.POST.get("client_token", "")[:TOKEN_MAX],
+        supersede=request.POST.get("supersede") == "yes",
     )

@@ -9,7 +9,9 @@ import msgspec
 
 from courses.pages import ChipKind, StateChip
 from grader.contract import CheckResult, Comparison, Measurement, Side, Verdict
+from grading.models import Status
 from grading.progress import CheckState, ProgressCheck, ProgressSnapshot
+from grading.selectors import CHIPS, SET_ASIDE
 from web.templatetags.ui import CHECK_MARKS
 
 Theme = Literal["light", "dark"]
@@ -73,7 +75,7 @@ def patterns_page() -> PatternsPage:
     """The examples on the page."""
     return PatternsPage(
         samples=tuple(Sample(theme, _checks(theme)) for theme in get_args(Theme)),
-        chips=tuple(StateChip(kind, word) for kind, word in CHIP_WORDS.items()),
+        chips=(*(StateChip(kind, word) for kind, word in CHIP_WORDS.items()), CHIPS[Status.NEEDS_STAFF], SET_ASIDE),
         marks=tuple(CHECK_MARKS),
         notices=NOTICES,
         snapshots=_snapshots(),
@@ -162,9 +164,9 @@ def _snapshots() -> tuple[ProgressSnapshot, ...]:
         ProgressCheck(f"sample::{at}", "1", f"check {at + 1}", state, 1.0) for at, state in enumerate(states)
     )
     return (
-        ProgressSnapshot(job_id=0, status="queued", label="Waiting", ahead=3),
+        ProgressSnapshot(job_id=0, status="queued", label="Waiting", ahead=3, likely_s=40, at_most_s=130),
         ProgressSnapshot(job_id=0, status="running", label="Running", checks=checks, done=6, total=len(checks)),
         ProgressSnapshot(job_id=0, status="finished", label="Finished", finished=True),
         ProgressSnapshot(job_id=0, status="cancelled", label="Cancelled", finished=True),
-        ProgressSnapshot(job_id=0, status="failed", label="Grader failed", finished=True),
+        ProgressSnapshot(job_id=0, status="needs staff", label="Needs staff", finished=True),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from web.views import labs, pages
+from web.views.limits import limits
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -18,5 +19,6 @@ urlpatterns = [
     path("o/<slug:offering>/labs/<slug:lab>/draft/", labs.save_draft, name="lab-draft"),
     path("o/<slug:offering>/labs/<slug:lab>/run/", labs.run, name="lab-run"),
     path("o/<slug:offering>/labs/<slug:lab>/submit/", labs.submit, name="lab-submit"),
+    path("o/<slug:offering>/labs/<slug:lab>/limits/", limits, name="lab-limits"),
     path("o/<slug:offering>/labs/<slug:lab>/starter.zip", labs.starter, name="lab-starter"),
 ]

@@ -17,7 +17,7 @@ from assignments.models import Assignment
 from courses.models import Enrollment, Offering
 from grader.contract import GradeReport as Report
 from grader.contract import SubmittedFile, Suite
-from grading.models import GradeReport, GradingJob
+from grading.models import GradeReport, GradingJob, Lane
 from reviews.models import RubricItem
 from reviews.scores import auto_scores
 from reviews.services import override, release
@@ -155,10 +155,13 @@ def _job(
 ) -> GradingJob:
     return GradingJob.objects.create(
         submission=submission,
+        student=submission.enrollment,
+        lane=Lane.GRADING,
         suite=Suite.FULL,
         seed=stage.report.seed,
         requested_at=at,
         queued_at=at,
+        in_line_at=at,
         started_at=started_at,
         dispatch_count=1,
         fence=attempt if started_at else 0,

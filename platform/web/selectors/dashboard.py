@@ -15,6 +15,7 @@ from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment, Session
 from courses.pages import StateChip
+from grading.models import Status
 from readings.selectors import ReadingRow, readings_page
 from reviews.lists import AttemptRow, submissions_page
 from reviews.scores import Scored
@@ -90,7 +91,7 @@ class LabOverview:
     median: Decimal | None
     max_score: Decimal
     running: int
-    failed: int
+    needs_staff: int
     pending: int
 
 
@@ -223,6 +224,6 @@ def _overview(
         median=median(counting) if counting else None,
         max_score=lab.points,
         running=sum(row.chip.kind == "run" for row in rows),
-        failed=kinds["Grader failed"],
+        needs_staff=kinds[Status.NEEDS_STAFF.label],
         pending=sum(row.pending for row in rows),
     )

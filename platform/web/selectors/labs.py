@@ -10,9 +10,10 @@ from config import clock
 from courses.models import Enrollment
 from grader.api import notebook_cells
 from grader.contract import GradeReport, LabSummary
+from grading.limits import why_not_now
 from grading.models import GradingJob
 from grading.progress import ProgressSnapshot, snapshot
-from grading.selectors import attempts_used, finished_report, latest_practice
+from grading.selectors import attempts_used, finished_report, latest_practice, waiting_submissions
 from reviews.lists import AttemptRow, attempts_page
 from submissions.models import Draft
 from web.handout import Handout, render_handout
@@ -59,7 +60,8 @@ class EditorCell:
 class LabPage:
     """One lab for one person. Without a published version `lab` is None, `cells` is empty and nothing can be handed in.
 
-    `refusal` is why the latest post was refused, in one or two sentences; it answers that one request.
+    `waiting` are the numbers of attempts that a new one may set aside. `refusal` is why the latest post was refused, in one or two
+    sentences; it answers that one request.
     """
 
     assignment: Assignment
@@ -74,6 +76,7 @@ class LabPage:
     accepts: bool
     can_submit: bool
     why_not: str
+    waiting: tuple[int, ...]
     practice_job: GradingJob | None
     practice: ProgressSnapshot | None
     practice_report: GradeReport | None
@@ -103,7 +106,8 @@ def lab_page(
     draft = Draft.objects.filter(assignment=assignment, enrollment=enrollment).first()
     sources = {**(draft.cells if draft else {}), **(unsaved or {})}
     due_at, left = assignment.due_for(enrollment), attempts_left(assignment, enrollment)
-    why_not = _why_not(enrollment, assignment, now, due_at, left)
+    waiting = waiting_submissions(assignment, enrollment)
+    why_not = _why_not(enrollment, assignment, now, due_at, set(waiting))
     practice_job = latest_practice(assignment, enrollment)
     practice = snapshot(practice_job) if practice_job else None
     report = finished_report(practice_job) if practice_job else None
@@ -121,6 +125,7 @@ def lab_page(
         accepts=lab is not None and now.replace(microsecond=0) <= due_at,
         can_submit=not why_not,
         why_not=why_not,
+        waiting=tuple(job.submission.number for job in waiting.values() if job.submission),
         practice_job=practice_job,
         practice=practice.for_student() if practice and not enrollment.is_staff else practice,
         practice_report=report if report is None or enrollment.is_staff else report.for_student(show_hidden=False),
@@ -140,14 +145,15 @@ def attempts_left(assignment: Assignment, enrollment: Enrollment) -> int | None:
     return max(0, assignment.max_attempts - attempts_used(assignment, enrollment))
 
 
-def _why_not(enrollment: Enrollment, assignment: Assignment, now: datetime, due_at: datetime, left: int | None) -> str:
+def _why_not(enrollment: Enrollment, assignment: Assignment, now: datetime, due_at: datetime, waiting: set[int]) -> str:
     if assignment.lab is None:
         return "The handout is not published yet, so there is nothing to hand in."
     if not enrollment.is_student:
         return "Course staff can run the checks; only students hand in."
     if now.replace(microsecond=0) > due_at:
         return "The due date has passed. You can still run the checks."
-    return "You have used all attempts." if left == 0 else ""
+    # what waits may be set aside, and then does not count
+    return why_not_now(assignment=assignment, enrollment=enrollment, at=now, without=waiting)
 
 
 def _editor_cells(assignment: Assignment, sources: dict[str, str]) -> tuple[EditorCell, ...]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from math import ceil
 
 import lucide
 from django import template
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from config import clock
+from grading.progress import ProgressSnapshot
 
 register = template.Library()
 
@@ -79,8 +81,10 @@ def chip(kind: str, label: str, icon: str = "") -> SafeString:
 
 @register.filter
 def as_chip(state: object) -> SafeString:
-    """`{{ row.state|as_chip }}`: a `StateChip` (kind, label) as a chip."""
-    return chip(str(getattr(state, "kind", "muted")), str(getattr(state, "label", state)))
+    """`{{ row.state|as_chip }}`: a `StateChip` as a chip."""
+    return chip(
+        str(getattr(state, "kind", "muted")), str(getattr(state, "label", state)), str(getattr(state, "icon", ""))
+    )
 
 
 @register.simple_tag
@@ -119,6 +123,15 @@ def duration(milliseconds: float) -> str:
         return f"{max(milliseconds, 1):.0f} ms"
     seconds = milliseconds / 1e3
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+@register.filter
+def wait_in_words(snapshot: ProgressSnapshot) -> str:
+    """When a waiting job is likely to begin: `starts in about 20 to 45 s`, `starts in about 2 to 6 min`, in round numbers."""
+    low, high = snapshot.likely_s, snapshot.at_most_s
+    unit, size, step = ("s", 1, 5) if high < 100 else ("min", 60, 1)
+    early, late = (max(step, step * ceil(seconds / size / step)) for seconds in (low, high))
+    return f"starts in about {early} {unit}" if early == late else f"starts in about {early} to {late} {unit}"
 
 
 @register.filter

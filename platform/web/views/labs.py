@@ -93,6 +93,7 @@ def submit(request: AuthenticatedHttpRequest, offering: str, lab: str) -> HttpRe
             files=work.incoming(assignment),
             source=work.source,
             client_token=work.client_token,
+            supersede=work.supersede,
         )
     except SubmissionRefused as refusal:
         return _refused(request, enrollment, assignment, work, str(refusal))

@@ -63,8 +63,7 @@ class TestOneWorker:
         new = claims.claim(job_id=job.pk, worker="two")
         assert not claims.heartbeat(old)
         assert not claims.record_report(old, REPORT)
-        assert not claims.fail(old, error="no")
-        assert not claims.give_back(old, error="no")
+        assert not claims.record_fault(old, error="no")
         assert not GradeReport.objects.exists()
         assert claims.record_report(new, REPORT)
         assert GradeReport.objects.get().score == 7.5

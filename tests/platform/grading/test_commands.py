@@ -38,6 +38,15 @@ def test_a_worker_without_a_queue_says_what_is_missing(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_a_lane_that_nobody_waits_in_is_told(monkeypatch):
+    from config.celery import app
+
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    with pytest.raises(CommandError, match="There is no lane cpu; there are interactive, grading, gpu"):
+        call_command("worker", "--queues", "grading,cpu")
+
+
+@pytest.mark.django_db
 def test_a_worker_takes_no_job_behind_open_walls(settings, monkeypatch):
     from config.celery import app
 

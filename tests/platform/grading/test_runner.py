@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 
@@ -14,7 +13,6 @@ from grader.contract import Outcome
 from grading import claims, services
 from grading.models import GradeReport, GradingJob
 from grading.runner import Heartbeat, job_spec, run_job
-from submissions import storage
 from tests.factories import HALF, RIGHT, WRONG, graded, practice, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,36 +45,6 @@ def test_the_grader_learns_nothing_about_the_person(world):
     spec = repr(job_spec(job))
     assert world.student.user.email not in spec
     assert world.student.user.name not in spec
-
-
-def test_a_fault_of_ours_is_tried_again_and_then_told(world):
-    submission = submit(world.lab, world.student)
-    job = submission.jobs.get()
-    storage.path(submission.files.get().sha256).write_bytes(b"something else")
-    run_job(job.pk)
-    job.refresh_from_db()
-    assert (job.status, job.attempt) == ("requested", 1)
-    assert "not the one that was received" in job.error
-    run_job(job.pk)
-    job.refresh_from_db()
-    assert (job.status, job.attempt) == ("failed", 2)
-    assert not GradeReport.objects.exists()
-
-
-def test_a_lab_whose_files_are_gone_is_our_fault(world):
-    job = submit(world.lab, world.student).jobs.get()
-    folder = world.lab.lab.folder
-    kept = folder.with_name("kept")
-    folder.rename(kept)
-    try:
-        with pytest.raises(Exception, match="is no lab"):
-            run_job(job.pk)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        kept.rename(folder)
-    job.refresh_from_db()
-    assert job.status == "running"
-    assert not GradeReport.objects.exists()
 
 
 def test_a_stopped_job_stores_nothing(world, settings):

@@ -67,7 +67,9 @@ def test_a_failure_of_the_grader_is_told_without_its_cause(world, browser):
     submission.jobs.update(failed_at=clock.now(), error="no cgroup at /sys/fs/cgroup")
     url = reverse("submission", args=[submission.pk])
     body = browser(world.student).get(url).content.decode()
-    assert "your attempt is safe" in body
+    assert "The fault is ours, and this does not count as an attempt. Your submission is safe, with its time:" in body
+    assert "Needs staff" in body
+    assert "icon-wrench" in body
     assert "cgroup" not in body
     assert "cgroup" in browser(world.ta).get(url).content.decode()
 

@@ -62,7 +62,7 @@ class TestStates:
         assert labs_page(world.ta).rows[1].url is not None
 
     @pytest.mark.parametrize(
-        ("end", "label"), [("failed_at", "Grader failed"), ("cancelled_at", "Stopped"), ("started_at", "Grading")]
+        ("end", "label"), [("failed_at", "Needs staff"), ("cancelled_at", "Stopped"), ("started_at", "Grading")]
     )
     def test_what_happened_to_the_job_is_the_labs_state(self, world, end, label):
         submit(world.lab, world.student)
@@ -102,7 +102,7 @@ class TestOverview:
         reported(submit(world.lab, world.student), 2.0, 1.0)
         submit(world.lab, world.classmate)
         lab = staff_dashboard_page(world.ta).labs[0]
-        assert (lab.submitted, lab.enrolled, lab.graded, lab.median, lab.running, lab.failed) == (2, 2, 1, 7, 1, 0)
+        assert (lab.submitted, lab.enrolled, lab.graded, lab.median, lab.running, lab.needs_staff) == (2, 2, 1, 7, 1, 0)
 
 
 class TestLab:

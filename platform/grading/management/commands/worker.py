@@ -10,28 +10,36 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.celery import app
 from grader.api import SandboxUnavailable, open_walls
 from grader.contract import SandboxKind
+from grading.models import Lane
 
 
 class Command(BaseCommand):
-    """Takes jobs from both queues; *Run checks* has a queue of its own, so that it does not wait behind a deadline's rush."""
+    """Takes jobs of the lanes that it is told; *Run checks* has one of its own, so that it does not wait behind a deadline's rush."""
 
     help = "Run a grading worker."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How many jobs at a time, and from which queues."""
+        """How many jobs at a time, from which lanes, under which name."""
         parser.add_argument("--concurrency", type=int, default=2, help="jobs at a time (default 2)")
-        parser.add_argument("--queues", default="interactive,grading", help="queues to take from, separated by commas")
+        parser.add_argument(
+            "--queues", default="interactive,grading", help="lanes: interactive, grading, gpu; separated by commas"
+        )
+        parser.add_argument("--name", default="celery", help="tells the workers of one machine apart (default celery)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until told to stop."""
         if not app.conf.broker_url:
             raise CommandError("GRADLAB_REDIS_URL is not set, so there is no queue to take jobs from.")
+        unknown = set(options["queues"].split(",")) - set(Lane)
+        if unknown:
+            raise CommandError(f"There is no lane {', '.join(sorted(unknown))}; there are {', '.join(Lane)}.")
         self._prove_the_walls()
         app.worker_main(
             [
                 "worker",
                 f"--concurrency={options['concurrency']}",
                 f"--queues={options['queues']}",
+                f"--hostname={options['name']}@%h",
                 "--loglevel=INFO",
                 "--without-gossip",
                 "--without-mingle",
