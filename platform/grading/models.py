@@ -6,9 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from grader import contract
+from grading.fleet import CanaryRun, Drain, Worker
 from grading.querysets import GradingJobQuerySet
 from submissions.models import PracticeRun, Submission
 
+__all__ = ["CanaryRun", "Drain", "GradeReport", "GradingJob", "Status", "Worker"]
 ACTIVE = Q(finished_at=None, failed_at=None, cancelled_at=None)
 
 
@@ -45,6 +47,13 @@ class GradingJob(models.Model):
     dispatch_count = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=0, help_text="Claims so far.")
     error = models.TextField(blank=True, help_text="For staff.")
+    canary = models.ForeignKey(
+        CanaryRun,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="redriven",
+        help_text="The bad canary for which a graded submission is graded again; pages show the job once it is finished.",
+    )
 
     objects = GradingJobQuerySet.as_manager()
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q
+
+from grading.fleet import Drain
 
 if TYPE_CHECKING:
     from grading.models import GradingJob
@@ -26,6 +28,14 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
     def claimable(self, now: datetime) -> Self:
         """Waiting, or held by a worker whose lease has run out."""
         return self.active().filter(Q(started_at=None) | Q(lease_until__lt=now))
+
+    def open_to(self, worker: str) -> Self:
+        """The same for a worker in service; none for one that is drained. Asked within the claim, so no job slips between."""
+        return self.exclude(Exists(Drain.objects.holding(worker)))
+
+    def shown(self) -> Self:
+        """What the pages of a submission know: a run that a bad canary asked for is heard of once it is finished."""
+        return self.exclude(canary__isnull=False, finished_at=None)
 
     def lost(self, now: datetime, patience: timedelta) -> Self:
         """Claimable jobs whose latest message is older than `patience`, or was never sent."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from types import TracebackType
@@ -15,7 +13,7 @@ from django.db import DatabaseError, connection
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
-from grading import claims
+from grading import claims, drains, workers
 from grading.claims import Claim
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
@@ -27,8 +25,9 @@ log = structlog.get_logger(__name__)
 
 def run_job(job_id: int) -> None:
     """Grade the job if it can be claimed. A second delivery of the same message finds nothing to claim and returns."""
-    held = claims.claim(job_id=job_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    held = claims.claim(job_id=job_id, worker=workers.own_name())
     if held is None:
+        drains.pass_on(job_id=job_id, worker=workers.own_name())
         log.info("nothing_to_claim", job=job_id)
         return
     job = _load(job_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from assignments.models import Assignment
 from courses.models import Enrollment
@@ -26,10 +27,14 @@ REFUSED = StateChip("fail", "Not gradable")
 
 @dataclass(frozen=True)
 class JobsOfSubmission:
-    """The latest job of a submission, and its latest report that carries a score (its `data` is not loaded)."""
+    """The latest job of a submission, and its latest report that carries a score (its `data` is not loaded).
+
+    `corrected_from` is the score that stood before, where a bad canary had the work graded again and the score changed.
+    """
 
     latest: GradingJob | None = None
     graded: GradeReport | None = None
+    corrected_from: Decimal | None = None
 
     @property
     def chip(self) -> StateChip:
@@ -42,15 +47,21 @@ class JobsOfSubmission:
 
 def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
     """By submission id; a submission without a job is not in it. One query."""
-    jobs = GradingJob.objects.filter(submission_id__in=submission_ids).order_by("pk")
+    jobs = GradingJob.objects.shown().filter(submission_id__in=submission_ids).order_by("pk")
     found: dict[int, JobsOfSubmission] = {}
     for job in jobs.select_related("stored_report").defer("stored_report__data", "error"):
         assert job.submission_id is not None
-        earlier = found.get(job.submission_id, JobsOfSubmission())
-        report = job.stored_report if hasattr(job, "stored_report") else None
-        graded = report if report is not None and report.outcome == Outcome.GRADED else earlier.graded
-        found[job.submission_id] = JobsOfSubmission(latest=job, graded=graded)
+        found[job.submission_id] = _with(found.get(job.submission_id, JobsOfSubmission()), job)
     return found
+
+
+def _with(earlier: JobsOfSubmission, job: GradingJob) -> JobsOfSubmission:
+    """The jobs of a submission with the next one after them."""
+    report = job.stored_report if hasattr(job, "stored_report") else None
+    if report is None or report.outcome != Outcome.GRADED:
+        return replace(earlier, latest=job)
+    before = earlier.graded.score if job.canary_id and earlier.graded else report.score
+    return JobsOfSubmission(job, report, corrected_from=before if before != report.score else None)
 
 
 def attempts_used(assignment: Assignment, enrollment: Enrollment) -> int:
