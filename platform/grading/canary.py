@@ -75,8 +75,9 @@ def conclude(run: CanaryRun, finding: Finding) -> CanaryRun:
 def give_up_lost(worker: Worker) -> int:
     """A canary that killed the process it ran in, or never ended, is a bad one."""
     patience = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT + 60)
-    lost = worker.canaries.filter(ended_at=None, started_at__lt=clock.now() - patience)
-    for run in lost.select_related("worker", "lab"):
+    unended = worker.canaries.filter(ended_at=None, started_at__lt=clock.now() - patience)
+    lost = list(unended.select_related("worker", "lab"))
+    for run in lost:
         conclude(run, Finding(f"The canary did not come back within {patience.total_seconds():.0f} s."))
     return len(lost)
 
@@ -114,13 +115,14 @@ def _problem(report: GradeReport, lab: Lab) -> str:
     """A sentence for staff, or nothing for a report as it should be."""
     if report.outcome != Outcome.GRADED:
         return f"The reference solution ended as “{report.outcome.value}”: {report.message}"
-    if report.lab_version != lab.version:
-        return f"The lab's files are not the published ones: version {report.lab_version} in place of {lab.version}."
+    said = []
     lost = [check for check in report.checks if check.score < check.max_score]
     if lost:
         told = "; ".join(f"{check.title}: {check.verdict.value}. {check.message}".strip() for check in lost)
-        return f"The reference solution got {report.score:g} of {report.max_score:g} points. {told}"
-    return ""
+        said.append(f"The reference solution got {report.score:g} of {report.max_score:g} points. {told}")
+    if report.lab_version != lab.version:
+        said.append(f"The lab's files here are not the published ones: {report.lab_version}, not {lab.version}.")
+    return "\n".join(said)
 
 
 def _settle(worker: Worker) -> None:
