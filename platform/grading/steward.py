@@ -14,7 +14,7 @@ import structlog
 from celery.exceptions import CeleryError
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from kombu import Queue
+from kombu import Exchange, Queue
 from kombu.exceptions import KombuError
 
 from assignments.models import Lab
@@ -97,6 +97,13 @@ class Steward:
         try:
             workers.retire(self._worker)
             with app.connection_for_write() as connection:
-                Queue(self._worker.canary_queue)(connection.default_channel).delete()
+                queue = _queue(self._worker.canary_queue)(connection.default_channel)
+                queue.declare()  # this connection must know the queue's bindings to remove them
+                queue.delete()
         except (DatabaseError, *BROKER_AWAY) as error:
             log.warning("steward_ended_early", error=str(error))
+
+
+def _queue(name: str) -> Queue:
+    """As Celery makes a queue that only its name is known of."""
+    return Queue(name, Exchange(name), routing_key=name)

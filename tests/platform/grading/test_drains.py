@@ -124,7 +124,7 @@ class TestTheMessage:
         assert live_redis.llen("grading") == 1
 
     @pytest.fixture
-    def no_redis(self, live_redis, settings, monkeypatch, tmp_path):
+    def no_redis(self, live_redis, settings, monkeypatch, tmp_path):  # noqa: ARG002 - which forgets the connections
         settings.REDIS_URL = f"unix://{tmp_path / 'nothing.sock'}"
         monkeypatch.setattr(app.conf, "broker_url", f"redis+socket://{tmp_path / 'nothing.sock'}")
         forget_connections()

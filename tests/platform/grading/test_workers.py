@@ -11,12 +11,12 @@ from datetime import timedelta
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from config import clock
 from config.celery import app
 from grading import canary, drains, workers
-from grading.models import CanaryRun, Worker
+from grading.models import CanaryRun, GradingJob, Worker
 from grading.steward import Steward
 from tests.factories import WorkerFactory, submit
 
@@ -87,7 +87,7 @@ class TestTheRow:
         assert not Worker.objects.filter(pk=gone.pk).exists()
         assert Worker.objects.filter(pk=kept.pk).exists()
 
-    def test_jobs_carry_the_name_of_the_worker(self, world, monkeypatch):
+    def test_jobs_carry_the_name_of_the_worker(self, monkeypatch):
         assert workers.own_name().endswith(f":{os.getpid()}")
         monkeypatch.setattr(workers, "_own", [])
         worker = WorkerFactory()
@@ -113,7 +113,7 @@ def test_a_worker_behind_open_walls_leaves_a_row_that_says_which(settings, monke
 
 class TestSteward:
     @pytest.fixture
-    def worker(self, world) -> Worker:
+    def worker(self, world) -> Worker:  # noqa: ARG002 - a world has a lab that wants canaries
         return WorkerFactory()
 
     @pytest.fixture
@@ -154,7 +154,7 @@ class TestSteward:
         steward.tend()
         assert live_redis.llen(worker.canary_queue) == 2
 
-    def test_it_goes_on_while_database_or_broker_are_away(self, worker, steward, settings, monkeypatch):
+    def test_it_goes_on_while_database_or_broker_are_away(self, steward, monkeypatch):
         monkeypatch.setattr(app.conf, "broker_url", "redis+socket:///nowhere/redis.sock")
         steward._tend_once()
 
@@ -164,13 +164,13 @@ class TestSteward:
         monkeypatch.setattr(workers, "beat", away)
         steward._tend_once()
 
-    def test_it_ends_with_its_worker_and_leaves_nothing_in_redis(self, worker, steward, live_redis, monkeypatch):
+    def test_it_ends_with_its_worker_and_leaves_nothing_in_redis(self, worker, steward, live_redis):
         steward.tend()
         assert live_redis.exists(worker.canary_queue)
         steward.tend_while(parent=-1)  # no process's parent
         worker.refresh_from_db()
         assert worker.stopped_at is not None
-        assert not [key for key in live_redis.keys() if worker.canary_queue.encode() in key]
+        assert not live_redis.keys(f"*{worker.canary_queue}*")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -178,22 +178,20 @@ class TestWithCelery:
     """A real Celery worker, in a thread of this process, on a real Redis."""
 
     @pytest.fixture
-    def worker(self, world, live_redis, monkeypatch):
+    def worker(self, world, live_redis, monkeypatch):  # noqa: ARG002 - they stand behind it
         worker = WorkerFactory()
         monkeypatch.setattr(workers, "_own", [worker.name])
         return worker
 
     @pytest.fixture
     def celery(self, worker):
-        queues = [*worker.lanes, worker.canary_queue]
-        app.amqp.queues = app.amqp.Queues(queues)
-        app.amqp.queues.select(queues)
+        app.select_queues([*worker.lanes, worker.canary_queue])
         with start_worker(app, pool="solo", hostname=worker.node, perform_ping_check=False, shutdown_timeout=30) as it:
             yield it
-        app.amqp.queues = app.amqp.Queues(None)
-        connection.close()
+        app.amqp.queues._consume_from = None
 
-    def test_the_canary_runs_in_the_worker_and_a_drain_stops_its_queues(self, world, worker, celery, live_redis):
+    @pytest.mark.usefixtures("celery")
+    def test_the_canary_runs_in_the_worker_and_a_drain_stops_its_queues(self, world, worker, live_redis):
         steward = Steward(worker)
         steward.tend()
         wait_for(lambda: CanaryRun.objects.good().exists())
@@ -204,8 +202,8 @@ class TestWithCelery:
         assert live_redis.llen("grading") == 1, "the message waits for a worker in service"
         drains.resume(worker=worker, by=world.ta.user, offering=world.offering)
         steward.tend()
-        wait_for(lambda: job.__class__.objects.get(pk=job.pk).status == "finished")
-        assert job.__class__.objects.get(pk=job.pk).worker == worker.name
+        wait_for(lambda: GradingJob.objects.get(pk=job.pk).status == "finished")
+        assert GradingJob.objects.get(pk=job.pk).worker == worker.name
 
 
 def wait_for(condition, seconds: float = 20.0) -> None:
