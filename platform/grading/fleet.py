@@ -43,6 +43,11 @@ class Worker(models.Model):
         return frozenset(self.queues.split(","))
 
     @property
+    def lane_names(self) -> str:
+        """The same as words."""
+        return ", ".join(self.queues.split(","))
+
+    @property
     def canary_queue(self) -> str:
         """The queue that nobody else takes from."""
         return f"canary.{self.name}"

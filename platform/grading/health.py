@@ -117,7 +117,7 @@ def _workers(drains: list[Drain], everyone: Drain | None) -> tuple[WorkerRow, ..
         .annotate(Count("pk"))
     )
     again = dict(CanaryRun.objects.order_by().values_list("worker").annotate(Count("redriven")))
-    return tuple(
+    rows = [
         _worker(
             worker,
             [drain for drain in drains if drain.worker_id == worker.pk],
@@ -126,7 +126,8 @@ def _workers(drains: list[Drain], everyone: Drain | None) -> tuple[WorkerRow, ..
             graded_again=again.get(worker.pk, 0),
         )
         for worker in workers_shown()
-    )
+    ]
+    return tuple(sorted(rows, key=lambda row: not row.present))
 
 
 def _worker(

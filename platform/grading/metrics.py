@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from config import clock
 from grading.figures import HALF, MOST, LaneFigures, Spread, lane_figures
 from grading.fleet import CanaryRun, Drain, Worker
 from grading.health import workers_shown
@@ -97,13 +98,13 @@ def _workers(workers: list[Worker]) -> Iterator[Metric]:
     )
     serving = GaugeMetricFamily(
         "gradlab_worker_in_service",
-        "1 while the worker may claim jobs: walls held, not ended, not drained.",
+        "1 while the worker may claim jobs: it beats, its walls held, and it is not drained.",
         labels=labels,
     )
     slots = GaugeMetricFamily("gradlab_worker_concurrency", "Jobs that the worker runs at a time.", labels=labels)
     drained = set(Drain.objects.open().values_list("worker_id", flat=True))
     for worker in workers:
-        free = worker.stopped_at is None and worker.tested_at is not None and not drained & {worker.pk, None}
+        free = worker.is_present(clock.now()) and not drained & {worker.pk, None}
         seen.add_metric([worker.name, worker.host], _timestamp(worker.seen_at))
         serving.add_metric([worker.name, worker.host], int(free))
         slots.add_metric([worker.name, worker.host], worker.concurrency)

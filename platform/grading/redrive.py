@@ -45,8 +45,8 @@ def take_back(worker: Worker) -> int:
         worker="",
         fence=F("fence") + 1,
         attempt=F("attempt") - 1,  # it was not the job's doing
-        error=f"Taken from {worker}, whose canary was bad.",
     )
+    log.warning("taken_back", worker=worker.name, jobs=[job.pk for job in jobs])
     for job in jobs:
         transaction.on_commit(lambda job=job: dispatch(job))  # type: ignore[misc]
     return len(jobs)

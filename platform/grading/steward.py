@@ -45,7 +45,7 @@ class Steward:
                 tended_at = time.monotonic()
                 self._tend_once()
             time.sleep(LOOK_S)
-        self._end()
+        self.end()
 
     def tend(self) -> None:
         """One turn; raises what the database or the broker raises."""
@@ -93,7 +93,8 @@ class Steward:
         begun = newest is not None and newest.started_at.timestamp() >= asked_at
         return not begun and clock.now().timestamp() - asked_at < patience.total_seconds()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Close the worker's row and remove its queue. The worker does so too: in a container its end is everyone's."""
         try:
             workers.retire(self._worker)
             with app.connection_for_write() as connection:

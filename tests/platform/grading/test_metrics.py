@@ -90,9 +90,11 @@ def test_ended_jobs_are_counted_by_how_they_ended(world, read):
 
 def test_workers_say_whether_they_serve_and_when_they_were_heard_of(world, read):
     one, two = WorkerFactory(), WorkerFactory(concurrency=4)
+    silent = WorkerFactory(seen_at=clock.now() - timedelta(minutes=5))
     drains.drain(worker=two, by=world.ta.user, offering=world.offering)
     assert read("gradlab_worker_in_service", worker=one.name) == 1
     assert read("gradlab_worker_in_service", worker=two.name) == 0
+    assert read("gradlab_worker_in_service", worker=silent.name) == 0
     assert read("gradlab_worker_concurrency", worker=two.name) == 4
     assert read("gradlab_worker_last_heartbeat_timestamp_seconds", worker=one.name) == pytest.approx(
         one.seen_at.timestamp()

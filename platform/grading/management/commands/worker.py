@@ -16,6 +16,7 @@ from grader.api import SandboxUnavailable, open_walls, sandbox_name
 from grader.contract import SandboxKind
 from grading import workers
 from grading.fleet import Worker
+from grading.steward import Steward
 
 
 class Command(BaseCommand):
@@ -39,17 +40,20 @@ class Command(BaseCommand):
         workers.become(worker)
         self._start_steward(worker)
         connections.close_all()  # pool processes are forked from this one
-        app.worker_main(
-            [
-                "worker",
-                f"--hostname={worker.node}",
-                f"--concurrency={worker.concurrency}",
-                f"--queues={worker.queues},{worker.canary_queue}",
-                "--loglevel=INFO",
-                "--without-gossip",
-                "--without-mingle",
-            ]
-        )
+        try:
+            app.worker_main(
+                [
+                    "worker",
+                    f"--hostname={worker.node}",
+                    f"--concurrency={worker.concurrency}",
+                    f"--queues={worker.queues},{worker.canary_queue}",
+                    "--loglevel=INFO",
+                    "--without-gossip",
+                    "--without-mingle",
+                ]
+            )
+        finally:
+            Steward(worker).end()
 
     def _start_steward(self, worker: Worker) -> None:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "steward", str(worker.pk), str(os.getpid())]
