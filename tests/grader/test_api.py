@@ -10,7 +10,7 @@ import time
 import msgspec
 import pytest
 
-from grader.api import Stopped, grade
+from grader.api import Stopped, grade, reference_submission, sandbox_name
 from grader.contract import CheckFinished, GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
 from grader.sandbox import bubblewrap, cgroups
 from tests.support import ADD, SCALE, leftover_groups, notebook_of
@@ -155,3 +155,10 @@ def test_groups_that_a_killed_worker_left_are_removed_and_new_ones_stay(monkeypa
     os.utime(old, (0, 0))
     assert cgroups.remove_leftovers() == 1
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_the_reference_solution_is_a_submission_that_gets_every_point(tiny):
+    spec = JobSpec("canary", str(tiny), (reference_submission(tiny),), seed=5, sandbox=SandboxKind.TRUSTED)
+    report = grade(spec)
+    assert (report.outcome, report.score) == (Outcome.GRADED, report.max_score)
+    assert report.sandbox == sandbox_name(SandboxKind.TRUSTED)
