@@ -22,8 +22,10 @@ from .contract import (
     Outcome,
     Refusal,
     SandboxKind,
+    SubmittedFile,
     Suite,
 )
+from .inside.version import version as grader_version
 from .judge.channel import Stopped
 from .judge.gpu import one_run_at_a_time
 from .judge.proxy import JudgeProvider, ReferenceProgram, SandboxedProgram
@@ -48,10 +50,13 @@ __all__ = [
     "check_upload",
     "close_sandboxes",
     "grade",
+    "grader_version",
     "load_lab",
     "notebook_cells",
     "notebook_from_cells",
     "open_walls",
+    "reference_submission",
+    "sandbox_name",
     "student_release_zip",
 ]
 
@@ -93,6 +98,17 @@ def notebook_from_cells(lab_path: Path, sources: dict[str, str]) -> bytes:
 def student_release_zip(lab_path: Path) -> bytes:
     """The student version as a zip: notebook without solutions, handout, driver, public checks and what runs them."""
     return release_zip(Lab(lab_path))
+
+
+def reference_submission(lab_path: Path) -> SubmittedFile:
+    """The instructor's notebook, as if it had been handed in."""
+    notebook = Lab(lab_path).notebook
+    return SubmittedFile(notebook.name, str(notebook), hashlib.sha256(notebook.read_bytes()).hexdigest())
+
+
+def sandbox_name(kind: SandboxKind, *, allow_approximate_limits: bool = False) -> str:
+    """The sandbox as reports name it; raises `SandboxUnavailable` where it cannot be built here."""
+    return open_sandbox(kind, allow_approximate_limits=allow_approximate_limits).name
 
 
 def open_walls(kind: SandboxKind, *, allow_approximate_limits: bool = False) -> list[str]:

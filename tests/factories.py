@@ -17,7 +17,7 @@ from courses.models import Course, Enrollment, Offering, Role, Session
 from grader.api import notebook_from_cells
 from grader.contract import CheckResult, GradeReport, Outcome, Task, Verdict
 from grading import claims
-from grading.models import GradingJob
+from grading.models import GradingJob, Worker
 from grading.runner import run_job
 from grading.services import hand_in, run_checks
 from readings.models import Paper, Reading
@@ -65,7 +65,7 @@ class OfferingFactory(DjangoModelFactory):
     slug = factory.Sequence(lambda n: f"cs-{n}")
     term = "Spring"
     starts_on = date(2026, 1, 20)
-    ends_on = date(2026, 5, 20)
+    ends_on = factory.LazyFunction(lambda: clock.now().date() + timedelta(days=120))
 
 
 class EnrollmentFactory(DjangoModelFactory):
@@ -126,6 +126,25 @@ class ExtensionFactory(DjangoModelFactory):
     enrollment = factory.SubFactory(EnrollmentFactory)
     due_at = factory.LazyAttribute(lambda extension: extension.assignment.due_at + timedelta(days=3))
     reason = "ill"
+
+
+class WorkerFactory(DjangoModelFactory):
+    """A worker that has proved its walls and beats."""
+
+    class Meta:
+        model = Worker
+
+    pid = factory.Sequence(lambda n: 1000 + n)
+    host = "grader-1"
+    name = factory.LazyAttribute(lambda worker: f"{worker.host}:{worker.pid}:test")
+    node = factory.LazyAttribute(lambda worker: f"celery-{worker.pid}@{worker.host}")
+    concurrency = 2
+    queues = "interactive,grading"
+    sandbox = "bubblewrap"
+    grader_version = "0123456789abcdef"
+    started_at = factory.LazyFunction(lambda: clock.now() - timedelta(hours=1))
+    seen_at = factory.LazyFunction(clock.now)
+    tested_at = factory.LazyAttribute(lambda worker: worker.started_at)
 
 
 class ReadingFactory(DjangoModelFactory):

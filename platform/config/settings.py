@@ -180,6 +180,16 @@ UNUSED_FILES_KEPT_S = 24 * 3600
 PRUNE_EVERY_S = 3600
 SWEEP_EVERY_S = 15
 
+# Workers. A canary is a lab's reference solution, graded by a worker to prove that worker; 0 means none.
+CANARY_MINUTES = env.integer("CANARY_MINUTES", 10)
+CANARY_RETRY_S = 60
+CANARIES_KEPT_S = 2 * 24 * 3600
+WORKERS_KEPT_S = 7 * 24 * 3600
+WORKER_HEARTBEAT_S = 5
+WORKER_SILENT_S = 30
+# Whoever brings this token may read /metrics; without one there is no such page.
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+
 # Celery only carries ids; the database decides (lease and fence), so a message may be lost or come twice.
 GRADING_MAX_JOB_S = env.integer("GRADING_MAX_JOB_S", 900)
 VISIBILITY_TIMEOUT_S = 2 * (GRADING_MAX_JOB_S + 60) + 300

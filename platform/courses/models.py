@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import models
 
 from accounts.models import User
 from courses.querysets import EnrollmentQuerySet
+
+AFTERMATH = timedelta(days=30)
 
 
 class Course(models.Model):
@@ -45,6 +47,10 @@ class Offering(models.Model):
     def zone(self) -> ZoneInfo:
         """The zone in which the offering's days begin and end."""
         return ZoneInfo(self.time_zone)
+
+    def is_current(self, now: datetime) -> bool:
+        """Whether it still goes on. Its last weeks of extensions and questions belong to it."""
+        return self.day_of(now) <= self.ends_on + AFTERMATH
 
     def day_of(self, moment: datetime) -> date:
         """The offering's calendar day at `moment`."""

@@ -1,4 +1,4 @@
-"""Who may watch or stop a job: whoever may see the work that it grades."""
+"""Who may watch or stop a job: whoever may see the work that it grades. Who may look after the grader: staff."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from django.http import Http404
 
 from accounts.models import User
+from config import clock
+from courses.access import get_staff_enrollment
 from courses.models import Enrollment
-from grading.models import GradingJob
+from grading.models import GradingJob, Worker
 from submissions.access import viewer_of
 
 
@@ -26,4 +28,24 @@ def get_job_for(user: User, pk: int) -> JobAccess:
     job = jobs.filter(pk=pk).first()
     if job is None:
         raise Http404("There is no such job.")
-    return JobAccess(job, viewer_of(user, job.owner.enrollment))
+    viewer = viewer_of(user, job.owner.enrollment)
+    if job.canary_id is not None and not viewer.is_staff:
+        raise Http404("This run is the grader's own affair.")
+    return JobAccess(job, viewer)
+
+
+def get_grader_staff(user: User, slug: str) -> Enrollment:
+    """Staff of an offering that still goes on; raises `Http404` for everyone else."""
+    enrollment = get_staff_enrollment(user, slug)
+    if not enrollment.offering.is_current(clock.now()):
+        raise Http404("This offering is over.")
+    return enrollment
+
+
+def get_worker_for(user: User, slug: str, pk: int) -> tuple[Enrollment, Worker]:
+    """A worker, for the same people: workers belong to the installation and grade for every offering."""
+    enrollment = get_grader_staff(user, slug)
+    worker = Worker.objects.filter(pk=pk).first()
+    if worker is None:
+        raise Http404("There is no such worker.")
+    return enrollment, worker

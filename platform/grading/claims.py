@@ -54,6 +54,7 @@ def claim(*, job_id: int, worker: str) -> Claim | None:
     now = clock.now()
     taken = (
         GradingJob.objects.free(now)
+        .open_to(worker)
         .filter(pk=job_id)
         .update(
             started_at=now,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from assignments.models import Lab
 from courses.models import Enrollment
 from grader import contract
+from grading.fleet import CanaryRun, Drain, Worker
 from grading.querysets import GradingJobQuerySet
 from submissions.models import PracticeRun, Submission
 
+__all__ = ["CanaryRun", "Drain", "GradeReport", "GradingJob", "Status", "Worker"]
 ACTIVE = Q(finished_at=None, failed_at=None, cancelled_at=None)
 STARTED = Q(started_at__isnull=False)
 
@@ -20,6 +23,11 @@ class Lane(models.TextChoices):
     INTERACTIVE = "interactive", "Run checks"
     GRADING = "grading", "Submissions"
     GPU = "gpu", "GPU labs"
+
+
+def lanes_of(lab: Lab) -> frozenset[str]:
+    """The lanes that a lab's jobs may come through."""
+    return frozenset({Lane.GPU} if lab.on_gpu else {Lane.INTERACTIVE, Lane.GRADING})
 
 
 class Status(models.TextChoices):
@@ -72,6 +80,13 @@ class GradingJob(models.Model):
         help_text="What its student set it aside for.",
     )
     error = models.TextField(blank=True, help_text="For staff.")
+    canary = models.ForeignKey(
+        CanaryRun,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="redriven",
+        help_text="The bad canary for which a graded submission is graded again; pages show the job once it is finished.",
+    )
 
     objects = GradingJobQuerySet.as_manager()
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from grading.fleet import Drain
+
 if TYPE_CHECKING:
     from grading.models import GradingJob  # noqa: F401 - named in the base class
 
@@ -39,6 +41,14 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
         """Claimable, and its student has no other job begun in the lane."""
         others = type(self)(self.model).begun().filter(student=OuterRef("student"), lane=OuterRef("lane"))
         return self.claimable(now).filter(~Exists(others.exclude(pk=OuterRef("pk"))))
+
+    def open_to(self, worker: str) -> Self:
+        """The same for a worker in service; none for one that is drained. Asked within the claim, so no job slips between."""
+        return self.exclude(Exists(Drain.objects.holding(worker)))
+
+    def shown(self) -> Self:
+        """What the pages of a submission know: a run that a bad canary asked for is heard of once it is finished."""
+        return self.exclude(canary__isnull=False, finished_at=None)
 
     def in_line(self) -> Self:
         """In the order of their turns: re-runs of staff last, then who has waited longest since the student's latest turn."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from types import TracebackType
@@ -14,24 +13,23 @@ from django.db import DatabaseError, connection
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
-from grading import claims
+from grading import claims, workers
 from grading.claims import Claim
 from grading.messages import put_off
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
 from submissions import storage
 
-HERE = f"local@{socket.gethostname()}"
 log = structlog.get_logger(__name__)
 
 
-def run_job(job_id: int, *, worker: str = HERE) -> None:
+def run_job(job_id: int, *, worker: str = "") -> None:
     """Answer a message: grade the job of its lane whose turn it is, which may be another than the one that it names.
 
     A message that comes twice, or while nothing of the lane may be taken, finds nothing to claim and returns.
     """
     lane = GradingJob.objects.filter(pk=job_id).values_list("lane", flat=True).first()
-    held = claims.claim_next(lane=lane, worker=worker) if lane else None
+    held = claims.claim_next(lane=lane, worker=worker or workers.own_name()) if lane else None
     if held is None:
         put_off(job_id)
         log.info("nothing_to_claim", job=job_id)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from django.db.models import Q
+from decimal import Decimal
 
 from assignments.models import Assignment
 from config import clock
@@ -15,6 +13,7 @@ from courses.models import Enrollment
 from courses.pages import StateChip
 from grader.contract import GradeReport as Report
 from grader.contract import Outcome
+from grading.fleet import Worker
 from grading.models import GradeReport, GradingJob, Status
 from submissions.models import PracticeRun, Submission
 
@@ -28,19 +27,20 @@ CHIPS: dict[Status, StateChip] = {
 }
 REFUSED = StateChip("fail", "Not gradable")
 SET_ASIDE = StateChip("muted", "Set aside", "archive")
-ALIVE_S = 60
 
 
 @dataclass(frozen=True)
 class JobsOfSubmission:
     """The latest job of a submission, the latest that was no re-run of staff, and the latest report that carries a score.
 
-    The report's `data` is not loaded.
+    The report's `data` is not loaded. `corrected_from` is the score that stood before, where a bad canary had the work graded again and
+    the score changed.
     """
 
     latest: GradingJob | None = None
     asked: GradingJob | None = None
     graded: GradeReport | None = None
+    corrected_from: Decimal | None = None
 
     @property
     def chip(self) -> StateChip:
@@ -62,16 +62,22 @@ class JobsOfSubmission:
 
 def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
     """By submission id; a submission without a job is not in it. One query."""
-    jobs = GradingJob.objects.filter(submission_id__in=submission_ids).order_by("pk")
+    jobs = GradingJob.objects.shown().filter(submission_id__in=submission_ids).order_by("pk")
     found: dict[int, JobsOfSubmission] = {}
     for job in jobs.select_related("stored_report").defer("stored_report__data", "error"):
         assert job.submission_id is not None
-        earlier = found.get(job.submission_id, JobsOfSubmission())
-        report = job.stored_report if hasattr(job, "stored_report") else None
-        graded = report if report is not None and report.outcome == Outcome.GRADED else earlier.graded
-        asked = earlier.asked if job.rerun else job
-        found[job.submission_id] = JobsOfSubmission(latest=job, asked=asked, graded=graded)
+        found[job.submission_id] = _with(found.get(job.submission_id, JobsOfSubmission()), job)
     return found
+
+
+def _with(earlier: JobsOfSubmission, job: GradingJob) -> JobsOfSubmission:
+    """The jobs of a submission with the next one after them."""
+    asked = earlier.asked if job.rerun else job
+    report = job.stored_report if hasattr(job, "stored_report") else None
+    if report is None or report.outcome != Outcome.GRADED:
+        return replace(earlier, latest=job, asked=asked)
+    before = earlier.graded.score if job.canary_id and earlier.graded else report.score
+    return JobsOfSubmission(job, asked, report, corrected_from=before if before != report.score else None)
 
 
 def attempts_that_count(
@@ -104,12 +110,10 @@ def waiting_submissions(assignment: Assignment, enrollment: Enrollment) -> dict[
 
 
 def live_workers(lane: str) -> dict[str, int]:
-    """The workers of a lane that were heard of within a minute, each with the jobs that it holds now (1 at least). One query."""
-    since = clock.now() - timedelta(seconds=ALIVE_S)
-    heard = Q(lease_until__gte=clock.now()) | Q(finished_at__gte=since) | Q(failed_at__gte=since)
-    jobs = GradingJob.objects.filter(heard, lane=lane).exclude(worker="").defer("error")
-    held = Counter(job.worker for job in jobs if job.status == Status.RUNNING)
-    return {job.worker: max(1, held[job.worker]) for job in jobs}
+    """The workers of a lane that may take jobs now, each with how many it runs at a time. One query."""
+    now = clock.now()
+    present = [worker for worker in Worker.objects.in_service() if lane in worker.lanes and worker.is_present(now)]
+    return {worker.name: worker.concurrency for worker in present}
 
 
 def latest_practice(assignment: Assignment, enrollment: Enrollment) -> GradingJob | None:

@@ -107,6 +107,7 @@ class ResultPage:
     pending: int
     staff_error: str
     notes: tuple[str, ...]
+    corrected_from: Decimal | None
 
 
 def result_page(access: SubmissionAccess) -> ResultPage:
@@ -149,6 +150,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         pending=sum(override.released_at is None for override in overrides) if viewer.is_staff else 0,
         staff_error=job.error if job and viewer.is_staff else "",
         notes=report.notes if report else (),
+        corrected_from=jobs.corrected_from,
     )
 
 

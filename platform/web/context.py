@@ -33,6 +33,7 @@ STUDENT_PAGES = (
     ("Schedule", "schedule", "calendar-days"),
 )
 STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def navigation(request: HttpRequest) -> list[NavItem]:
     if enrollment is None:
         return []
     pages = STUDENT_PAGES + (STAFF_PAGES if enrollment.is_staff else ())
+    if enrollment.is_staff and enrollment.offering.is_current(clock.now()):
+        pages += (GRADER_PAGE,)
     return [_item(request, enrollment, *page) for page in pages]
 
 

@@ -9,9 +9,13 @@ import msgspec
 
 from courses.pages import ChipKind, StateChip
 from grader.contract import CheckResult, Comparison, Measurement, Side, Verdict
+from grading.faults import Fault
+from grading.figures import LaneFigures
+from grading.health import CanaryRow, WorkerRow
 from grading.models import Status
 from grading.progress import CheckState, ProgressCheck, ProgressSnapshot
 from grading.selectors import CHIPS, SET_ASIDE
+from web import patterns_health as health
 from web.templatetags.ui import CHECK_MARKS
 
 Theme = Literal["light", "dark"]
@@ -54,6 +58,8 @@ class Sample:
 
     theme: Theme
     checks: tuple[CheckResult, ...]
+    canaries: tuple[CanaryRow, ...]
+    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,16 @@ class PatternsPage:
     scores: tuple[float, ...]
     attempts: tuple[float, ...]
     source: str
+    lanes: tuple[LaneFigures, ...]
+    workers: tuple[WorkerRow, ...]
 
 
 def patterns_page() -> PatternsPage:
     """The examples on the page."""
     return PatternsPage(
-        samples=tuple(Sample(theme, _checks(theme)) for theme in get_args(Theme)),
+        samples=tuple(
+            Sample(theme, _checks(theme), health.canaries(theme), health.faults(theme)) for theme in get_args(Theme)
+        ),
         chips=(*(StateChip(kind, word) for kind, word in CHIP_WORDS.items()), CHIPS[Status.NEEDS_STAFF], SET_ASIDE),
         marks=tuple(CHECK_MARKS),
         notices=NOTICES,
@@ -83,6 +93,8 @@ def patterns_page() -> PatternsPage:
         scores=(12, 18, 27, 31, 33, 38, 39, 41, 42, 42.6, 44, 47, 49, 50, 50),
         attempts=(12, 20, 31.5, 42.6),
         source=SOURCE,
+        lanes=health.lanes(),
+        workers=health.workers(),
     )
 
 

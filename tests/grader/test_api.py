@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from grader.api import Stopped, grade
+from grader.api import Stopped, grade, reference_submission, sandbox_name
 from grader.contract import CheckFinished, GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite, Verdict
 from grader.judge.channel import HELD
 from grader.sandbox import bubblewrap, cgroups
@@ -284,3 +284,10 @@ def test_what_a_killed_worker_left_running_is_ended(monkeypatch, tmp_path, owner
         for process in (owner, left):
             process.kill()
             process.wait()
+
+
+def test_the_reference_solution_is_a_submission_that_gets_every_point(tiny):
+    spec = JobSpec("canary", str(tiny), (reference_submission(tiny),), seed=5, sandbox=SandboxKind.TRUSTED)
+    report = grade(spec)
+    assert (report.outcome, report.score) == (Outcome.GRADED, report.max_score)
+    assert report.sandbox == sandbox_name(SandboxKind.TRUSTED)

@@ -135,6 +135,16 @@ def wait_in_words(snapshot: ProgressSnapshot) -> str:
 
 
 @register.filter
+def seconds(value: float | None) -> str:
+    """Seconds for people: `0.4 s`, `2 min 5 s`, `3 h 20 min`; a dash for none."""
+    if value is None:
+        return "–"
+    if value >= 3600:
+        return _span(timedelta(seconds=value))
+    return duration(value * 1e3) or "0 s"
+
+
+@register.filter
 def file_size(size: int) -> str:
     """Bytes in binary steps, as file managers show them: `812 B`, `14.2 kB`, `1.5 MB`."""
     if size < 1000:
@@ -156,6 +166,13 @@ def in_words(moment: datetime) -> str:
     if not span:
         return "now"
     return f"in {span}" if gap > timedelta(0) else f"{span} ago"
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """The same to the second within a minute: `4 s ago`."""
+    gap = clock.now() - moment
+    return f"{max(int(gap.total_seconds()), 0)} s ago" if gap < timedelta(minutes=1) else in_words(moment)
 
 
 def _span(gap: timedelta) -> str:

@@ -10,10 +10,10 @@ import pytest
 from django.urls import get_resolver, reverse
 
 from audit.models import AuditEvent
-from grading.models import GradingJob
+from grading.models import Drain, GradingJob, Worker
 from reviews.models import RubricScore
 from submissions.models import Draft, PracticeRun, Submission
-from tests.factories import reported, submit
+from tests.factories import WorkerFactory, reported, submit
 
 ROLES = (
     "nobody",
@@ -60,6 +60,10 @@ def job(things):
     return [things.job.pk]
 
 
+def worker(things):
+    return [things.offering.slug, things.worker.pk]
+
+
 MATRIX = {
     "home": Row(SIGNED_IN),
     "sign-in": Row(EVERYONE),
@@ -93,6 +97,13 @@ MATRIX = {
     ),
     "submission-release": Row(STAFF, submission, "post", found=302),
     "submission-regrade": Row(STAFF, submission, "post", found=302),
+    "grader-health": Row(STAFF, offering),
+    "grader-drain": Row(STAFF, offering, "post", found=302),
+    "grader-resume": Row(STAFF, offering, "post", found=302),
+    "worker-drain": Row(STAFF, worker, "post", found=302),
+    "worker-resume": Row(STAFF, worker, "post", found=302),
+    # for whoever brings the token, and for nobody by a sign-in: test_metrics.py
+    "metrics": Row(EVERYONE, found=404),
     "job-progress": Row(OWN, job),
     "job-events": Row(OWN, job),
     "job-cancel": Row(OWN, job, "post", found=302),
@@ -109,13 +120,16 @@ class Things:
     second: Submission
     job: GradingJob
     item: Any
+    worker: Worker
 
 
 @pytest.fixture
 def things(world) -> Things:
     first = reported(submit(world.lab, world.student))
     second = submit(world.lab, world.student)
-    return Things(world.offering, world.lab, first, second, second.jobs.get(), world.lab.rubric.items.first())
+    return Things(
+        world.offering, world.lab, first, second, second.jobs.get(), world.lab.rubric.items.first(), WorkerFactory()
+    )
 
 
 def names_of_all_urls() -> set[str]:
@@ -138,7 +152,7 @@ def state_of_the_world() -> list[Any]:
     return [
         *(
             list(model.objects.order_by("pk").values())
-            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun)
+            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun, Drain)
         ),
         AuditEvent.objects.count(),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("courses", "0001_initial"),
-        ("grading", "0001_initial"),
+        ("grading", "0002_workers_drains_canaries"),
         ("submissions", "0001_initial"),
     ]
 

@@ -19,6 +19,6 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("grading", "0002_fair_lanes")]
+    dependencies = [("grading", "0003_fair_lanes")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

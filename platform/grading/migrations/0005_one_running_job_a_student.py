@@ -10,7 +10,7 @@ ACTIVE = Q(cancelled_at=None, failed_at=None, finished_at=None)
 class Migration(migrations.Migration):
     dependencies = [
         ("courses", "0001_initial"),
-        ("grading", "0003_jobs_know_their_student"),
+        ("grading", "0004_jobs_know_their_student"),
     ]
 
     operations = [

@@ -1,0 +1,64 @@
+"""What a worker graded while it may have been wrong is graded again, by another one. Students hear of a changed score alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from config import clock
+from grading.fleet import CanaryRun, Worker
+from grading.messages import dispatch
+from grading.models import GradingJob
+from grading.services import request_grading
+
+log = structlog.get_logger(__name__)
+
+
+def suspects(worker: Worker, since: datetime) -> Iterable[GradingJob]:
+    """The jobs that this worker ended from `since` on and whose result still stands: no later run took its place."""
+    later = GradingJob.objects.filter(submission=OuterRef("submission"), pk__gt=OuterRef("pk"), cancelled_at=None)
+    ended = GradingJob.objects.filter(Q(finished_at__gte=since) | Q(failed_at__gte=since))
+    mine = ended.filter(worker=worker.name, submission__isnull=False).exclude(Exists(later))
+    return mine.select_related("submission").order_by("pk")
+
+
+def grade_again(worker: Worker, *, canary: CanaryRun, since: datetime) -> int:
+    """Ask for a new run of each suspect, marked with the canary that was bad; returns how many."""
+    asked = sum(_ask(job, canary) for job in suspects(worker, since))
+    if asked:
+        log.warning("graded_again", worker=worker.name, jobs=asked, canary=canary.pk)
+    return asked
+
+
+@transaction.atomic
+def take_back(worker: Worker) -> int:
+    """Take from a bad worker what it runs now: the new fence makes its report worthless, and another one begins anew."""
+    held = GradingJob.objects.active().filter(worker=worker.name, started_at__isnull=False)
+    jobs = list(held)
+    held.update(
+        started_at=None,
+        queued_at=None,
+        lease_until=None,
+        worker="",
+        fence=F("fence") + 1,
+        attempt=F("attempt") - 1,  # it was not the job's doing
+    )
+    log.warning("taken_back", worker=worker.name, jobs=[job.pk for job in jobs])
+    for job in jobs:
+        transaction.on_commit(lambda job=job: dispatch(job))  # type: ignore[misc]
+    return len(jobs)
+
+
+def _ask(job: GradingJob, canary: CanaryRun) -> bool:
+    assert job.submission is not None
+    try:
+        with transaction.atomic():
+            again = request_grading(submission=job.submission, at=clock.now(), rerun=True)
+            GradingJob.objects.filter(pk=again.pk).update(canary=canary)
+    except IntegrityError:
+        return False  # staff asked for a run of their own this very moment
+    return True
