@@ -66,7 +66,7 @@ def claim(*, job_id: int, worker: str) -> Claim | None:
     if not taken:
         return None
     job = GradingJob.objects.get(pk=job_id)
-    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane, rerun=job.rerun)
+    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane)
     others.update(in_line_at=now)
     return Claim(job_id, job.fence)
 

@@ -188,6 +188,8 @@ class TestWhatPeopleSee:
         assert attempts_used(world.lab, world.student) == 1
         body = browser(world.student).get(reverse("submission", args=[submission.pk])).content.decode()
         assert "10<small> / 10" in body
+        assert "when course staff ran this again. The fault is ours; what stood before stands." in body
+        assert "does not count" not in body
 
     def test_a_practice_run_needs_nobody(self, world, browser):
         job = practice(world.lab, world.student)
