@@ -88,7 +88,7 @@ def test_what_guides_call_a_button_or_a_page_stands_on_one():
     shown = "\n".join(
         re.sub(r"\{[{%].*?[}%]\}", "…", path.read_text()) for path in tracked("platform/web/templates/*.html")
     )
-    shown += (ROOT / "platform/web/context.py").read_text() + (ROOT / "platform/grading/progress.py").read_text()
+    shown += (ROOT / "platform/web/context.py").read_text() + (ROOT / "platform/grading/words.py").read_text()
     shown += (ROOT / "platform/grading/health.py").read_text()
     missing = []
     for name in ("student", "ta", "instructor", "operator"):

@@ -67,7 +67,7 @@ def claim(*, job_id: int, worker: str) -> Claim | None:
     if not taken:
         return None
     job = GradingJob.objects.get(pk=job_id)
-    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane, rerun=job.rerun)
+    others = GradingJob.objects.waiting().filter(student=job.student_id, lane=job.lane)
     others.update(in_line_at=now)
     return Claim(job_id, job.fence)
 
@@ -105,7 +105,7 @@ def record_fault(held: Claim, *, error: str) -> bool:
     if job is None:
         return False
     job.faults, job.faulted_on, job.faulted_at = job.faults + 1, job.worker, clock.now()
-    job.error = f"{job.error}\n{job.worker}: {error}".strip()
+    job.error = f"{job.error}\nOn {job.worker}:\n{error}".strip()
     job.lease_until = None
     if job.faults < settings.GRADING_MAX_FAULTS:
         job.started_at, job.queued_at, job.worker = None, None, ""

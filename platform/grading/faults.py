@@ -17,6 +17,7 @@ from grading.models import GradingJob
 
 KEPT = timedelta(days=7)
 LOOKED_AT, LINKED = 500, 8
+WHERE = re.compile(r"^On \S+:$", re.MULTILINE)  # as claims.record_fault begins each telling
 # what differs between two tellings of one fault: addresses, numbers, ids
 VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{12,64}\b|\d+(?:\.\d+)?")
 
@@ -51,8 +52,8 @@ def recent_faults(offering: Offering) -> tuple[Fault, ...]:
 
 
 def fingerprint(trace: str) -> str:
-    """Equal for traces that differ in numbers and addresses alone."""
-    plain = VARYING.sub("#", trace.strip())
+    """Of the latest telling; equal for traces that differ in numbers, addresses and workers alone."""
+    plain = VARYING.sub("#", WHERE.split(trace)[-1].strip())
     return hashlib.sha256(plain.encode()).hexdigest()[:12]
 
 

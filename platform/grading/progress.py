@@ -6,8 +6,6 @@ from typing import Literal
 
 import msgspec
 import structlog
-from django.utils import timezone
-from django.utils.formats import date_format
 
 from config import redis
 from grader.contract import (
@@ -15,14 +13,13 @@ from grader.contract import (
     CheckInfo,
     CheckResult,
     CheckStarted,
-    GradeReport,
     GradingEvent,
     JobStarted,
-    Outcome,
     Verdict,
 )
 from grading.line import Place, place_of
 from grading.models import GradingJob, Status
+from grading.words import label_of, message_of
 
 KEEP_S = 3600
 CheckState = Literal["waiting", "running", "passed", "partly", "failed", "error", "unwritten", "hidden"]
@@ -207,56 +204,16 @@ def _from_database(job: GradingJob) -> ProgressSnapshot:
     return ProgressSnapshot(
         job_id=job.pk,
         status=job.status,
-        label=_label(job),
+        label=label_of(job),
         checks=checks,
         done=len(checks),
         total=len(checks),
         score=report.score if report else 0.0,
         max_score=report.max_score if report else 0.0,
-        message=_message(job, report),
+        message=message_of(job, report),
         ahead=place.ahead,
         likely_s=place.wait.likely_s if place.wait else 0.0,
         at_most_s=place.wait.at_most_s if place.wait else 0.0,
         finished=not job.is_active,
         version=job.fence * 1_000_000 + (999_999 if not job.is_active else 0),
     )
-
-
-def _label(job: GradingJob) -> str:
-    """The status in a word; there is nothing that staff could do for a practice run."""
-    return "Grader failed" if job.status == Status.NEEDS_STAFF and job.submission is None else job.status.label
-
-
-def _message(job: GradingJob, report: GradeReport | None) -> str:
-    if job.status == Status.NEEDS_STAFF:
-        return _our_fault(job)
-    if job.status == Status.CANCELLED:
-        return _stopped(job)
-    if report is not None and report.outcome == Outcome.REFUSED:
-        return report.message
-    return ""
-
-
-def _our_fault(job: GradingJob) -> str:
-    """What a student reads when our grader could not do it: whose fault it is, what is safe, who acts."""
-    if job.submission is None:
-        return f"Our grader failed (reference {job.pk}). The fault is ours, not your code's. Run the checks again in some minutes."
-    zone = job.submission.enrollment.offering.zone
-    moment = date_format(timezone.localtime(job.submission.created_at, zone), "D j M Y, H:i:s")
-    return (
-        f"Our grader failed (reference {job.pk}). The fault is ours, and this does not count as an attempt. Your submission is "
-        f"safe, with its time: {moment}. Course staff see it and will send it again; there is nothing that you need to do."
-    )
-
-
-def _stopped(job: GradingJob) -> str:
-    if job.submission is None:
-        return "This run was stopped. Nothing of it counts."
-    if job.superseded_by is not None:
-        return (
-            f"You set this attempt aside for attempt {job.superseded_by.number}. It is stored with its time and does not count "
-            "as an attempt; course staff can still grade it."
-        )
-    if job.started_at is None:
-        return "This was stopped before it ran, so it does not count as an attempt. It is stored; course staff can still grade it."
-    return "This run was stopped. It has no score, and counts as an attempt. It is stored; course staff can still grade it."

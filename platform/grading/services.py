@@ -146,7 +146,7 @@ def cancel(*, job: GradingJob, by: User) -> bool:
 
 def _set_aside(replaced: Collection[int], submission: Submission, *, at: datetime) -> None:
     """End the waiting jobs of these submissions in favour of a later one; a job that began meanwhile runs on."""
-    jobs = GradingJob.objects.waiting().filter(submission_id__in=replaced, rerun=False)
+    jobs = GradingJob.objects.waiting().filter(submission_id__in=replaced)
     for job in jobs.select_related("submission__enrollment__offering").select_for_update(of=("self",)):
         job.cancelled_at, job.superseded_by = at, submission
         job.save(update_fields=["cancelled_at", "superseded_by"])

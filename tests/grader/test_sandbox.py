@@ -211,7 +211,7 @@ def test_cells_that_never_end_are_waited_for_once(grade_source, walls):
 def _processes_of(marker: str) -> int:
     deadline = time.monotonic() + 5
     while True:
-        listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
         count = sum(marker in line for line in listing.splitlines())
         if not count or time.monotonic() > deadline:
             return count

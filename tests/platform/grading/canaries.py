@@ -7,7 +7,8 @@ from pathlib import Path
 
 from grader.contract import GradeReport as Report
 from grader.contract import Outcome
-from grading import canary
+from grading import canary, claims
+from grading.claims import Claim
 from grading.models import CanaryRun, Drain, GradingJob
 from tests.factories import TINY, reported, submit
 
@@ -49,3 +50,10 @@ def is_out(worker) -> bool:
 
 def report_of(score: float) -> Report:
     return Report(Outcome.GRADED, score, 10.0, seed=1)
+
+
+def fail_for_good(held: Claim, error: str) -> None:
+    """Twice by our fault, on the same worker."""
+    worker = GradingJob.objects.get(pk=held.job_id).worker
+    assert claims.record_fault(held, error=error)
+    assert claims.record_fault(claims.claim(job_id=held.job_id, worker=worker), error=error)

@@ -75,7 +75,7 @@ def test_messages_wait_in_the_queue_and_are_acknowledged_when_the_job_has_ended(
     _wait_for(lambda: all(status(job) == "finished" for job in jobs), seconds=40)
     _wait_for(lambda: live_redis.hlen("unacked") == 0)
     assert live_redis.keys("celery-task-meta*") == [], "results are not kept there"
-    assert {job.worker for job in GradingJob.objects.all()} == {f"celery@{socket.gethostname()}"}
+    assert {job.worker for job in GradingJob.objects.all()} == {f"{socket.gethostname()}:{pool_of(worker)[0]}"}
 
 
 def test_a_killed_pool_process_loses_its_message_and_not_its_job(world, live_redis, worker, settings):

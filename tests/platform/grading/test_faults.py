@@ -10,14 +10,14 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from config import clock
-from grading import claims
+from grading import claims, workers
 from grading.models import GradeReport, GradingJob, Lane
 from grading.runner import run_job
 from grading.selectors import attempts_used
 from grading.services import regrade
 from grading.sweep import sweep
 from submissions import storage
-from tests.factories import graded, practice, reported, submit
+from tests.factories import WorkerFactory, graded, practice, reported, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +55,8 @@ def test_two_faults_on_two_workers_and_it_needs_staff(broken):
     run_job(broken.pk, worker="two")
     broken.refresh_from_db()
     assert (broken.status, broken.faults) == ("needs staff", 2)
-    assert [line.split(":")[0] for line in broken.error.splitlines()] == ["one", "two"], "staff read what failed where"
+    told = [line for line in broken.error.splitlines() if line.startswith("On ")]
+    assert told == ["On one:", "On two:"], "staff read what failed where"
     assert "not the one that was received" in broken.error
     assert not GradeReport.objects.exists()
 
@@ -63,12 +64,14 @@ def test_two_faults_on_two_workers_and_it_needs_staff(broken):
 def test_the_worker_that_failed_leaves_the_job_to_another_that_is_alive(world, broken, at):
     start = clock.now()
     fault(broken, "one")
+    row = WorkerFactory(name="two")
     busy(world, "two")
     assert not may_take("one")
     assert may_take("two")
     for seconds in range(0, 200, 20):
         at(start + timedelta(seconds=seconds))
         GradingJob.objects.filter(worker="two").update(lease_until=clock.now() + timedelta(seconds=60))
+        workers.beat(row)
         assert not may_take("one")
 
 
@@ -188,6 +191,8 @@ class TestWhatPeopleSee:
         assert attempts_used(world.lab, world.student) == 1
         body = browser(world.student).get(reverse("submission", args=[submission.pk])).content.decode()
         assert "10<small> / 10" in body
+        assert "when course staff ran this again. The fault is ours; what stood before stands." in body
+        assert "does not count" not in body
 
     def test_a_practice_run_needs_nobody(self, world, browser):
         job = practice(world.lab, world.student)

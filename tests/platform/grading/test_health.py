@@ -44,7 +44,8 @@ def run_of(world, worker, problem="", ago=60) -> CanaryRun:
 
 def failed(world, student, error, lab=None) -> GradingJob:
     job = submit(lab or world.lab, student).jobs.get()
-    claims.fail(claims.claim(job_id=job.pk, worker="one"), error=error)
+    for worker in ("one", "two"):
+        claims.record_fault(claims.claim(job_id=job.pk, worker=worker), error=error)
     return job
 
 
@@ -217,7 +218,7 @@ class TestFaults:
 
     def test_a_job_that_was_given_back_and_waits_again_is_told_too(self, world):
         job = practice(world.lab, world.student)
-        claims.give_back(claims.claim(job_id=job.pk, worker="one"), error="the engine is away")
+        claims.record_fault(claims.claim(job_id=job.pk, worker="one"), error="the engine is away")
         (fault,) = health_page(world.ta).faults
         assert (fault.sentence, fault.jobs[0].submission_pk) == ("the engine is away", None)
 

@@ -11,12 +11,12 @@ from django.urls import reverse
 from config import clock
 from grader.contract import GradeReport as Report
 from grader.contract import Outcome
-from grading import claims, services
+from grading import claims, drains, services, workers
 from grading.line import Wait, place_of
 from grading.models import GradingJob, Lane
 from grading.progress import ProgressSnapshot, snapshot
 from grading.selectors import live_workers
-from tests.factories import person, practice, reported, submit
+from tests.factories import WorkerFactory, person, practice, reported, submit
 from web.templatetags.ui import wait_in_words
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,8 @@ def test_the_wait_is_recent_runs_times_those_before_over_the_slots(world, at):
     ran(world, at, *[10.0] * 9, 40.0)
     busy(world, "one")
     busy(world, "two")
+    WorkerFactory(name="one", concurrency=1)
+    WorkerFactory(name="two", concurrency=1)
     jobs = [waiting(world, student) for student in (world.student, world.classmate, person(world.offering))]
     # two run now, on two slots; of the third that waits, two are ahead
     place = place_of(jobs[2])
@@ -84,6 +86,7 @@ def test_the_wait_is_recent_runs_times_those_before_over_the_slots(world, at):
 def test_with_few_runs_or_no_worker_nothing_is_guessed(world, at):
     at(clock.now())
     ran(world, at, 10.0, 10.0, 10.0, 10.0)
+    WorkerFactory(name="one")
     job = waiting(world, world.student)
     assert place_of(job).wait is None, "four runs say nothing"
     ran(world, at, 10.0)
@@ -99,19 +102,21 @@ def test_only_the_latest_fifty_runs_speak_and_only_of_their_lane(world, at, sett
     ran(world, at, *[2.0] * 50)
     ran(world, at, *[0.5] * 5, lane=Lane.INTERACTIVE)
     busy(world, "one")
+    WorkerFactory(name="one", concurrency=1)
     assert place_of(waiting(world, world.student)).wait == Wait(2.0, 2.0)
 
 
-def test_a_worker_is_alive_for_a_minute_after_it_was_heard_of(world, at):
-    start = clock.now()
-    at(start)
-    ran(world, at, 1.0, worker="one")
-    busy(world, "two")
-    busy(world, "two")
+def test_the_workers_that_count_are_those_that_may_take_a_job_now(world, at):
+    one, two = WorkerFactory(name="one", concurrency=1), WorkerFactory(name="two", queues="grading,gpu")
+    WorkerFactory(name="untested", tested_at=None)
     assert live_workers(Lane.GRADING) == {"one": 1, "two": 2}
-    assert live_workers(Lane.GPU) == {}
-    at(start + timedelta(seconds=1 + 61))
-    assert live_workers(Lane.GRADING) == {}
+    assert live_workers(Lane.GPU) == {"two": 2}
+    drains.drain(worker=two, by=world.ta.user, offering=world.offering)
+    assert live_workers(Lane.GRADING) == {"one": 1}
+    at(clock.now() + timedelta(minutes=5))
+    assert live_workers(Lane.GRADING) == {}, "it has not been heard of"
+    workers.beat(one)
+    assert live_workers(Lane.GRADING) == {"one": 1}
 
 
 @pytest.mark.parametrize(

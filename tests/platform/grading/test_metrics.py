@@ -13,6 +13,7 @@ from config import clock
 from grading import claims, drains
 from grading.models import CanaryRun, GradingJob
 from tests.factories import WorkerFactory, practice, reported, submit
+from tests.platform.grading.canaries import fail_for_good
 
 TOKEN = "a-token-that-only-prometheus-has"
 pytestmark = pytest.mark.django_db
@@ -82,7 +83,7 @@ def test_times_are_summaries_of_the_last_hour(world, read):
 def test_ended_jobs_are_counted_by_how_they_ended(world, read):
     reported(submit(world.lab, world.student))
     held = claims.claim(job_id=submit(world.lab, world.student).jobs.get().pk, worker="one")
-    claims.fail(held, error="no card")
+    fail_for_good(held, "no card")
     assert read("gradlab_submission_jobs_total", outcome="finished") == 1
     assert read("gradlab_submission_jobs_total", outcome="failed") == 1
     assert read("gradlab_submission_jobs_total", outcome="cancelled") == 0

@@ -21,7 +21,7 @@ from grading.services import regrade
 from reviews.scores import score_all
 from reviews.services import override
 from tests.factories import TINY, AssignmentFactory, practice, submit
-from tests.platform.grading.canaries import damage, graded_by, mend, redriven, report_of, send
+from tests.platform.grading.canaries import damage, fail_for_good, graded_by, mend, redriven, report_of, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,7 +68,7 @@ class TestGradedAgain:
     def test_what_failed_on_it_gets_another_chance(self, course, worker):
         submission = submit(course.lab, course.student)
         held = claims.claim(job_id=submission.jobs.get().pk, worker=worker.name)
-        claims.fail(held, error="the card is gone")
+        fail_for_good(held, "the card is gone")
         damage(course.lab.lab)
         send(worker, course.lab.lab)
         assert redriven() == {submission.pk}
@@ -179,8 +179,8 @@ class TestWhatStudentsSee:
         assert "changed from" not in text
 
     def test_a_second_run_that_fails_leaves_the_result_that_stood(self, course, again, other, browser):
-        claims.fail(claims.claim(job_id=again.jobs.first().pk, worker=other.name), error="no card")
-        assert "Grader failed" not in self.page(browser, course.student, again)
+        fail_for_good(claims.claim(job_id=again.jobs.first().pk, worker=other.name), "no card")
+        assert "Needs staff" not in self.page(browser, course.student, again)
         (scored,) = score_all([again], for_staff=False)
         assert (scored.score, scored.chip.label) == (6, "Graded")
 
