@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from django.core.cache import cache
 from django.test import override_settings
 
 from config import clock
+
+os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported, by whichever test is first
 
 
 @pytest.fixture(scope="session", autouse=True)

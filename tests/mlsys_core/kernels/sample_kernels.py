@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,8 +10,6 @@ from tests.support import require
 
 if find_spec("triton") is None or find_spec("torch") is None:
     require("triton", "torch or triton is not installed (make setup installs both)")
-
-os.environ["TRITON_INTERPRET"] = "1"  # triton reads it when it is imported
 
 import torch
 import triton
@@ -176,6 +173,11 @@ def follow(address_ptr, out_ptr):
 @triton.jit
 def claim_with_cas(lock_ptr, out_ptr, BY):
     tl.store(out_ptr + tl.program_id(0), tl.atomic_cas(lock_ptr + BY, 0, 1))
+
+
+@triton.jit
+def word_at(octet_ptr, out_ptr, start):
+    tl.store(out_ptr, tl.load((octet_ptr + start).to(tl.pointer_type(tl.int32))))
 
 
 def matrix(rng: torch.Generator, *shape: int) -> torch.Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-import torch
 
 from mlsys_core.kernels.meter import Meter, bytes_floor
-from tests.mlsys_core.kernels import sample_kernels as k  # before triton: it says that kernels are interpreted
+from tests.mlsys_core.kernels import sample_kernels as k
 
+torch = k.torch
 SEEDS = range(50)
 
 

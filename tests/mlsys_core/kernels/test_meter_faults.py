@@ -8,13 +8,11 @@ import sys
 from typing import Any
 
 import pytest
-import torch
-import triton
-from triton.runtime import interpreter
 
 from mlsys_core.kernels.meter import Finding, Meter, MeterError
-from tests.mlsys_core.kernels import sample_kernels as k  # before triton: it says that kernels are interpreted
+from tests.mlsys_core.kernels import sample_kernels as k
 
+torch, interpreter = k.torch, k.triton.runtime.interpreter
 SIZES = [7, 33, 64, 129, 500]
 
 
@@ -243,6 +241,26 @@ def test_bytes_written_as_words_are_initialised():
     assert octets.tolist() == [7, 0, 0, 0] * 4
 
 
+def test_a_kernel_may_store_what_poison_looks_like():
+    ones = torch.full((8,), -1, dtype=torch.int32)
+    with Meter() as meter:
+        out, again = (torch.empty(8, dtype=torch.int32) for _ in range(2))
+        k.copy[(1,)](ones, out, 1, 8, 0, 1, BLOCK=16)
+        k.copy[(1,)](out, again, 1, 8, 0, 1, BLOCK=16)
+    assert meter.findings == ()
+    assert again.tolist() == [-1] * 8
+
+
+def test_an_element_that_straddles_two_of_the_tensors_belongs_to_both():
+    octets = torch.arange(16, dtype=torch.int8)
+    with Meter() as meter:
+        out = torch.empty(1, dtype=torch.int32)
+        k.word_at[(1,)](octets, out, 3)
+        k.word_at[(1,)](octets[:5], out, 3)
+    assert is_at(only(meter), "view", "octet_ptr", k.word_at, "tl.load")
+    assert out.view(torch.int8).tolist() == [3, 4, 5, 6]
+
+
 def test_masked_lanes_have_no_value():
     x, out = torch.ones(10), torch.zeros(1)
     k.sum_of_masked[(1,)](x, out, 10, BLOCK=16)
@@ -305,7 +323,7 @@ def test_what_cannot_be_metered_is_refused(monkeypatch):
         k.add[(1,)](half, half, half, 4, BLOCK=16)
     with Meter(), pytest.raises(MeterError, match="x_ptr of add is on meta"):
         k.add[(1,)](torch.ones(4, device="meta"), half, half, 4, BLOCK=16)
-    monkeypatch.setattr(triton, "__version__", "4.0.0")
+    monkeypatch.setattr(k.triton, "__version__", "4.0.0")
     with pytest.raises(MeterError, match=r"knows triton 3\.6 and 3\.7; this is 4\.0\.0"), Meter():
         pass
 
