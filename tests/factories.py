@@ -143,7 +143,7 @@ class WorkerFactory(DjangoModelFactory):
     sandbox = "bubblewrap"
     grader_version = "0123456789abcdef"
     started_at = factory.LazyFunction(lambda: clock.now() - timedelta(hours=1))
-    seen_at = factory.LazyFunction(clock.now)
+    seen_at = factory.LazyFunction(lambda: clock.now())  # a test may move the clock
     tested_at = factory.LazyAttribute(lambda worker: worker.started_at)
 
 

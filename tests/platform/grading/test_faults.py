@@ -176,7 +176,7 @@ class TestWhatPeopleSee:
         url = reverse("submission", args=[broken.submission_id])
         body = ta.get(url).content.decode()
         assert "Send it again" in body
-        assert "two: no free control group" in body
+        assert "On two:\nno free control group" in body
         ta.post(reverse("submission-regrade", args=[broken.submission_id]))
         again = broken.submission.jobs.exclude(pk=broken.pk).get()
         assert (again.status, again.rerun, again.in_line_at) == ("requested", False, broken.submission.created_at)
