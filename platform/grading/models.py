@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from assignments.models import Lab
 from grader import contract
 from grading.querysets import GradingJobQuerySet
 from submissions.models import PracticeRun, Submission
@@ -26,11 +27,16 @@ class Status(models.TextChoices):
 class GradingJob(models.Model):
     """One run of a lab's checks over one set of files. The row is also the outbox: a lost message is sent again.
 
-    `fence` grows with each claim; only the worker that holds the latest fence may write.
+    `fence` grows with each claim; only the worker that holds the latest fence may write. `lab` is the version of the moment
+    in which the job was asked for: a version that is published while it waits changes nothing for it.
     """
 
     submission = models.ForeignKey(Submission, null=True, on_delete=models.PROTECT, related_name="jobs")
     practice_run = models.ForeignKey(PracticeRun, null=True, on_delete=models.CASCADE, related_name="jobs")
+    lab = models.ForeignKey(Lab, on_delete=models.PROTECT, related_name="jobs")
+    counts = models.BooleanField(
+        default=True, help_text="No: a dry run, whose report is nobody's score until its regrade is applied."
+    )
     suite = models.CharField(max_length=10, choices=[(suite.value, suite.value) for suite in contract.Suite])
     seed = models.BigIntegerField(help_text="Draws the checks' inputs; kept so that a result can be repeated.")
     requested_at = models.DateTimeField()
@@ -56,7 +62,9 @@ class GradingJob(models.Model):
                 | Q(submission__isnull=False, practice_run=None),
                 name="job_has_one_owner",
             ),
-            models.UniqueConstraint(fields=("submission",), condition=ACTIVE, name="one_active_job_a_submission"),
+            models.UniqueConstraint(
+                fields=("submission",), condition=ACTIVE & Q(counts=True), name="one_active_job_a_submission"
+            ),
             models.UniqueConstraint(fields=("practice_run",), condition=ACTIVE, name="one_active_job_a_run"),
         )
         indexes = (models.Index(fields=("requested_at",), condition=ACTIVE, name="active_jobs"),)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class GradingJobQuerySet(models.QuerySet["GradingJob"]):
     """Jobs, asked by their timestamps."""
 
+    def counting(self) -> Self:
+        """Whose reports are scores: all but dry runs."""
+        return self.filter(counts=True)
+
     def active(self) -> Self:
         """Neither finished, failed nor cancelled."""
         return self.filter(finished_at=None, failed_at=None, cancelled_at=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import structlog
@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from kombu.exceptions import KombuError
 
 from accounts.models import User
-from assignments.models import Assignment
+from assignments.models import Assignment, Lab
 from audit.services import record
 from config import clock
 from config.redis import Unavailable
@@ -21,7 +21,7 @@ from courses.models import Enrollment
 from grader.contract import Suite
 from grading import progress
 from grading.models import GradingJob
-from grading.selectors import attempts_used
+from grading.selectors import attempts_used, jobs_of
 from submissions.models import PracticeRun, Submission
 from submissions.services import (
     IncomingFile,
@@ -91,13 +91,44 @@ def run_checks(*, assignment: Assignment, enrollment: Enrollment, files: Sequenc
         )
         earlier.update(cancelled_at=received_at)
         run = record_practice_run(assignment=assignment, enrollment=enrollment, files=stored, received_at=received_at)
-        return _create_job(practice_run=run, suite=Suite.PUBLIC, at=received_at)
+        return _create_job(practice_run=run, lab=assignment.lab, suite=Suite.PUBLIC, at=received_at)
 
 
 @transaction.atomic
 def request_grading(*, submission: Submission, at: datetime | None = None) -> GradingJob:
-    """Ask for all checks on a submission. A submission has one active job at most."""
-    return _create_job(submission=submission, suite=Suite.FULL, at=at or clock.now())
+    """Ask for all checks on a submission, by the version that its lab has now. One such job is active at most."""
+    lab = submission.assignment.lab
+    assert lab is not None  # nothing is handed in to a lab that is not published
+    return _create_job(submission=submission, lab=lab, suite=Suite.FULL, at=at or clock.now())
+
+
+@transaction.atomic
+def request_trials(*, submissions: Sequence[Submission], lab: Lab) -> list[GradingJob]:
+    """Ask for all checks of one version on many submissions, in the given order, without touching anybody's score.
+
+    Each run repeats the seed of the report that counts, so that what differs comes from the version and not from the draw.
+    """
+    now, known = clock.now(), jobs_of([submission.pk for submission in submissions])
+    seeds = {pk: jobs.graded.job.seed for pk, jobs in known.items() if jobs.graded}
+    jobs = [
+        GradingJob(
+            submission=submission,
+            lab=lab,
+            counts=False,
+            suite=Suite.FULL,
+            seed=seeds.get(submission.pk, secrets.randbits(48)),
+            requested_at=now,
+        )
+        for submission in submissions
+    ]
+    made = GradingJob.objects.bulk_create(jobs)
+    transaction.on_commit(lambda: _dispatch_all(made))
+    return made
+
+
+def stop_trials(*, job_ids: Collection[int]) -> int:
+    """Stop those that wait or run, and count them; a worker that has begun hears of it within some seconds."""
+    return GradingJob.objects.active().filter(pk__in=job_ids, counts=False).update(cancelled_at=clock.now())
 
 
 def regrade(*, submission: Submission, by: User) -> GradingJob:
@@ -153,11 +184,23 @@ def dispatch(job: GradingJob) -> bool:
     return True
 
 
+def _dispatch_all(jobs: Sequence[GradingJob]) -> None:
+    """Up to the first refusal: a broker that is away is asked once, and the sweeper sends the rest."""
+    for job in jobs:
+        if not dispatch(job):
+            break
+
+
 def _create_job(
-    *, suite: Suite, at: datetime, submission: Submission | None = None, practice_run: PracticeRun | None = None
+    *, lab: Lab, suite: Suite, at: datetime, submission: Submission | None = None, practice_run: PracticeRun | None = None
 ) -> GradingJob:
     job = GradingJob.objects.create(
-        submission=submission, practice_run=practice_run, suite=suite, seed=secrets.randbits(48), requested_at=at
+        submission=submission,
+        practice_run=practice_run,
+        lab=lab,
+        suite=suite,
+        seed=secrets.randbits(48),
+        requested_at=at,
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
@@ -175,7 +218,7 @@ def _check_attempts(assignment: Assignment, enrollment: Enrollment, *, besides: 
 
 
 def _check_not_flooding(enrollment: Enrollment) -> None:
-    waiting = GradingJob.objects.active().filter(submission__enrollment=enrollment).count()
+    waiting = GradingJob.objects.counting().active().filter(submission__enrollment=enrollment).count()
     if waiting >= settings.GRADING_MAX_WAITING:
         raise SubmissionRefused(
             f"{waiting} of your submissions are still being graded. Wait until one has ended, or stop one, and submit again."

@@ -155,6 +155,7 @@ def _job(
 ) -> GradingJob:
     return GradingJob.objects.create(
         submission=submission,
+        lab_id=submission.assignment.lab_id,
         suite=Suite.FULL,
         seed=stage.report.seed,
         requested_at=at,
