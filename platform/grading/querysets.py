@@ -23,6 +23,10 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
         """Neither finished, failed nor cancelled."""
         return self.filter(finished_at=None, failed_at=None, cancelled_at=None)
 
+    def ended(self) -> Self:
+        """Finished, failed or cancelled."""
+        return self.exclude(finished_at=None, failed_at=None, cancelled_at=None)
+
     def waiting(self) -> Self:
         """Active, and no worker has begun."""
         return self.active().filter(started_at=None)

@@ -192,7 +192,12 @@ def _dispatch_all(jobs: Sequence[GradingJob]) -> None:
 
 
 def _create_job(
-    *, lab: Lab, suite: Suite, at: datetime, submission: Submission | None = None, practice_run: PracticeRun | None = None
+    *,
+    lab: Lab,
+    suite: Suite,
+    at: datetime,
+    submission: Submission | None = None,
+    practice_run: PracticeRun | None = None,
 ) -> GradingJob:
     job = GradingJob.objects.create(
         submission=submission,
