@@ -181,7 +181,9 @@ def reported(submission: Submission, first: float = 6.0, second: float = 4.0) ->
     return submission
 
 
-def finished(job: GradingJob, first: float = 6.0, second: float = 4.0, out_of: tuple[float, float] = (6.0, 4.0)) -> None:
+def finished(
+    job: GradingJob, first: float = 6.0, second: float = 4.0, out_of: tuple[float, float] = (6.0, 4.0)
+) -> None:
     """Give a waiting job a report: a public check of task 1, a hidden one of task 2, which are worth `out_of`."""
     held = claims.claim(job_id=job.pk, worker="test")
     assert held is not None

@@ -96,13 +96,14 @@ def mail(url: str) -> Mail:
     """`smtp://user:password@host:587` (STARTTLS), `smtps://…:465`, or `smtp+plain://host:25` without encryption; empty: to the log."""
     if not url:
         return Mail("django.core.mail.backends.console.EmailBackend")
-    parts = urlsplit(url)
-    if parts.scheme not in {"smtp", "smtps", "smtp+plain"} or not parts.hostname:
+    parts, ports = urlsplit(url), {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+    _, _, port = parts.netloc.rpartition("@")[2].partition(":")
+    if parts.scheme not in ports or not parts.hostname or not (port == "" or port.isdecimal()):
         raise ImproperlyConfigured(f"{PREFIX}MAIL_URL must look like smtp://user:password@host:587.")
     return Mail(
         backend="django.core.mail.backends.smtp.EmailBackend",
         host=parts.hostname,
-        port=parts.port or {"smtp": 587, "smtps": 465, "smtp+plain": 25}[parts.scheme],
+        port=int(port or ports[parts.scheme]),
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         ssl=parts.scheme == "smtps",

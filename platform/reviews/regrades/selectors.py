@@ -30,6 +30,12 @@ class RegradesPage:
     attempts: int
     older: int
     scopes: tuple[tuple[str, str], ...]
+    points_changed: bool
+
+    @property
+    def default_scope(self) -> Scope:
+        """All attempts where scores of both versions would not compare."""
+        return Scope.ALL if self.points_changed else Scope.COUNTING
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ def regrades_page(assignment: Assignment) -> RegradesPage:
         attempts=len(submissions),
         older=sum(scored.graded_by not in {None, assignment.lab_id} for scored in counting),
         scopes=tuple((str(value), str(label)) for value, label in Scope.choices),
+        points_changed=any(scored.max_score not in {None, assignment.points} for scored in counting),
     )
 
 

@@ -52,7 +52,8 @@ class Problem:
 class RegradeRow:
     """One student. The submission is the one that counts afterwards; `ran`: it is among those that ran again.
 
-    `group` is which way the score goes; "no score" where it stays because a run gave none.
+    What changed in tasks and checks is about the attempt `ran_number`. `group` is which way the score goes;
+    "no score" where it stays because a run gave none.
     """
 
     student: str
@@ -69,6 +70,7 @@ class RegradeRow:
     checks: tuple[CheckChange, ...]
     overridden: bool
     ran: bool
+    ran_number: int | None
 
     @property
     def change(self) -> Number:
@@ -156,6 +158,7 @@ def _row(score: _Score, items: list[LabRegradeItem], overridden: set[int]) -> Re
         checks=tuple(row for row in check_changes(before, after, show_hidden=True) if _differs(row)) if after else (),
         overridden=submission.pk in overridden,
         ran=own is not None,
+        ran_number=shown.submission.number if shown else None,
     )
 
 

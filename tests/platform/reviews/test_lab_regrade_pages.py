@@ -62,7 +62,12 @@ def test_the_way_from_the_button_to_the_score_and_back(world, browser):
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
-    [({}, "a reason"), ({"reason": "x"}, "a reason"), ({"reason": "because\x00"}, "Null"), ({"reason": "x" * 2001}, "below 2,000")],
+    [
+        ({}, "a reason"),
+        ({"reason": "x"}, "a reason"),
+        ({"reason": "because\x00"}, "Null"),
+        ({"reason": "x" * 2001}, "below 2,000"),
+    ],
 )
 def test_a_reason_that_is_none_is_asked_for_and_nothing_is_applied(world, browser, data, sentence):
     reported(submit(world.lab, world.student), 3.0, 1.0)
@@ -85,9 +90,7 @@ def test_a_second_click_is_told_that_it_was_done(world, browser):
     reported(submit(world.lab, world.student), 3.0, 1.0)
     dry_run(world)
     client, url = browser(world.instructor), url_of(world, "lab-regrade-apply", 1)
-    said = [
-        str(next(iter(client.post(url, {"reason": "because"}, follow=True).context["messages"]))) for _ in range(2)
-    ]
+    said = [str(next(iter(client.post(url, {"reason": "because"}, follow=True).context["messages"]))) for _ in range(2)]
     assert said == ["Done. Students whose score changed are told.", "That was done already; nothing changed now."]
 
 
@@ -117,7 +120,7 @@ def test_a_score_is_shown_out_of_the_points_of_its_own_version(world, browser, t
     republish(world.lab, tmp_path / "newer")
     for name in ("grades", "dashboard", "labs"):
         page = read(browser(world.student), reverse(name, args=[world.offering.slug]))
-        assert "4</span> <span class=\"muted\">/ 10</span>" in page
+        assert '4</span> <span class="muted">/ 10</span>' in page
 
 
 def test_only_staff_read_that_a_score_is_of_an_older_version(world, browser, tmp_path):
@@ -169,7 +172,9 @@ def test_a_regrade_of_another_lab_is_not_there(world, browser):
 
 
 def questions(act) -> int:
-    with CaptureQueriesContext(connection, ) as asked:
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
         act()
     return len(asked)
 
