@@ -184,18 +184,20 @@ def test_a_larger_class_asks_no_more_questions(world, browser):
 
     def counts() -> list[int]:
         client = browser(world.instructor)
-        asked = [questions(lambda: services.start(assignment=world.lab, scope=Scope.ALL, by=world.ta.user))]
+        started = questions(lambda: services.start(assignment=world.lab, scope=Scope.ALL, by=world.ta.user))
         regrade = LabRegrade.objects.first()
-        number = regrade.number
-        asked.append(questions(lambda: client.get(url_of(world, "lab-regrade", number))))
+        table, why = url_of(world, "lab-regrade", regrade.number), {"reason": "because"}
+        running = questions(lambda: client.get(table))
         for item in regrade.items.all():
             finished(item.job, 6.0, 1.0)
-        for name in ("lab-regrade", "lab-regrade-scores"):
-            asked.append(questions(lambda name=name: client.get(url_of(world, name, number))))
-        asked.append(questions(lambda: client.get(url_of(world, "lab-regrades"))))
-        for name in ("lab-regrade-apply", "lab-regrade-revert"):
-            asked.append(questions(lambda name=name: client.post(url_of(world, name, number), {"reason": "because"})))
-        return asked
+        acts = (
+            lambda: client.get(table),
+            lambda: client.get(url_of(world, "lab-regrade-scores", regrade.number)),
+            lambda: client.get(url_of(world, "lab-regrades")),
+            lambda: client.post(url_of(world, "lab-regrade-apply", regrade.number), why),
+            lambda: client.post(url_of(world, "lab-regrade-revert", regrade.number), why),
+        )
+        return [started, running, *(questions(act) for act in acts)]
 
     reported(submit(world.lab, world.student), 3.0, 1.0)
     counts()

@@ -88,7 +88,7 @@ class TestPublishing:
 
 
 class TestDryRun:
-    def test_runs_count_for_nobody(self, world, changed, browser):
+    def test_runs_count_for_nobody(self, world, changed):
         submission = reported(submit(world.lab, world.student), 6.0, 1.0)
         changed()
         before = scores_of(world)
