@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 def tell_students(change_ids: Collection[int], *, site: str) -> int:
     """Mail what has not been mailed yet, over one connection; returns how many left. Call it after the commit."""
-    changes = ScoreChange.objects.filter(pk__in=change_ids, mailed_at=None, enrollment__dropped_at=None)
+    changes = ScoreChange.objects.filter(pk__in=change_ids, mailed_at=None)
     waiting = list(changes.select_related("enrollment__user", "regrade__assignment__offering__course"))
     if not waiting:
         return 0
