@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +11,8 @@ import factory
 from factory.django import DjangoModelFactory
 
 from accounts.models import User
-from assignments.models import Assignment, Extension, Kind
-from assignments.services import publish_lab
+from assignments.models import Assignment, Extension, Kind, Lab
+from assignments.services import assign_lab, publish_lab
 from config import clock
 from courses.models import Course, Enrollment, Offering, Role, Session
 from grader.api import notebook_from_cells
@@ -143,7 +144,7 @@ class WorkerFactory(DjangoModelFactory):
     sandbox = "bubblewrap"
     grader_version = "0123456789abcdef"
     started_at = factory.LazyFunction(lambda: clock.now() - timedelta(hours=1))
-    seen_at = factory.LazyFunction(lambda: clock.now())  # a test may move the clock
+    seen_at = factory.LazyAttribute(lambda _: clock.now())  # a test may move the clock
     tested_at = factory.LazyAttribute(lambda worker: worker.started_at)
 
 
@@ -196,19 +197,53 @@ def graded(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT) 
 
 
 def reported(submission: Submission, first: float = 6.0, second: float = 4.0) -> Submission:
-    """Give the submission's waiting job a report: a public check of task 1, a hidden one of task 2, without running anything."""
-    held = claims.claim(job_id=submission.jobs.get().pk, worker="test")
+    """Give the submission's waiting job a report, without running anything."""
+    finished(submission.jobs.get(), first, second)
+    return submission
+
+
+def finished(
+    job: GradingJob, first: float = 6.0, second: float = 4.0, out_of: tuple[float, float] = (6.0, 4.0)
+) -> None:
+    """Give a waiting job a report: a public check of task 1, a hidden one of task 2, which are worth `out_of`."""
+    held = claims.claim(job_id=job.pk, worker="test")
     assert held is not None
+    one, two = out_of
     checks = (
-        CheckResult("adds", "1", "adds two arrays", verdict_of(first, 6), first, 6.0, "a + b", hidden=False),
+        CheckResult("adds", "1", "adds two arrays", verdict_of(first, one), first, one, "a + b", hidden=False),
         CheckResult(
-            "scales", "2", "scales", verdict_of(second, 4), second, 4.0, "SECRET", hidden=True, staff_note="NOTE"
+            "scales", "2", "scales", verdict_of(second, two), second, two, "SECRET", hidden=True, staff_note="NOTE"
         ),
     )
-    tasks = (Task("1", "Adding", 6.0), Task("2", "Scaling", 4.0))
-    report = GradeReport(Outcome.GRADED, first + second, 10.0, seed=1, checks=checks, tasks=tasks, lab="tiny")
+    tasks = (Task("1", "Adding", one), Task("2", "Scaling", two))
+    report = GradeReport(Outcome.GRADED, first + second, one + two, seed=1, checks=checks, tasks=tasks, lab="tiny")
     assert claims.record_report(held, report)
-    return submission
+
+
+def refused(job: GradingJob) -> None:
+    """End a waiting job as one whose work cannot be graded."""
+    report = GradeReport(Outcome.REFUSED, 0.0, 10.0, seed=1, message="Your cell 3 is not valid Python.")
+    assert claims.record_report(claims.claim(job_id=job.pk, worker="test"), report)
+
+
+def failed(job: GradingJob) -> None:
+    """End a waiting job by our own fault."""
+    assert claims.fail(claims.claim(job_id=job.pk, worker="test"), error="no free cgroup")
+
+
+def republish(assignment: Assignment, folder: Path, *, adds: int = 10) -> Lab:
+    """Publish the tiny lab anew with its first check worth `adds` points instead of 4, as `publish_lab` does."""
+    shutil.copytree(TINY, folder)
+    for name, old, new in (
+        ("lab.toml", "points = 6", f"points = {adds + 2}"),
+        ("checks/test_add.py", "points(4)", f"points({adds})"),
+    ):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+    lab = publish_lab(folder)
+    sync_rubric(assignment=assign_lab(assignment=assignment, lab=lab))
+    return lab
 
 
 def verdict_of(score: float, max_score: float) -> Verdict:

@@ -6,6 +6,7 @@ A secret may also come from a file: `GRADLAB_SECRET_KEY_FILE=/run/secrets/key` s
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,38 @@ def clock_offset() -> timedelta:
     if start.tzinfo is None:
         raise ImproperlyConfigured(f"{PREFIX}CLOCK needs a UTC offset, as in 2026-02-18T19:41:00-06:00.")
     return start - datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """How mail leaves."""
+
+    backend: str
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    ssl: bool = False
+    starttls: bool = False
+
+
+def mail(url: str) -> Mail:
+    """`smtp://user:password@host:587` (STARTTLS), `smtps://…:465`, or `smtp+plain://host:25` without encryption; empty: to the log."""
+    if not url:
+        return Mail("django.core.mail.backends.console.EmailBackend")
+    parts, ports = urlsplit(url), {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+    _, _, port = parts.netloc.rpartition("@")[2].partition(":")
+    if parts.scheme not in ports or not parts.hostname or not (port == "" or port.isdecimal()):
+        raise ImproperlyConfigured(f"{PREFIX}MAIL_URL must look like smtp://user:password@host:587.")
+    return Mail(
+        backend="django.core.mail.backends.smtp.EmailBackend",
+        host=parts.hostname,
+        port=int(port or ports[parts.scheme]),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        ssl=parts.scheme == "smtps",
+        starttls=parts.scheme == "smtp",
+    )
 
 
 def database(url: str, *, embedded: Path) -> dict[str, Any]:

@@ -110,6 +110,15 @@ AUTH_PASSWORD_VALIDATORS = [
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
 
+# Mail. The pages say all that a mail says; without a server, mails are printed where the site runs.
+MAIL = env.mail(env.secret("MAIL_URL"))
+EMAIL_BACKEND = MAIL.backend
+EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "Gradlab <gradlab@localhost>")
+
 # Language, time and numbers
 LANGUAGE_CODE = "en-us"
 USE_I18N = False

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("submissions.urls")),
     path("", include("grading.urls")),
     path("", include("reviews.urls")),
+    path("", include("reviews.regrades.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

@@ -135,7 +135,7 @@ def _lab_grade(lab: Assignment, attempts: list[Scored]) -> LabGrade:
         slug=lab.slug,
         chip=chip,
         score=top.score if top else None,
-        max_score=lab.points,
+        max_score=(top and top.max_score) or lab.points,
         released=released,
         submission_pk=shown.submission.pk if shown else None,
     )

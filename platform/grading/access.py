@@ -23,12 +23,17 @@ class JobAccess:
 
 
 def get_job_for(user: User, pk: int) -> JobAccess:
-    """The job for the student whose work it grades and for staff of the offering; raises `Http404` for everyone else."""
+    """The job for the student whose work it grades and for staff of the offering; raises `Http404` for everyone else.
+
+    A dry run is there for staff alone: until it is applied, nothing of it is the student's.
+    """
     jobs = GradingJob.objects.select_related("submission__enrollment", "practice_run__enrollment", "stored_report")
     job = jobs.filter(pk=pk).first()
     if job is None:
         raise Http404("There is no such job.")
     viewer = viewer_of(user, job.owner.enrollment)
+    if not job.counts and not viewer.is_staff:
+        raise Http404("There is no such job.")
     if job.canary_id is not None and not viewer.is_staff:
         raise Http404("This run is the grader's own affair.")
     return JobAccess(job, viewer)

@@ -38,7 +38,7 @@ def why_not_now(*, assignment: Assignment, enrollment: Enrollment, at: datetime,
 
 def check_not_flooding(enrollment: Enrollment, *, without: Collection[int] = ()) -> None:
     """Raise `SubmissionRefused` while too many of the student's submissions wait or run."""
-    active = GradingJob.objects.active().filter(submission__enrollment=enrollment)
+    active = GradingJob.objects.counting().active().filter(submission__enrollment=enrollment)
     waiting = active.exclude(submission_id__in=without).count()
     if waiting >= settings.GRADING_MAX_WAITING:
         raise SubmissionRefused(

@@ -45,16 +45,21 @@ class GradingJob(models.Model):
     """One run of a lab's checks over one set of files. The row is also the outbox: a lost message is sent again.
 
     `fence` grows with each claim; only the worker that holds the latest fence may write. In a lane, a student has one place in
-    line and one running job: `in_line_at` is when this job came to the back of the line.
+    line and one running job: `in_line_at` is when this job came to the back of the line. `lab` is the version of the moment in
+    which the job was asked for: a version that is published while it waits changes nothing for it.
     """
 
     submission = models.ForeignKey(Submission, null=True, on_delete=models.PROTECT, related_name="jobs")
     practice_run = models.ForeignKey(PracticeRun, null=True, on_delete=models.CASCADE, related_name="jobs")
+    lab = models.ForeignKey(Lab, on_delete=models.PROTECT, related_name="jobs")
     student = models.ForeignKey(
         Enrollment, on_delete=models.CASCADE, related_name="jobs", help_text="Whose work it is."
     )
     lane = models.CharField(max_length=12, choices=Lane.choices)
     rerun = models.BooleanField(default=False, help_text="Asked for by staff for graded work; last in its lane.")
+    counts = models.BooleanField(
+        default=True, help_text="No: a dry run, whose report is nobody's score until its regrade is applied."
+    )
     suite = models.CharField(max_length=10, choices=[(suite.value, suite.value) for suite in contract.Suite])
     seed = models.BigIntegerField(help_text="Draws the checks' inputs; kept so that a result can be repeated.")
     requested_at = models.DateTimeField()
@@ -98,7 +103,9 @@ class GradingJob(models.Model):
                 | Q(submission__isnull=False, practice_run=None),
                 name="job_has_one_owner",
             ),
-            models.UniqueConstraint(fields=("submission",), condition=ACTIVE, name="one_active_job_a_submission"),
+            models.UniqueConstraint(
+                fields=("submission",), condition=ACTIVE & Q(counts=True), name="one_active_job_a_submission"
+            ),
             models.UniqueConstraint(fields=("practice_run",), condition=ACTIVE, name="one_active_job_a_run"),
             models.UniqueConstraint(
                 fields=("student", "lane"), condition=ACTIVE & STARTED, name="one_running_job_a_student"

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 class GradingJobQuerySet(models.QuerySet["GradingJob"]):
     """Jobs, asked by their timestamps."""
 
+    def counting(self) -> Self:
+        """Whose reports are scores: all but dry runs."""
+        return self.filter(counts=True)
+
     def active(self) -> Self:
         """Neither finished, failed nor cancelled."""
         return self.filter(finished_at=None, failed_at=None, cancelled_at=None)
+
+    def ended(self) -> Self:
+        """Finished, failed or cancelled."""
+        return self.exclude(finished_at=None, failed_at=None, cancelled_at=None)
 
     def waiting(self) -> Self:
         """Active, and no worker has begun."""

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 def suspects(worker: Worker, since: datetime) -> Iterable[GradingJob]:
     """The jobs that this worker ended from `since` on and whose result still stands: no later run took its place."""
     later = GradingJob.objects.filter(submission=OuterRef("submission"), pk__gt=OuterRef("pk"), cancelled_at=None)
-    ended = GradingJob.objects.filter(Q(finished_at__gte=since) | Q(failed_at__gte=since))
+    ended = GradingJob.objects.counting().filter(Q(finished_at__gte=since) | Q(failed_at__gte=since))
     mine = ended.filter(worker=worker.name, submission__isnull=False).exclude(Exists(later))
     return mine.select_related("submission").order_by("pk")
 

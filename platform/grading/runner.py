@@ -57,10 +57,9 @@ def _run(held: Claim) -> None:
 def job_spec(job: GradingJob) -> JobSpec:
     """What the grader needs to know of a job: nothing about the person."""
     owner = job.owner
-    assert owner.assignment.lab is not None  # no job is made without a published lab
     return JobSpec(
         job_id=str(job.pk),
-        lab_path=str(owner.assignment.lab.folder),
+        lab_path=str(job.lab.folder),
         files=tuple(
             SubmittedFile(file.name, str(storage.path(file.sha256)), file.sha256) for file in owner.files.all()
         ),
@@ -110,8 +109,7 @@ class Heartbeat:
 
 
 def _load(job_id: int) -> GradingJob:
-    jobs = GradingJob.objects.select_related("submission__assignment__lab", "practice_run__assignment__lab")
-    return jobs.get(pk=job_id)
+    return GradingJob.objects.select_related("submission", "practice_run", "lab").get(pk=job_id)
 
 
 def _conclude(held: Claim, job: GradingJob, report: GradeReport) -> None:

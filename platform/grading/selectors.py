@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
@@ -43,6 +45,11 @@ class JobsOfSubmission:
     corrected_from: Decimal | None = None
 
     @property
+    def graded_by(self) -> int | None:
+        """Id of the version of the lab that the report comes from."""
+        return self.graded.job.lab_id if self.graded else None
+
+    @property
     def chip(self) -> StateChip:
         """State of the latest job; a finished one says what came of it."""
         if self.latest is None:
@@ -60,9 +67,13 @@ class JobsOfSubmission:
         return self.asked is None or (self.asked.costs_attempt and not _refused(self.asked))
 
 
-def jobs_of(submission_ids: Iterable[int]) -> dict[int, JobsOfSubmission]:
-    """By submission id; a submission without a job is not in it. One query."""
-    jobs = GradingJob.objects.shown().filter(submission_id__in=submission_ids).order_by("pk")
+def jobs_of(submission_ids: Iterable[int], *, trials: Collection[int] = ()) -> dict[int, JobsOfSubmission]:
+    """By submission id; a submission without a job is not in it. One query.
+
+    Dry runs are left out, but for the jobs in `trials`, which are read as if they counted.
+    """
+    counted = Q(counts=True) | Q(pk__in=trials) if trials else Q(counts=True)
+    jobs = GradingJob.objects.shown().filter(counted, submission_id__in=submission_ids).order_by("pk")
     found: dict[int, JobsOfSubmission] = {}
     for job in jobs.select_related("stored_report").defer("stored_report__data", "error"):
         assert job.submission_id is not None

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from assignments.models import Assignment
+from assignments.models import Assignment, Lab
 from audit.services import record
 from config import clock
 from courses.models import Enrollment
@@ -89,15 +89,50 @@ def run_checks(*, assignment: Assignment, enrollment: Enrollment, files: Sequenc
         )
         earlier.update(cancelled_at=received_at)
         run = record_practice_run(assignment=assignment, enrollment=enrollment, files=stored, received_at=received_at)
-        return _create_job(run, Suite.PUBLIC, at=received_at)
+        return _create_job(run, Suite.PUBLIC, lab=assignment.lab, at=received_at)
 
 
 @transaction.atomic
 def request_grading(
     *, submission: Submission, at: datetime | None = None, in_line_at: datetime | None = None, rerun: bool = False
 ) -> GradingJob:
-    """Ask for all checks on a submission. A submission has one active job at most."""
-    return _create_job(submission, Suite.FULL, at=at or clock.now(), in_line_at=in_line_at, rerun=rerun)
+    """Ask for all checks on a submission, by the version that its lab has now. One such job is active at most."""
+    lab = submission.assignment.lab
+    assert lab is not None  # nothing is handed in to a lab that is not published
+    return _create_job(submission, Suite.FULL, lab=lab, at=at or clock.now(), in_line_at=in_line_at, rerun=rerun)
+
+
+@transaction.atomic
+def request_trials(*, submissions: Sequence[Submission], lab: Lab) -> list[GradingJob]:
+    """Ask for all checks of one version on many submissions, in the given order, without touching anybody's score.
+
+    Each run repeats the seed of the report that counts, so that what differs comes from the version and not from the draw.
+    """
+    now, known = clock.now(), jobs_of([submission.pk for submission in submissions])
+    seeds = {pk: jobs.graded.job.seed for pk, jobs in known.items() if jobs.graded}
+    jobs = [
+        GradingJob(
+            submission=submission,
+            student_id=submission.enrollment_id,
+            lane=lane_of(submission, lab),
+            lab=lab,
+            rerun=True,
+            counts=False,
+            suite=Suite.FULL,
+            seed=seeds.get(submission.pk, secrets.randbits(48)),
+            requested_at=now,
+            in_line_at=now,
+        )
+        for submission in submissions
+    ]
+    made = GradingJob.objects.bulk_create(jobs)
+    transaction.on_commit(lambda: _dispatch_all(made))
+    return made
+
+
+def stop_trials(*, job_ids: Collection[int]) -> int:
+    """Stop those that wait or run, and count them; a worker that has begun hears of it within some seconds."""
+    return GradingJob.objects.active().filter(pk__in=job_ids, counts=False).update(cancelled_at=clock.now())
 
 
 def regrade(*, submission: Submission, by: User) -> GradingJob:
@@ -161,21 +196,35 @@ def _set_aside(replaced: Collection[int], submission: Submission, *, at: datetim
         transaction.on_commit(lambda job=job: progress.announce(job))  # type: ignore[misc]
 
 
+def _dispatch_all(jobs: Sequence[GradingJob]) -> None:
+    """Up to the first refusal: a broker that is away is asked once, and the sweeper sends the rest."""
+    for job in jobs:
+        if not dispatch(job):
+            break
+
+
+def lane_of(owner: Submission | PracticeRun, lab: Lab) -> Lane:
+    """Where its jobs wait."""
+    if lab.on_gpu:
+        return Lane.GPU
+    return Lane.GRADING if isinstance(owner, Submission) else Lane.INTERACTIVE
+
+
 def _create_job(
     owner: Submission | PracticeRun,
     suite: Suite,
     *,
+    lab: Lab,
     at: datetime,
     in_line_at: datetime | None = None,
     rerun: bool = False,
 ) -> GradingJob:
-    lab = owner.assignment.lab
-    lane = Lane.GRADING if isinstance(owner, Submission) else Lane.INTERACTIVE
     job = GradingJob.objects.create(
         submission=owner if isinstance(owner, Submission) else None,
         practice_run=owner if isinstance(owner, PracticeRun) else None,
         student=owner.enrollment,
-        lane=Lane.GPU if lab is not None and lab.on_gpu else lane,
+        lane=lane_of(owner, lab),
+        lab=lab,
         rerun=rerun,
         suite=suite,
         seed=secrets.randbits(48),

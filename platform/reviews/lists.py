@@ -24,7 +24,7 @@ from submissions.models import Submission
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """One submission in a list. `compare_pk` is the attempt before it."""
+    """One submission in a list. `compare_pk` is the attempt before it; `older`: the lab has a newer version than its score."""
 
     pk: int
     number: int
@@ -40,6 +40,7 @@ class AttemptRow:
     pending: int
     counts: bool
     compare_pk: int | None
+    older: bool
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class SubmissionsPage:
     students_submitted: int
     students_enrolled: int
     pending: int
+    older: int
     only: str
 
 
@@ -124,6 +126,7 @@ def submissions_page(enrollment: Enrollment, assignment: Assignment, *, only: st
         students_submitted=len({row.submission.enrollment_id for row in scored}),
         students_enrolled=Enrollment.objects.students().filter(offering=enrollment.offering).count(),
         pending=sum(row.pending for row in rows),
+        older=sum(row.older for row in rows),
         only=only if keep else "",
     )
 
@@ -134,7 +137,7 @@ def compare_page(first: SubmissionAccess, second: SubmissionAccess) -> ComparePa
     for_staff = first.viewer.is_staff
     rows = _rows(score_all([before.submission, after.submission], for_staff=for_staff))
     show_hidden = for_staff or before.submission.assignment.is_released(clock.now())
-    changes = _changes(report_for(before), report_for(after), show_hidden=show_hidden)
+    changes = check_changes(report_for(before), report_for(after), show_hidden=show_hidden)
     counted = Counter((row.change > 0) - (row.change < 0) for row in changes)
     return ComparePage(
         assignment=before.submission.assignment,
@@ -149,9 +152,9 @@ def compare_page(first: SubmissionAccess, second: SubmissionAccess) -> ComparePa
 
 
 def best(scored: list[Scored]) -> Scored | None:
-    """The attempt that counts: the highest score, and of equals the earliest."""
+    """The attempt that counts: the highest share of its points, and of equals the earliest."""
     graded = [row for row in scored if row.score is not None]
-    return max(graded, key=lambda row: (row.score or Decimal(0), -row.submission.number), default=None)
+    return max(graded, key=lambda row: (row.share, -row.submission.number), default=None)
 
 
 def _rows(scored: list[Scored]) -> tuple[AttemptRow, ...]:
@@ -194,10 +197,12 @@ def _row(scored: Scored, counts: bool, compare_pk: int | None) -> AttemptRow:  #
         pending=scored.pending,
         counts=counts,
         compare_pk=compare_pk,
+        older=scored.is_older,
     )
 
 
-def _changes(before: GradeReport | None, after: GradeReport | None, *, show_hidden: bool) -> list[CheckChange]:
+def check_changes(before: GradeReport | None, after: GradeReport | None, *, show_hidden: bool) -> list[CheckChange]:
+    """Every check of two reports side by side, in the order of the earlier one."""
     old = {check.name: check for check in before.checks} if before else {}
     new = {check.name: check for check in after.checks} if after else {}
     names = (*old, *(name for name in new if name not in old))

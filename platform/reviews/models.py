@@ -57,3 +57,7 @@ class RubricScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.score} of {self.points} for {self.title}"
+
+
+# Django finds an app's models here; those of regrades live with the rest of their part.
+from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401

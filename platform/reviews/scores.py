@@ -1,12 +1,13 @@
 """Effective scores: what a report found, with what staff decided in its place.
 
 Staff see every override; a student sees an override from its release on. Automatic scores are always read from the
-latest graded report, so a regrade changes them and leaves the overrides standing.
+latest graded report that counts, so a regrade changes them and leaves the overrides standing. An override of a task that
+the report's version of the lab does not have stands, and adds nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,7 +23,10 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Scored:
-    """A submission with the score that the viewer may see; without a graded report there is none."""
+    """A submission with the score that the viewer may see; without a graded report there is none.
+
+    `graded_by` is the id of the version of the lab that the score comes from.
+    """
 
     submission: Submission
     job: GradingJob | None
@@ -31,13 +35,27 @@ class Scored:
     max_score: Decimal | None
     overridden: bool
     pending: int
+    graded_by: int | None
+
+    @property
+    def share(self) -> Decimal:
+        """Of all points of its version of the lab, between 0 and 1: what is compared where versions differ in points."""
+        return (self.score or Decimal(0)) / self.max_score if self.max_score else Decimal(0)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the lab has another version by now than the one that graded this."""
+        return self.graded_by is not None and self.graded_by != self.submission.assignment.lab_id
 
 
-def score_all(submissions: Iterable[Submission], *, for_staff: bool) -> list[Scored]:
-    """Score each submission, in the given order. Three queries, however many there are."""
+def score_all(submissions: Iterable[Submission], *, for_staff: bool, trials: Collection[int] = ()) -> list[Scored]:
+    """Score each submission, in the given order. Three queries, however many there are.
+
+    Dry runs named in `trials` (ids of jobs) are read as if they counted.
+    """
     listed = list(submissions)
     ids = [submission.pk for submission in listed]
-    jobs = jobs_of(ids)
+    jobs = jobs_of(ids, trials=trials)
     overrides: dict[int, list[RubricScore]] = {}
     for override in RubricScore.objects.filter(submission_id__in=ids).select_related("item"):
         overrides.setdefault(override.submission_id, []).append(override)
@@ -85,7 +103,7 @@ def _scored(
     if jobs.graded and shown:
         auto = auto_scores(reports[jobs.graded.pk])
         score = jobs.graded.score + sum(
-            (override.score - auto.get(override.item.task_id, Decimal(0)) for override in shown), Decimal(0)
+            (row.score - auto[row.item.task_id] for row in shown if row.item.task_id in auto), Decimal(0)
         )
     return Scored(
         submission=submission,
@@ -95,4 +113,5 @@ def _scored(
         max_score=jobs.graded.max_score if jobs.graded else None,
         overridden=bool(shown),
         pending=sum(override.released_at is None for override in overrides) if for_staff else 0,
+        graded_by=jobs.graded_by,
     )

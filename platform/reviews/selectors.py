@@ -13,6 +13,8 @@ from grading.models import GradingJob, Status
 from grading.progress import CheckState, ProgressSnapshot, snapshot, state_of
 from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.models import RubricItem, RubricScore
+from reviews.regrades.models import ScoreChange
+from reviews.regrades.notices import notice_at
 from reviews.scores import auto_scores, points, visible
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
@@ -105,6 +107,8 @@ class ResultPage:
     needs_staff: bool
     student_name: str
     pending: int
+    older: bool
+    score_change: ScoreChange | None
     staff_error: str
     notes: tuple[str, ...]
     corrected_from: Decimal | None
@@ -148,6 +152,8 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         needs_staff=job is not None and job.status == Status.NEEDS_STAFF,
         student_name=submission.enrollment.user.name,
         pending=sum(override.released_at is None for override in overrides) if viewer.is_staff else 0,
+        score_change=notice_at(viewer, submission.assignment) if viewer.pk == submission.enrollment_id else None,
+        older=viewer.is_staff and jobs.graded_by not in {None, submission.assignment.lab_id},
         staff_error=job.error if job and viewer.is_staff else "",
         notes=report.notes if report else (),
         corrected_from=jobs.corrected_from,

@@ -153,10 +153,13 @@ def _cancelled(lab: Assignment, student: Enrollment, stage: Stage) -> None:
 def _job(
     submission: Submission, stage: Stage, at: datetime, *, started_at: datetime | None = None, attempt: int = 1
 ) -> GradingJob:
+    lab = submission.assignment.lab
+    assert lab is not None  # it was published before anybody submitted
     return GradingJob.objects.create(
         submission=submission,
         student=submission.enrollment,
         lane=Lane.GRADING,
+        lab=lab,
         suite=Suite.FULL,
         seed=stage.report.seed,
         requested_at=at,

@@ -18,6 +18,8 @@ from courses.pages import StateChip
 from grading.models import Status
 from readings.selectors import ReadingRow, readings_page
 from reviews.lists import AttemptRow, submissions_page
+from reviews.regrades.models import ScoreChange
+from reviews.regrades.notices import notices_of
 from reviews.scores import Scored
 from web.selectors.states import LabState, lab_states
 
@@ -70,6 +72,7 @@ class DashboardPage:
     readings: tuple[ReadingRow, ...]
     sessions: tuple[SessionRow, ...]
     week_label: str
+    notices: tuple[ScoreChange, ...]
     now: datetime
 
 
@@ -119,6 +122,7 @@ def dashboard_page(enrollment: Enrollment) -> DashboardPage:
         readings=tuple(readings),
         sessions=sessions,
         week_label=week,
+        notices=notices_of(enrollment),
         now=now,
     )
 
@@ -156,7 +160,7 @@ def assignment_row(lab: LabState) -> AssignmentRow:
         due_at=lab.due_at,
         opens_at=lab.assignment.opens_at,
         score=lab.best.score if lab.best else None,
-        max_score=lab.assignment.points,
+        max_score=(lab.best and lab.best.max_score) or lab.assignment.points,
         attempts=lab.attempts,
         last_submission_url=_result_url(lab.latest),
         last_submitted_at=lab.latest.submission.created_at if lab.latest else None,

@@ -110,3 +110,30 @@ def test_every_variable_is_in_the_example_file():
     example = set(re.findall(r"^#? ?GRADLAB_([A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
     assert read <= example
     assert example <= read | elsewhere
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://me:p%40ss@mail.example.edu", ("mail.example.edu", 587, "me", "p@ss", False, True)),
+        ("smtps://me:secret@mail.example.edu:4650", ("mail.example.edu", 4650, "me", "secret", True, False)),
+        ("smtp+plain://localhost", ("localhost", 25, "", "", False, False)),
+    ],
+)
+def test_a_mail_server_is_named_by_one_address(url, server):
+    mail = env.mail(url)
+    assert (mail.host, mail.port, mail.user, mail.password, mail.ssl, mail.starttls) == server
+    assert mail.backend.endswith("smtp.EmailBackend")
+
+
+def test_without_a_mail_server_mails_are_printed():
+    assert env.mail("").backend.endswith("console.EmailBackend")
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.example.edu", "http://mail.example.edu", "smtp://", "smtp://me:secret@host:many"]
+)
+def test_an_address_that_is_no_mail_server_stops_the_start_and_keeps_its_password(url):
+    with pytest.raises(ImproperlyConfigured, match="GRADLAB_MAIL_URL") as stopped:
+        env.mail(url)
+    assert "secret" not in str(stopped.value)

@@ -12,8 +12,10 @@ from django.urls import get_resolver, reverse
 from audit.models import AuditEvent
 from grading.models import Drain, GradingJob, Worker
 from reviews.models import RubricScore
+from reviews.regrades.models import LabRegrade, Scope, ScoreChange
+from reviews.regrades.services import start
 from submissions.models import Draft, PracticeRun, Submission
-from tests.factories import WorkerFactory, reported, submit
+from tests.factories import WorkerFactory, finished, reported, submit
 
 ROLES = (
     "nobody",
@@ -54,6 +56,10 @@ def lab(things):
 
 def submission(things):
     return [things.first.pk]
+
+
+def regrade(things):
+    return [things.offering.slug, things.lab.slug, things.regrade.number]
 
 
 def job(things):
@@ -104,6 +110,15 @@ MATRIX = {
     "worker-resume": Row(STAFF, worker, "post", found=302),
     # for whoever brings the token, and for nobody by a sign-in: test_metrics.py
     "metrics": Row(EVERYONE, found=404),
+    "lab-regrades": Row(STAFF, lab),
+    "lab-regrade-start": Row(STAFF, lab, "post", lambda _: {"scope": "all"}, 302),
+    "lab-regrade": Row(STAFF, regrade),
+    "lab-regrade-scores": Row(STAFF, regrade),
+    "lab-regrade-discard": Row(STAFF, regrade, "post", found=302),
+    # what is final is for instructors
+    "lab-regrade-apply": Row({"instructor"}, regrade, "post", lambda _: {"reason": "because"}, 302),
+    "lab-regrade-revert": Row({"instructor"}, regrade, "post", lambda _: {"reason": "because"}, 302),
+    "score-change-seen": Row(MEMBERS, lab, "post", found=302),
     "job-progress": Row(OWN, job),
     "job-events": Row(OWN, job),
     "job-cancel": Row(OWN, job, "post", found=302),
@@ -112,7 +127,7 @@ MATRIX = {
 
 @dataclass(frozen=True)
 class Things:
-    """What the pages are about: two submissions of one student, the job of the second still waiting."""
+    """What the pages are about: two submissions of one student, the job of the second still waiting; a dry run that is over."""
 
     offering: Any
     lab: Any
@@ -121,15 +136,17 @@ class Things:
     job: GradingJob
     item: Any
     worker: Worker
+    regrade: LabRegrade
 
 
 @pytest.fixture
 def things(world) -> Things:
     first = reported(submit(world.lab, world.student))
     second = submit(world.lab, world.student)
-    return Things(
-        world.offering, world.lab, first, second, second.jobs.get(), world.lab.rubric.items.first(), WorkerFactory()
-    )
+    regrade = start(assignment=world.lab, scope=Scope.COUNTING, by=world.ta.user)
+    finished(regrade.items.get().job, 5.0, 4.0)
+    job, item = second.jobs.get(), world.lab.rubric.items.first()
+    return Things(world.offering, world.lab, first, second, job, item, WorkerFactory(), regrade)
 
 
 def names_of_all_urls() -> set[str]:
@@ -152,7 +169,7 @@ def state_of_the_world() -> list[Any]:
     return [
         *(
             list(model.objects.order_by("pk").values())
-            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun, Drain)
+            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun, Drain, LabRegrade, ScoreChange)
         ),
         AuditEvent.objects.count(),
     ]
@@ -236,3 +253,12 @@ def test_extra_fields_of_a_post_are_nobodys_score(world, things, browser):
     browser(world.student).post(reverse("lab-submit", args=lab(things)), data)
     assert Submission.objects.filter(enrollment=world.classmate).count() == 0
     assert things.job.status == "requested"
+
+
+@pytest.mark.django_db
+def test_a_dry_runs_job_is_not_the_students(world, things, browser):
+    trial = things.regrade.items.get().job
+    for name in ("job-progress", "job-events"):
+        assert browser(world.student).get(reverse(name, args=[trial.pk])).status_code == 404
+    assert browser(world.student).post(reverse("job-cancel", args=[trial.pk])).status_code == 404
+    assert browser(world.ta).get(reverse("job-progress", args=[trial.pk])).status_code == 200

@@ -11,6 +11,7 @@ from django.db import transaction
 from assignments.models import Assignment
 from assignments.services import assign_lab, publish_lab
 from grader.api import LabError
+from reviews.regrades.selectors import regrades_page
 from reviews.services import sync_rubric
 
 
@@ -37,3 +38,8 @@ class Command(BaseCommand):
         except LabError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{assignment} now uses {lab}.")
+        if older := regrades_page(assignment).older:
+            self.stdout.write(
+                f"Nobody's score has changed: {older} attempts that count keep the report of the version that graded them. "
+                "To grade them by this one, press “Regrade all…” on the page of the lab's submissions."
+            )
