@@ -136,6 +136,7 @@ def test_a_wait_is_told_in_round_numbers(likely, at_most, words):
 def test_the_student_reads_place_and_wait(world, at, browser):
     at(clock.now())
     ran(world, at, *[30.0] * 6)
+    WorkerFactory(name="one", concurrency=1)
     busy(world, "one")
     waiting(world, world.classmate)
     mine = waiting(world, world.student)
