@@ -79,6 +79,11 @@ def give_back(held: Claim, *, error: str) -> bool:
     return bool(returned)
 
 
+def postpone(held: Claim, *, error: str) -> bool:
+    """Leave the job until its lease has run out, without counting this try: what it needs is away, and comes back."""
+    return bool(_held(held).update(attempt=F("attempt") - 1, error=error))
+
+
 @transaction.atomic
 def fail(held: Claim, *, error: str) -> bool:
     """End the job as failed, by our fault; `error` is for staff."""

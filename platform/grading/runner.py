@@ -20,6 +20,7 @@ from grading.claims import Claim
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
 from submissions import storage
+from submissions.stores import DamagedFile, StorageAway
 
 ERRORS_ALLOWED = 2
 log = structlog.get_logger(__name__)
@@ -39,6 +40,13 @@ def run_job(job_id: int) -> None:
             report = grade(job_spec(job), tracker.on_event, beat.is_lost)
         except Stopped:
             log.info("job_stopped", job=job_id, fence=held.fence)
+            return
+        except StorageAway as error:
+            claims.postpone(held, error=str(error))
+            log.warning("job_postponed", job=job_id, fence=held.fence, error=str(error))
+            return
+        except (DamagedFile, FileNotFoundError) as error:
+            _fault(held, job, f"The submitted files cannot be read: {error}")
             return
     _conclude(held, job, report)
 
@@ -104,11 +112,12 @@ def _load(job_id: int) -> GradingJob:
 
 
 def _conclude(held: Claim, job: GradingJob, report: GradeReport) -> None:
-    """Write the outcome, if the claim still holds. A fault of ours is tried once more before staff hear of it."""
-    if report.outcome != Outcome.GRADER_ERROR:
-        kept = claims.record_report(held, report)
-    elif job.attempt < ERRORS_ALLOWED:
-        kept = claims.give_back(held, error=report.message)
-    else:
-        kept = claims.fail(held, error=report.message)
+    """Write the outcome, if the claim still holds."""
+    ours = report.outcome == Outcome.GRADER_ERROR
+    kept = _fault(held, job, report.message) if ours else claims.record_report(held, report)
     log.info("job_concluded", job=job.pk, fence=held.fence, outcome=report.outcome.value, score=report.score, kept=kept)
+
+
+def _fault(held: Claim, job: GradingJob, error: str) -> bool:
+    """A fault of ours is tried once more before staff hear of it."""
+    return (claims.give_back if job.attempt < ERRORS_ALLOWED else claims.fail)(held, error=error)

@@ -68,6 +68,7 @@ def hand_in(
                 source=source,
                 client_token=client_token,
                 received_at=received_at,
+                waiting_ahead=GradingJob.objects.waiting().filter(practice_run=None).count(),
             )
             _check_attempts(assignment, enrollment, besides=1)
             request_grading(submission=submission, at=received_at)
