@@ -49,9 +49,13 @@ class S3Store:
 
     def read(self, sha256: str) -> bytes:
         """Fetch and check the bytes."""
-        with _away(), self._objects.open(key_of(sha256)) as file:
-            data: bytes = file.read()
-        return verified(sha256, data)
+        with _away():
+            try:
+                with self._objects.open(key_of(sha256)) as file:
+                    return verified(sha256, file.read())
+            except FileNotFoundError:  # said of a whole bucket that is not there, too
+                self._objects.connection.meta.client.head_bucket(Bucket=self._objects.bucket_name)
+                raise
 
     def path(self, sha256: str) -> Path:
         """The file in the cache, whole; fetched unless it is there."""
