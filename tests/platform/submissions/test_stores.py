@@ -183,8 +183,9 @@ def test_verifying_a_receipt_reads_either(world, backend, tmp_path):
         call_command("verify_receipt", str(receipt), "--stored", stdout=io.StringIO())
 
 
+@pytest.mark.usefixtures("files_dir")
 class TestFolder:
-    def test_nothing_that_is_stored_again_is_pruned_at_the_same_moment(self, files_dir):
+    def test_nothing_that_is_stored_again_is_pruned_at_the_same_moment(self):
         """Many times over: a file is made old, then stored and pruned together; whoever stored it must find it."""
         for round_ in range(100):
             data = f"{round_}".encode()
@@ -196,7 +197,7 @@ class TestFolder:
             pruner.join()
             assert storage.read(sha256) == data
 
-    def test_what_a_crash_left_half_written_is_no_file_and_goes_in_time(self, files_dir):
+    def test_what_a_crash_left_half_written_is_no_file_and_goes_in_time(self):
         sha256 = storage.store(b"x")
         half = storage.path(sha256).with_name(".half")
         half.write_bytes(b"ha")
@@ -214,6 +215,7 @@ class TestFolder:
         assert not Submission.objects.exists()
 
 
+@pytest.mark.usefixtures("bucket")
 class TestS3:
     def test_the_worker_keeps_what_it_fetched_and_checks_it_each_time(self, bucket):
         sha256 = storage.store(b"work")
@@ -224,7 +226,7 @@ class TestS3:
         file.write_bytes(b"rot")
         assert storage.path(sha256).read_bytes() == b"work", "damage in the cache is healed from the store"
 
-    def test_what_was_not_used_for_a_day_leaves_the_cache(self, bucket, settings):
+    def test_what_was_not_used_for_a_day_leaves_the_cache(self):
         old, new = storage.store(b"old"), storage.store(b"new")
         file = storage.path(old)
         os.utime(file, (0, 0))
@@ -239,7 +241,7 @@ class TestS3:
         )
         assert head["ChecksumSHA256"]
 
-    def test_a_store_that_is_away_is_told_apart_from_a_missing_file(self, bucket, settings):
+    def test_a_store_that_is_away_is_told_apart_from_a_missing_file(self, settings):
         settings.S3_OPTIONS = {**settings.S3_OPTIONS, "endpoint_url": "http://127.0.0.1:9"}
         for act in (
             lambda: storage.store(b"x"),
@@ -250,21 +252,21 @@ class TestS3:
             with pytest.raises(StorageAway, match="cannot be used"):
                 act()
 
-    def test_a_bucket_that_does_not_exist_is_no_empty_store(self, bucket, settings):
+    def test_a_bucket_that_does_not_exist_is_no_empty_store(self, settings):
         settings.S3_BUCKET = "never-made"
         for act in (lambda: storage.store(b"x"), lambda: list(storage.hashes()), lambda: storage.read("0" * 64)):
             with pytest.raises(StorageAway):
                 act()
 
     @pytest.mark.django_db
-    def test_while_it_is_away_a_submission_is_refused_and_nothing_is_stored(self, world, bucket, settings):
+    def test_while_it_is_away_a_submission_is_refused_and_nothing_is_stored(self, world, settings):
         settings.S3_OPTIONS = {**settings.S3_OPTIONS, "endpoint_url": "http://127.0.0.1:9"}
         with pytest.raises(SubmissionRefused, match="nothing was handed in"):
             submit(world.lab, world.student)
         assert not Submission.objects.exists()
 
     @pytest.mark.django_db(transaction=True)
-    def test_while_it_is_away_jobs_wait_however_long_and_are_graded_then(self, world, bucket, settings, at):
+    def test_while_it_is_away_jobs_wait_however_long_and_are_graded_then(self, world, settings, at):
         from config import clock
 
         now, there = clock.now(), settings.S3_OPTIONS
