@@ -212,7 +212,8 @@ SWEEP_EVERY_S = 15
 
 # Celery only carries ids; the database decides (lease and fence), so a message may be lost or come twice.
 GRADING_MAX_JOB_S = env.integer("GRADING_MAX_JOB_S", 900)
-VISIBILITY_TIMEOUT_S = 2 * (GRADING_MAX_JOB_S + 60) + 300
+VISIBILITY_TIMEOUT_S = env.integer("VISIBILITY_TIMEOUT_S", 2 * (GRADING_MAX_JOB_S + 60) + 300)
+CLOCK_SKEW_MAX_S = 3
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2

@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError, close_old_connections
 
+from config.service import ServiceCommand
 from grading.sweep import sweep
 from submissions.mail import mail_due_receipts
 from submissions.services import forget_unused_files
@@ -20,7 +21,7 @@ from submissions.services import forget_unused_files
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     """Sweeps every 15 s until it is told to stop, mails receipts, and once an hour deletes files that nothing names. Several may run."""
 
     help = "Send lost grading messages again, and give up jobs that no worker survives."

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config.celery import app
+from config.service import ServiceCommand
 from grader.api import SandboxUnavailable, open_walls
 from grader.contract import SandboxKind
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     """Takes jobs from both queues; *Run checks* has a queue of its own, so that it does not wait behind a deadline's rush."""
 
     help = "Run a grading worker."
