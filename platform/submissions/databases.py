@@ -83,10 +83,9 @@ class Sqlite:
     def restore(self, source: Path) -> None:
         """The same the other way, in one transaction of the target."""
         with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as copy:
-            found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-            if found != "ok":
+            if (found := _integrity(copy)) != "ok":
                 raise BackupError(
-                    f"The backup's database is damaged ({found}). Nothing was changed; use another backup."
+                    f"The backup's database is damaged ({found}). Nothing of it was used; take another backup."
                 )
             connections.close_all()
             with closing(self._open()) as target:
