@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -69,6 +72,17 @@ class Bucket:
 
     def age(self) -> None:
         time.sleep(4.2)  # moments of S3 are whole seconds
+
+
+@contextmanager
+def pruning(folder: Path) -> Iterator[None]:
+    """Another process that holds the folder's lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -185,17 +199,29 @@ def test_verifying_a_receipt_reads_either(world, backend, tmp_path):
 
 @pytest.mark.usefixtures("files_dir")
 class TestFolder:
-    def test_nothing_that_is_stored_again_is_pruned_at_the_same_moment(self):
-        """Many times over: a file is made old, then stored and pruned together; whoever stored it must find it."""
-        for round_ in range(100):
-            data = f"{round_}".encode()
-            sha256 = storage.store(data)
-            os.utime(storage.path(sha256), (0, 0))
-            pruner = threading.Thread(target=lambda: storage.prune(keep=set(), older_than_s=60))
-            pruner.start()
-            storage.store(data)
-            pruner.join()
-            assert storage.read(sha256) == data
+    def test_what_is_stored_again_while_it_is_pruned_is_there_afterwards(self, files_dir):
+        """Another process's `prune` has looked at the file and is about to delete it: `store` waits, and writes it anew."""
+        sha256 = storage.store(b"x")
+        with pruning(files_dir):
+            storing = threading.Thread(target=storage.store, args=(b"x",))
+            storing.start()
+            storing.join(0.5)
+            assert storing.is_alive()
+            storage.path(sha256).unlink()
+        storing.join()
+        assert storage.read(sha256) == b"x"
+
+    def test_nothing_is_pruned_while_it_is_stored_again(self, files_dir):
+        """The other way: `store` has the lock, and makes the file young before `prune` looks at it."""
+        sha256 = storage.store(b"x")
+        os.utime(storage.path(sha256), (0, 0))
+        with pruning(files_dir):
+            prune = threading.Thread(target=lambda: storage.prune(keep=(), older_than_s=60))
+            prune.start()
+            prune.join(0.5)
+            os.utime(storage.path(sha256))
+        prune.join()
+        assert storage.read(sha256) == b"x"
 
     def test_what_a_crash_left_half_written_is_no_file_and_goes_in_time(self):
         sha256 = storage.store(b"x")
