@@ -78,16 +78,13 @@ class Stack:
             raise StackError(
                 f"Port {self.port} is taken by another program. Choose another, as in `make demo PORT=8001`."
             )
-        serve = ["-m", "uvicorn", "config.asgi:application", "--host", self.host, "--port", str(self.port)]
-        self.start(
-            "web", [sys.executable, *serve, "--no-access-log", "--lifespan", "off", "--timeout-graceful-shutdown", "2"]
-        )
+        self._start_command("web", "web", f"--host={self.host}", f"--port={self.port}", "--grace=2")
         self._start_command("worker", "worker")
         self._start_command("sweeper", "sweeper")
         self._wait("web", self._site_answers)
 
-    def _start_command(self, name: str, command: str) -> None:
-        self.start(name, [sys.executable, str(ROOT / "manage.py"), command])
+    def _start_command(self, name: str, *command: str) -> None:
+        self.start(name, [sys.executable, str(ROOT / "manage.py"), *command])
 
     def start(self, name: str, command: list[str]) -> None:
         """Start one part; its output goes to a log beside the data."""

@@ -2,6 +2,10 @@
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE}
 ENV PYTHONUNBUFFERED=1 PYTHONPATH=/srv/gradlab/platform:/srv/gradlab OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# pg_dump, pg_restore and psql, for `manage.py backup` and `restore`
+RUN apt-get update -qq \
+  && apt-get install -y -qq --no-install-recommends postgresql-client \
+  && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/gradlab
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock

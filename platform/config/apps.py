@@ -14,7 +14,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Prepare what must be there before the first connection and the first check."""
-        from config import checks  # noqa: F401, PLC0415 - importing registers them, and apps must be loaded first
+        from config import checks, live_checks  # noqa: F401, PLC0415 - importing registers them, and apps must be loaded first
 
         with suppress(OSError):  # a check says so with a sentence
             Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)

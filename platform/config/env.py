@@ -59,6 +59,19 @@ def secret(name: str, default: str = "") -> str:
         raise ImproperlyConfigured(f"{PREFIX}{name}_FILE names {path}, which cannot be read: {error}.") from error
 
 
+def secrets(name: str) -> list[str]:
+    """Several secrets, separated by commas, spaces or line ends; from a file as one secret is."""
+    return secret(name).replace(",", " ").split()
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words."""
+    value = text(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{PREFIX}{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    return value
+
+
 def clock_offset() -> timedelta:
     """How far the platform's clock stands from the machine's: zero but in a demo.
 

@@ -11,6 +11,7 @@ from config import env, logs
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / "var")
 FILES_DIR = DATA_DIR / "files"
+FILES_CACHE_DIR = DATA_DIR / "cache" / "files"
 LABS_DIR = DATA_DIR / "labs"
 
 # What kind of installation this is. A demo has seeded people, a shifted clock and a key that is no secret.
@@ -94,6 +95,18 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
+# Submitted files lie in FILES_DIR, or in this bucket of an S3-compatible store, which several hosts can share.
+S3_BUCKET = env.text("S3_BUCKET")
+S3_PREFIX = env.text("S3_PREFIX", "files")
+S3_OPTIONS = {
+    "endpoint_url": env.text("S3_ENDPOINT") or None,
+    "region_name": env.text("S3_REGION") or None,
+    "access_key": env.secret("S3_ACCESS_KEY") or None,
+    "secret_key": env.secret("S3_SECRET_KEY") or None,
+}
+UNUSED_FILES_KEPT_S = env.integer("UNUSED_FILES_KEPT_S", 7 * 24 * 3600)
+PRUNE_EVERY_S = 3600
+
 # People
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "sign-in"
@@ -109,6 +122,18 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
+
+# Receipts are signed with the key and checked against the old ones, too. The address stands in receipts and mails.
+RECEIPT_KEY = env.secret("RECEIPT_KEY")
+RECEIPT_OLD_KEYS = env.secrets("RECEIPT_OLD_KEYS")
+RECEIPT_CHECKS = 30
+RECEIPT_CHECKS_WINDOW_S = 300
+SITE_URL = (env.text("SITE_URL") or next(iter(CSRF_TRUSTED_ORIGINS), "http://localhost:8000")).rstrip("/")
+
+# Mail of receipts: the sweeper sends it, so that no submission waits for it.
+RECEIPT_MAIL = env.flag("RECEIPT_MAIL", default=True)
+RECEIPT_MAIL_TRIES = 8
+RECEIPT_MAIL_RETRY_S = 120
 
 # Mail. The pages say all that a mail says; without a server, mails are printed where the site runs.
 MAIL = env.mail(env.secret("MAIL_URL"))
@@ -185,8 +210,6 @@ GRADING_MAX_FAULTS = 2
 GRADING_RETRY_S = 60
 GRADING_MAX_WAITING = 5
 PRACTICE_RUNS_KEPT = 20
-UNUSED_FILES_KEPT_S = 24 * 3600
-PRUNE_EVERY_S = 3600
 SWEEP_EVERY_S = 15
 
 # Workers. A canary is a lab's reference solution, graded by a worker to prove that worker; 0 means none.
@@ -201,7 +224,8 @@ METRICS_TOKEN = env.secret("METRICS_TOKEN")
 
 # Celery only carries ids; the database decides (lease and fence), so a message may be lost or come twice.
 GRADING_MAX_JOB_S = env.integer("GRADING_MAX_JOB_S", 900)
-VISIBILITY_TIMEOUT_S = 2 * (GRADING_MAX_JOB_S + 60) + 300
+VISIBILITY_TIMEOUT_S = env.integer("VISIBILITY_TIMEOUT_S", 2 * (GRADING_MAX_JOB_S + 60) + 300)
+CLOCK_SKEW_MAX_S = 3
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2

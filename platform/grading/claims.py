@@ -118,6 +118,11 @@ def record_fault(held: Claim, *, error: str) -> bool:
     return True
 
 
+def postpone(held: Claim, *, error: str) -> bool:
+    """Leave the job until its lease has run out, without counting this try: what it needs is away, and comes back."""
+    return bool(_held(held).update(attempt=F("attempt") - 1, error=error))
+
+
 def _left_to_others(lane: str, worker: str, now: datetime) -> Q:
     """The jobs that failed here: they are left to other workers while one is alive, and for a minute in any case."""
     failed_here = Q(faulted_on=worker)

@@ -19,6 +19,7 @@ from grading.messages import put_off
 from grading.models import GradingJob
 from grading.progress import ProgressTracker
 from submissions import storage
+from submissions.stores import DamagedFile, StorageAway
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,13 @@ def _run(held: Claim) -> None:
             report = grade(job_spec(job), tracker.on_event, beat.is_lost)
         except Stopped:
             log.info("job_stopped", job=job.pk, fence=held.fence)
+            return
+        except StorageAway as error:
+            claims.postpone(held, error=str(error))
+            log.warning("job_postponed", job=job.pk, fence=held.fence, error=str(error))
+            return
+        except (DamagedFile, FileNotFoundError) as error:
+            claims.record_fault(held, error=f"The submitted files cannot be read: {error}")
             return
         except Exception as error:
             claims.record_fault(held, error=f"{type(error).__name__}: {error}")

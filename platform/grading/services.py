@@ -65,6 +65,7 @@ def hand_in(
                 source=source,
                 client_token=client_token,
                 received_at=received_at,
+                waiting_ahead=GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count(),
             )
             _set_aside(replaced, submission, at=received_at)
             check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without={submission.pk})

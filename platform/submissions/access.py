@@ -8,7 +8,7 @@ from django.http import Http404
 
 from accounts.models import User
 from courses.models import Enrollment
-from submissions.models import Submission, SubmittedFile
+from submissions.models import SignedReceipt, Submission, SubmittedFile
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ def get_file_for(user: User, pk: int, file_pk: int) -> SubmittedFile:
     if file is None:
         raise Http404("This submission has no such file.")
     return file
+
+
+def get_receipt_for(user: User, pk: int) -> SignedReceipt:
+    """The signed receipt of a submission that the person may see."""
+    access = get_submission_for(user, pk)
+    receipt = SignedReceipt.objects.filter(submission=access.submission).first()
+    if receipt is None:
+        raise Http404("This submission was accepted before receipts were signed.")
+    return receipt
 
 
 def viewer_of(user: User, owner: Enrollment) -> Enrollment:

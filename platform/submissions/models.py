@@ -62,6 +62,23 @@ class Submission(models.Model):
         return f"#{self.pk}"
 
 
+class SignedReceipt(models.Model):
+    """The receipt of a submission as it was signed with it, and whether it has been mailed.
+
+    `mail_at` is when the sweeper sends it (again); empty: it has been sent, is not wanted, or was given up.
+    """
+
+    submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="signed_receipt")
+    code = models.CharField(max_length=20, unique=True, help_text="Looks the receipt up at its short address.")
+    text = models.TextField(help_text="The signed receipt, byte for byte.")
+    mail_at = models.DateTimeField(null=True, db_index=True)
+    mail_tries = models.PositiveSmallIntegerField(default=0)
+    mailed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Receipt {self.code}"
+
+
 class PracticeRun(models.Model):
     """One press of *Run checks*: the public checks on unsubmitted work. It never counts."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from submissions.models import Submission
+from submissions.models import SignedReceipt, Submission
+from submissions.receipts import Statement, stated
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ class Receipt:
     size: int
     source: str
     files: tuple[ReceiptFile, ...]
+    signed: Statement | None  # none: it was accepted before receipts were signed
 
 
 def receipt_of(submission: Submission) -> Receipt:
     """The receipt of a submission; the same every time it is asked for."""
+    signed = SignedReceipt.objects.filter(submission=submission).first()
     files = tuple(ReceiptFile(file.pk, file.name, file.size, file.sha256) for file in submission.files.all())
     return Receipt(
         number=submission.receipt_number,
@@ -52,4 +55,5 @@ def receipt_of(submission: Submission) -> Receipt:
         size=sum(file.size for file in files),
         source=submission.get_source_display(),
         files=files,
+        signed=stated(signed.text) if signed else None,
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -19,7 +20,10 @@ from courses.models import Enrollment
 from grader.api import check_upload
 from grader.contract import Refusal
 from submissions import storage
+from submissions.issuing import issue_receipt
 from submissions.models import Draft, PracticeRun, Submission, SubmittedFile
+
+log = structlog.get_logger(__name__)
 
 
 class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, not a fault
@@ -72,7 +76,14 @@ def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> l
         check_upload(assignment.lab.folder, [(file.name, file.data) for file in files])
     except Refusal as refusal:
         raise SubmissionRefused(str(refusal)) from refusal
-    return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
+    try:
+        return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
+    except OSError as error:
+        log.exception("files_not_stored", assignment=assignment.pk)
+        raise SubmissionRefused(
+            "The server could not store your files, so nothing was handed in. That is our fault; your draft is kept. "
+            "Try again in a minute, and tell your course's staff if it goes on."
+        ) from error
 
 
 @transaction.atomic
@@ -84,8 +95,13 @@ def record_submission(
     source: str,
     client_token: str | None,
     received_at: datetime,
+    waiting_ahead: int,
+    mail: bool = True,
 ) -> Submission:
-    """Add the submission's rows, numbered after the student's latest attempt. The files are durable already."""
+    """Add the submission's rows and its receipt, numbered after the student's latest attempt. The files are durable already.
+
+    `waiting_ahead` is how many submissions wait to be graded when this one comes.
+    """
     # one student's attempts are numbered one at a time, also where transactions run side by side
     Enrollment.objects.select_for_update().get(pk=enrollment.pk)
     latest = assignment.submissions.filter(enrollment=enrollment).order_by("-number").first()
@@ -102,6 +118,7 @@ def record_submission(
     SubmittedFile.objects.bulk_create(
         SubmittedFile(submission=submission, name=file.name, sha256=file.sha256, size=file.size) for file in files
     )
+    issue_receipt(submission=submission, waiting_ahead=waiting_ahead, mail=mail)
     return submission
 
 

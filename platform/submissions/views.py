@@ -8,7 +8,8 @@ from django.views.decorators.http import require_safe
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from courses.pages import render_page
 from submissions import storage
-from submissions.access import get_file_for, get_submission_for
+from submissions.access import get_file_for, get_receipt_for, get_submission_for
+from submissions.mail import file_name
 from submissions.selectors import receipt_of
 
 
@@ -19,6 +20,16 @@ def receipt(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     access = get_submission_for(request.user, pk)
     page = receipt_of(access.submission)
     return render_page(request, "submissions/receipt.html", page, enrollment=access.viewer)
+
+
+@signed_in
+@require_safe
+def receipt_file(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """The signed receipt, to keep."""
+    signed = get_receipt_for(request.user, pk)
+    response = HttpResponse(signed.text, content_type="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="{file_name(pk)}"'
+    return response
 
 
 @signed_in

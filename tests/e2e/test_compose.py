@@ -31,7 +31,7 @@ from tests.support import require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).resolve().parents[2]
-SECRETS = ("GRADLAB_SECRET_KEY", "GRADLAB_POSTGRES_PASSWORD", "GRADLAB_REDIS_PASSWORD")
+SECRETS = ("GRADLAB_SECRET_KEY", "GRADLAB_RECEIPT_KEY", "GRADLAB_POSTGRES_PASSWORD", "GRADLAB_REDIS_PASSWORD")
 SERVICES = {"engine", "postgres", "proxy", "redis", "sweeper", "web", "worker"}
 ASK = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode() or None), timeout=20)"
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"

@@ -113,7 +113,14 @@ def _draft(lab: Assignment, student: Enrollment, variant: Variant, at: datetime)
 
 def _submit(lab: Assignment, student: Enrollment, stage: Stage, at: datetime) -> Submission:
     return record_submission(
-        assignment=lab, enrollment=student, files=[stage.file], source=Source.EDITOR, client_token=None, received_at=at
+        assignment=lab,
+        enrollment=student,
+        files=[stage.file],
+        source=Source.EDITOR,
+        client_token=None,
+        received_at=at,
+        waiting_ahead=0,
+        mail=False,
     )
 
 

@@ -59,13 +59,68 @@ def test_a_package_that_hides_the_standard_library_is_refused(settings, tmp_path
     assert [message.id for message in checks.source_root_is_no_package()] == ["gradlab.E004"]
 
 
-@pytest.mark.django_db
-def test_a_lab_longer_than_a_job_may_be_is_told(world, settings):
-    assert checks.visibility_timeout_is_long_enough(databases=["default"]) == []
-    settings.GRADING_MAX_JOB_S = 1
-    assert [message.id for message in checks.visibility_timeout_is_long_enough(databases=["default"])] == [
-        "gradlab.W001"
-    ]
+KEY = "0123456789" * 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": KEY}, []),
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": ""}, ["gradlab.E006"]),
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": "", "DEMO": True}, []),
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": "", "DEBUG": True}, []),
+        ({"SECRET_KEY": "short", "RECEIPT_KEY": KEY}, ["gradlab.E005"]),
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": "short"}, ["gradlab.E005"]),
+        ({"SECRET_KEY": KEY, "RECEIPT_KEY": KEY, "RECEIPT_OLD_KEYS": [KEY, "short"]}, ["gradlab.E005"]),
+    ],
+)
+def test_keys_are_there_and_cannot_be_guessed(settings, changes, found):
+    settings.DEMO = settings.DEBUG = False
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert [message.id for message in checks.keys_are_long()] == found
+
+
+@pytest.mark.parametrize("name", ["FILES_DIR", "FILES_CACHE_DIR", "LABS_DIR", "DATA_DIR"])
+def test_what_is_kept_may_not_lie_where_everybody_reads(settings, tmp_path, name):
+    assert checks.nothing_that_is_kept_is_served() == []
+    setattr(settings, name, Path(settings.STATIC_ROOT) / "below")
+    assert [message.id for message in checks.nothing_that_is_kept_is_served()] == ["gradlab.E007"]
+    setattr(settings, name, ROOT / "platform" / "web" / "static" / "data")
+    assert [message.id for message in checks.nothing_that_is_kept_is_served()] == ["gradlab.E007"]
+    settings.MEDIA_ROOT = tmp_path
+    setattr(settings, name, tmp_path / "below")
+    assert [message.id for message in checks.nothing_that_is_kept_is_served()] == ["gradlab.E007"]
+
+
+def test_a_link_into_what_is_served_is_found(settings, tmp_path):
+    (tmp_path / "files").symlink_to(settings.STATIC_ROOT)
+    settings.FILES_DIR = tmp_path / "files"
+    assert [message.id for message in checks.nothing_that_is_kept_is_served()] == ["gradlab.E007"]
+
+
+@pytest.mark.parametrize(
+    ("name", "demo", "found"),
+    [
+        ("bubblewrap", False, []),
+        ("docker", False, []),
+        ("trusted", True, []),
+        ("trusted", False, ["gradlab.E009"]),
+        ("bubblewarp", True, ["gradlab.E008"]),
+    ],
+)
+def test_a_sandbox_exists_and_has_walls(settings, name, demo, found):
+    settings.SANDBOX, settings.DEMO, settings.DEBUG = name, demo, False
+    assert [message.id for message in checks.sandbox_has_walls()] == found
+
+
+def test_a_bucket_needs_its_packages(settings, monkeypatch):
+    settings.S3_BUCKET = "work"
+    assert checks.s3_can_be_spoken() == []
+    monkeypatch.setattr(checks, "find_spec", lambda name: None if name == "boto3" else name)
+    assert [message.id for message in checks.s3_can_be_spoken()] == ["gradlab.E010"]
+    settings.S3_BUCKET = ""
+    assert checks.s3_can_be_spoken() == []
 
 
 def test_a_message_stays_invisible_longer_than_any_job():

@@ -102,12 +102,14 @@ def test_every_variable_is_in_the_example_file():
     read = {
         name
         for source in sources
-        for name in re.findall(r"(?:env\.)?(?:text|flag|integer|items|secret)\(\s*\"([A-Z_]+)\"", source.read_text())
+        for name in re.findall(
+            r"(?:env\.)?(?:text|flag|integer|items|secrets?|choice)\(\s*\"([A-Z0-9_]+)\"", source.read_text()
+        )
     }
     # what the compose file, the engine's filter and the grader read by its whole name
     named = [root / "docker-compose.yml", *(root / "deploy").rglob("*.py"), *(root / "grader").rglob("*.py")]
-    elsewhere = {name for source in named for name in re.findall(r"GRADLAB_([A-Z_]+)", source.read_text())}
-    example = set(re.findall(r"^#? ?GRADLAB_([A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
+    elsewhere = {name for source in named for name in re.findall(r"GRADLAB_([A-Z0-9_]+)", source.read_text())}
+    example = set(re.findall(r"^#? ?GRADLAB_([A-Z0-9_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
     assert read <= example
     assert example <= read | elsewhere
 

@@ -96,6 +96,10 @@ MATRIX = {
     "submission": Row(OWN, submission),
     "submission-report": Row(OWN, submission),
     "submission-receipt": Row(OWN, submission),
+    "submission-receipt-file": Row(OWN, submission),
+    # who holds a receipt may check it
+    "receipt-check": Row(EVERYONE),
+    "receipt-by-code": Row(EVERYONE, lambda things: [things.first.signed_receipt.code]),
     "submission-file": Row(OWN, lambda things: [things.first.pk, things.first.files.get().pk]),
     "submission-compare": Row(OWN, lambda things: [things.first.pk, things.second.pk]),
     "submission-override": Row(

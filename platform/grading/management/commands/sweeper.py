@@ -10,17 +10,19 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError, close_old_connections
 
+from config.service import ServiceCommand
 from grading.sweep import sweep
+from submissions.mail import mail_due_receipts
 from submissions.services import forget_unused_files
 
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
-    """Sweeps every 15 s until it is told to stop, and once an hour deletes files that nothing names. Several may run."""
+class Command(ServiceCommand):
+    """Sweeps every 15 s until it is told to stop, mails receipts, and once an hour deletes files that nothing names. Several may run."""
 
     help = "Send lost grading messages again, and give up jobs that no worker survives."
 
@@ -42,6 +44,7 @@ class Command(BaseCommand):
             close_old_connections()
             try:
                 sweep()
+                mail_due_receipts()
                 if time.monotonic() - pruned_at > settings.PRUNE_EVERY_S:
                     pruned_at = time.monotonic()
                     log.info("pruned", files=forget_unused_files())

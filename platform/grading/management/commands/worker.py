@@ -8,10 +8,11 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from config.celery import app
+from config.service import ServiceCommand
 from grader.api import SandboxUnavailable, open_walls, sandbox_name
 from grader.contract import SandboxKind
 from grading import workers
@@ -20,7 +21,7 @@ from grading.models import Lane
 from grading.steward import Steward
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     """Takes jobs of the lanes that it is told; *Run checks* has one of its own, so that it does not wait behind a deadline's rush."""
 
     help = "Run a grading worker."
