@@ -19,7 +19,7 @@ from typing import Any
 
 import docker
 import psutil
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 
 from ..inside import wire
@@ -36,6 +36,7 @@ USER = "65534:65534"
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - inside the container, private
 STREAM = struct.Struct(">BxxxI")  # the engine's frames: which stream, how many bytes
 STDERR = 2
+CONFLICT = 409
 OLDEST_S = 3600.0  # no run lives as long as this
 LOOK_S = 0.25  # how often the engine is asked for its books where the kernel's cannot be read
 
@@ -124,8 +125,13 @@ class Container:
         self._wire.close()
 
     def _remove(self) -> None:
-        with suppress(NotFound):
+        try:
             self._api.remove_container(self.id, force=True, v=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != CONFLICT:  # the engine is removing it already
+                raise
 
     def _ask(self) -> Usage:
         state: dict[str, Any] = {}

@@ -64,14 +64,6 @@ def secrets(name: str) -> list[str]:
     return secret(name).replace(",", " ").split()
 
 
-def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """One of the allowed words."""
-    value = text(name, default)
-    if value not in allowed:
-        raise ImproperlyConfigured(f"{PREFIX}{name} must be one of {', '.join(allowed)}, not {value!r}.")
-    return value
-
-
 def clock_offset() -> timedelta:
     """How far the platform's clock stands from the machine's: zero but in a demo.
 

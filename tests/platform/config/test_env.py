@@ -103,7 +103,7 @@ def test_every_variable_is_in_the_example_file():
         name
         for source in sources
         for name in re.findall(
-            r"(?:env\.)?(?:text|flag|integer|items|secrets?|choice)\(\s*\"([A-Z0-9_]+)\"", source.read_text()
+            r"(?:env\.)?(?:text|flag|integer|items|secrets?)\(\s*\"([A-Z0-9_]+)\"", source.read_text()
         )
     }
     # what the compose file, the engine's filter and the grader read by its whole name

@@ -63,6 +63,10 @@ def test_a_worker_without_its_sandbox_does_not_start_and_the_web_does(tmp_path, 
         DOCKER_HOST="unix:///nowhere/docker.sock",
         GRADLAB_REDIS_URL=f"unix://{tmp_path}/redis.sock",
     )
+    early = started(["worker"], lacking)
+    assert early.returncode == 1
+    assert "Run `manage.py migrate` first" in early.stderr
+    assert started(["migrate", "--verbosity=0"], lacking).returncode == 0
     worker = started(["worker"], lacking)
     assert worker.returncode == 1
     assert "The sandbox docker cannot be built, so no job is taken." in worker.stderr

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from config.celery import app
 from config.service import ServiceCommand
@@ -40,9 +40,14 @@ class Command(ServiceCommand):
         unknown = set(options["queues"].split(",")) - set(Lane)
         if unknown:
             raise CommandError(f"There is no lane {', '.join(sorted(unknown))}; there are {', '.join(Lane)}.")
-        worker = workers.register(
-            concurrency=options["concurrency"], queues=options["queues"], sandbox=settings.SANDBOX
-        )
+        try:
+            worker = workers.register(
+                concurrency=options["concurrency"], queues=options["queues"], sandbox=settings.SANDBOX
+            )
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database knows no workers, so no job is taken: {error}. Run `manage.py migrate` first."
+            ) from error
         self._prove_the_walls(worker)
         workers.become(worker)
         self._start_steward(worker)
