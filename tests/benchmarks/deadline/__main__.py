@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=3, help="submissions of a student (default 3)")
     parser.add_argument("--seconds", type=float, default=60.0, help="within which they hand in (default 60)")
     parser.add_argument(
+        "--patience", type=float, default=1200.0, help="seconds to wait for the last score (default 1200)"
+    )
+    parser.add_argument(
         "--sizes", nargs="*", type=int, default=list(SIZES), help="stored students; none skips the growth"
     )
     chosen = parser.parse_args()
