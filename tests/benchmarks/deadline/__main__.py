@@ -1,9 +1,9 @@
 """The last minute before a deadline: `make bench-deadline`.
 
 Every student signs in before the clock runs (a session written to the database: a sign-in costs one argon2 hash, on purpose, and is
-not what is measured here). Then each opens the lab page, presses *Submit*, reads the result page and watches the grading, three times
-at random moments; one in ten presses twice. Web, grading, database, Redis and this load share the machine's cores. What the browsers
-were told is then held against the database, read by plain SQL, and against the files on the disk.
+not what is measured here). Then each presses *Submit* three times at random moments; one in ten presses twice. Web, grading, database,
+Redis and this load share the machine's cores. What the browsers were told is then held against the database, read by plain SQL, and
+against the files on the disk.
 """
 
 from __future__ import annotations
@@ -35,11 +35,16 @@ def main() -> None:
     parser.add_argument(
         "--sizes", nargs="*", type=int, default=list(SIZES), help="stored students; none skips the growth"
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="lab page, result page and the stream of progress lie within the rush too; otherwise the pages stand open before",
+    )
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start. {SIGNED_IN}", flush=True)
     for database in chosen.database:
-        plan = Plan(chosen.students or STUDENTS[database], chosen.each, chosen.seconds, chosen.patience)
+        plan = Plan(chosen.students or STUDENTS[database], chosen.each, chosen.seconds, chosen.patience, chosen.watch)
         with installation(database, web_workers=WEB_WORKERS[database]) as place:
             print("", *table.rush_lines(database, plan, rush(place, plan)), sep="\n", flush=True)
         if chosen.sizes:

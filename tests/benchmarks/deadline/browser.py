@@ -44,6 +44,14 @@ class Work:
         return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Form:
+    """What the form on a lab page sends along: against forgery, and against a double click."""
+
+    csrf: str
+    token: str
+
+
 @dataclass
 class Press:
     """One press of *Submit*: what was sent, what came back and after how long. `status` is 0 when nothing came back."""
@@ -82,16 +90,36 @@ class Browser:
         self._url, self._seen, self.email = url, seen, visitor.email
         self._watching: asyncio.Task[None] | None = None
 
-    async def hand_in(self, work: Work, *, twice: bool = False) -> list[Press]:
-        """Open the lab page, choose a file, press *Submit*, look at what comes; `twice` presses again at once."""
+    async def open_form(self) -> Form | None:
+        """The lab page, with what its upload form must send along."""
         self.leave()
-        form = FORM.search(await self.get("lab page", LAB_PAGE))
-        if form is None:
+        found = FORM.search(await self.get("lab page", LAB_PAGE))
+        if found is None:
             self._seen.errors.append(f"{self.email} found no form on the lab page")
-            return []
-        presses = [Press(self.email, form[2], work) for _ in range(2 if twice else 1)]
-        await asyncio.gather(*(self._press(press, form[1]) for press in presses))
-        await self._look(presses[-1])
+        return Form(found[1], found[2]) if found else None
+
+    async def press(self, form: Form | None, work: Work, *, twice: bool = False) -> list[Press]:
+        """Choose a file and press *Submit*; `twice` presses again at once. Without a form there is nothing to press."""
+        presses = [Press(self.email, form.token, work) for _ in range(2 if twice else 1)] if form else []
+        await asyncio.gather(*(self._press(press, form.csrf) for press in presses if form))
+        return presses
+
+    async def look(self, press: Press, *, watch: bool = False) -> None:
+        """The page that the answer leads to: its receipt, and with `watch` the stream of events that it opens."""
+        if press.submission is None:
+            return
+        page = await self.get("result page", f"/submissions/{press.submission}/")
+        if receipt := RECEIPT.search(page):
+            press.receipt = f"{receipt[1]} {receipt[2]}"
+        stream = STREAM.search(page)
+        if watch and stream:
+            self._watching = asyncio.create_task(self._watch(stream[1], press.submission))
+
+    async def hand_in(self, work: Work, *, twice: bool = False, watch: bool = True) -> list[Press]:
+        """All of it, one after the other."""
+        presses = await self.press(await self.open_form(), work, twice=twice)
+        for press in presses[-1:]:
+            await self.look(press, watch=watch)
         return presses
 
     async def get(self, kind: str, path: str) -> str:
@@ -123,16 +151,6 @@ class Browser:
             press.submission = int(found[1]) if found else None
             press.sentence = told[1] if (told := REFUSAL.search(answer.text)) else ""
         press.seconds = time.perf_counter() - started
-
-    async def _look(self, press: Press) -> None:
-        """The page that the answer leads to: its receipt, and the stream of events that it opens."""
-        if press.submission is None:
-            return
-        page = await self.get("result page", f"/submissions/{press.submission}/")
-        if receipt := RECEIPT.search(page):
-            press.receipt = f"{receipt[1]} {receipt[2]}"
-        if stream := STREAM.search(page):
-            self._watching = asyncio.create_task(self._watch(stream[1], press.submission))
 
     async def _watch(self, path: str, submission: int) -> None:
         """Follow the stream to its end, and then fetch the result, as live.js does."""

