@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# The web alone has many threads, so it alone shares connections among them; a worker opens its one or two.
+os.environ.setdefault("GRADLAB_DATABASE_POOL", "10")
 django_application = get_asgi_application()
 
 from django.template.loader import render_to_string  # noqa: E402 - needs the apps that the line above loads

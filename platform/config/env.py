@@ -116,8 +116,11 @@ def mail(url: str) -> Mail:
     )
 
 
-def database(url: str, *, embedded: Path) -> dict[str, Any]:
-    """One entry of `DATABASES`: PostgreSQL for `postgresql://user:password@host:port/name`, else SQLite at `embedded`."""
+def database(url: str, *, embedded: Path, pool: int = 0) -> dict[str, Any]:
+    """One entry of `DATABASES`: PostgreSQL for `postgresql://user:password@host:port/name`, else SQLite at `embedded`.
+
+    With `pool` a process keeps that many connections to PostgreSQL at most, and whoever needs one more waits.
+    """
     if not url:
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -140,6 +143,8 @@ def database(url: str, *, embedded: Path) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
+        # each request has a thread of its own, so a connection that outlived its request would never be used again
+        "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": pool, "timeout": 20}} if pool else {},
     }

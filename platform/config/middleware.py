@@ -37,6 +37,8 @@ class PermissionsPolicy(MiddlewareMixin):
 class MethodNotAllowedPage(MiddlewareMixin):
     """Give a 405 the same page as every other refusal."""
 
+    async_capable = False
+
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Replace the empty body, keep the status and `Allow`."""
         if response.status_code != 405:

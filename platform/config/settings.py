@@ -84,7 +84,10 @@ TEMPLATES = [
 ]
 
 # Data
-DATABASES = {"default": env.database(env.secret("DATABASE_URL"), embedded=DATA_DIR / "db.sqlite3")}
+DATABASE_POOL = env.integer("DATABASE_POOL", 0)
+DATABASES = {
+    "default": env.database(env.secret("DATABASE_URL"), embedded=DATA_DIR / "db.sqlite3", pool=DATABASE_POOL),
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.secret("REDIS_URL")
 # A cache in Redis is shared by all processes; without a Redis each process keeps its own.

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 
 from config import redis
 from grading.models import GradingJob
@@ -65,7 +66,11 @@ async def _changes(job_id: int, heartbeat_s: float) -> AsyncGenerator[ProgressSn
 
 @sync_to_async
 def _stored(job_id: int) -> ProgressSnapshot:
-    return snapshot(GradingJob.objects.select_related("stored_report").get(pk=job_id))
+    """From the database, whose connection is given back at once: hundreds of streams may be open."""
+    try:
+        return snapshot(GradingJob.objects.select_related("stored_report").get(pk=job_id))
+    finally:
+        close_old_connections()
 
 
 def _event(name: str, html: str) -> bytes:

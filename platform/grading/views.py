@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -70,4 +71,5 @@ def _open_stream(request: HttpRequest, pk: int) -> tuple[JobAccess, ProgressSnap
         return HttpResponse()
 
     response = gate(request)
+    close_old_connections()  # the stream outlives by far what was asked just now
     return found[0] if found else response
