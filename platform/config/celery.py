@@ -10,12 +10,16 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
+from kombu.transport.redis import Channel
+
+from config.broker import Unacknowledged
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("gradlab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["grading"])
+Channel.QoS = Unacknowledged
 
 
 @worker_process_init.connect(weak=False)

@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
@@ -40,6 +40,7 @@ def run_job(job_id: int) -> None:
         except Stopped:
             log.info("job_stopped", job=job_id, fence=held.fence)
             return
+    close_old_connections()  # the database may have been restarted since the claim
     _conclude(held, job, report)
 
 
@@ -91,6 +92,7 @@ class Heartbeat:
                 good_until = time.monotonic() + settings.GRADING_LEASE_S
             except DatabaseError as error:
                 log.warning("heartbeat_failed", job=self._held.job_id, error=str(error))
+                connection.close()  # a broken one stays broken; the next beat opens another
                 alive = time.monotonic() < good_until
             if not alive:
                 self._lost.set()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +21,8 @@ from grader.api import check_upload
 from grader.contract import Refusal
 from submissions import storage
 from submissions.models import Draft, PracticeRun, Submission, SubmittedFile
+
+log = structlog.get_logger(__name__)
 
 
 class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, not a fault
@@ -72,7 +75,14 @@ def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> l
         check_upload(assignment.lab.folder, [(file.name, file.data) for file in files])
     except Refusal as refusal:
         raise SubmissionRefused(str(refusal)) from refusal
-    return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
+    try:
+        return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
+    except OSError as error:
+        log.exception("files_not_stored", assignment=assignment.pk)
+        raise SubmissionRefused(
+            "The server could not store your files, so nothing was handed in. That is our fault; your draft is kept. "
+            "Try again in a minute, and tell your course's staff if it goes on."
+        ) from error
 
 
 @transaction.atomic

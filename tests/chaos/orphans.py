@@ -35,7 +35,8 @@ class Orphans:
         self._known: set[int] = set()
 
     def note(self) -> None:
-        """Remember who is there: control groups and containers are named after the process that made them."""
+        """Remember who is there: control groups and containers are named after the process that made them. Collect who has ended."""
+        self._strays()
         self._known |= {process.pid for process in psutil.Process().children(recursive=True)}
 
     def containers(self, *, of_the_dead: bool = False) -> list[str]:
