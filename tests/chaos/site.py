@@ -74,10 +74,9 @@ class Site(Stack):
         """A module in a process of its own, with the site's settings."""
         subprocess.run([sys.executable, "-m", module, *arguments], env=self.environment, check=True, capture_output=True)
 
-    def student(self) -> tuple[str, Student]:
-        """Somebody who has not handed in anything yet, and their address."""
-        email = address(next(self._numbers))
-        return email, Student(self.url, email)
+    def student(self) -> Student:
+        """Somebody who has not handed in anything yet."""
+        return Student(self.url, address(next(self._numbers)))
 
     def parts(self) -> set[int]:
         """Processes that are looked after."""
@@ -119,6 +118,13 @@ class Site(Stack):
         self.start_part(name, **settings)
         if name in {"web", "redis"}:
             self.wait_for(name)
+
+    def revive(self) -> list[str]:
+        """Start what has ended without being told to; returns the names."""
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        for name in ended:
+            self.restart(name)
+        return ended
 
     def hold(self, yes: bool) -> None:
         """Let workers wait between a report and its ack, or go on."""

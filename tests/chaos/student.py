@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 import requests
 
+from tests.support import notebook_of
+
 from .seed import ASSIGNMENT, OFFERING, PASSWORD
 
 FIELD = r'name="{}" value="([^"]+)"'
 RESULT = re.compile(r"/submissions/(\d+)/")
 LAB = f"/o/{OFFERING}/labs/{ASSIGNMENT}/"
-QUICK = "def add(a, b):\n    return a + b\n"
-SLOW = "import time\n\n\ndef add(a, b):\n    time.sleep(1.5)\n    return a + b\n"  # in each of two checks
-LARGE = QUICK + "# " + "x" * 3_000_000 + "\n"  # above what a request may keep in memory
+RIGHT = "def add(a, b):\n    return a + b\n"
+Work = tuple[str, bytes]  # a file's name and what is in it
+QUICK: Work = ("work.py", RIGHT.encode())
+SLOW: Work = ("work.py", b"import time\n\n\ndef add(a, b):\n    time.sleep(1.5)\n    return a + b\n")  # in each of two checks
+LARGE: Work = ("work.ipynb", notebook_of(RIGHT, plot="x" * 3_000_000))  # more than a request keeps in memory
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,13 @@ class Student:
     """One person's session."""
 
     def __init__(self, url: str, email: str) -> None:
-        self._url, self._email, self._form = url, email, {"csrfmiddlewaretoken": "", "client_token": ""}
+        self._url, self.email, self._form = url, email, {"csrfmiddlewaretoken": "", "client_token": ""}
         self._session = requests.Session()
 
     def __enter__(self) -> Student:
         """Signed in, with the lab page open."""
         page = self._session.get(f"{self._url}/sign-in/", timeout=60).text
-        fields = {"username": self._email, "password": PASSWORD, "csrfmiddlewaretoken": _field("csrfmiddlewaretoken", page)}
+        fields = {"username": self.email, "password": PASSWORD, "csrfmiddlewaretoken": _field("csrfmiddlewaretoken", page)}
         self._session.post(f"{self._url}/sign-in/", fields, timeout=60).raise_for_status()
         self.open_lab()
         return self
@@ -60,9 +64,9 @@ class Student:
         """The lab page, whatever comes."""
         return self._ask("GET", LAB)
 
-    def hand_in(self, source: str) -> Answer:
+    def hand_in(self, work: Work) -> Answer:
         """Press *Submit* on the page that is open; pressing it again sends the same form."""
-        return self._ask("POST", f"{LAB}submit/", data=self._form, files={"files": ("work.py", source.encode())})
+        return self._ask("POST", f"{LAB}submit/", data=self._form, files={"files": work})
 
     def _ask(self, method: str, path: str, **body: object) -> Answer:
         try:
