@@ -9,11 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +31,6 @@ class Stack:
     settings: Mapping[str, str] = field(default_factory=dict)
     web_workers: int = 1
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _logs: list[IO[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.redis_port, password = free_port(), secrets.token_urlsafe(16)
@@ -70,43 +68,61 @@ class Stack:
 
     def start_redis(self) -> None:
         """The wheel's redis-server, on this machine only, with a password."""
-        self._start_command("redis", "redis_server")
-        self._wait("redis", self._redis_answers)
+        self.start_part("redis")
+        self.wait_for("redis")
 
     def start_site(self) -> None:
         """Web server, worker and sweeper; raises `StackError` when somebody else has the port."""
-        self._start_web()
-        # whoever waits for an answer goes before whoever waits for a grade
-        self.start("worker", ["nice", "-n", "10", sys.executable, str(ROOT / "manage.py"), "worker"])
-        self._start_command("sweeper", "sweeper")
-        self._wait("web", self._site_answers)
+        self._refuse_a_taken_port()
+        for name in ("web", "worker", "sweeper"):
+            self.start_part(name)
+        self.wait_for("web")
 
     def start_web(self) -> None:
         """The web server alone."""
-        self._start_web()
-        self._wait("web", self._site_answers)
+        self._refuse_a_taken_port()
+        self.start_part("web")
+        self.wait_for("web")
 
-    def _start_web(self) -> None:
+    def start_part(self, name: str, **settings: str) -> None:
+        """Start redis, web, worker or sweeper, with settings of its own beside everybody's."""
+        self.start(name, self.command(name), **settings)
+
+    def command(self, name: str) -> list[str]:
+        """The command line of a part. Whoever waits for an answer goes before whoever waits for a grade."""
+        manage = [sys.executable, str(ROOT / "manage.py")]
+        if name == "web":
+            return [
+                *manage,
+                "web",
+                f"--host={self.host}",
+                f"--port={self.port}",
+                f"--workers={self.web_workers}",
+                "--grace=2",
+            ]
+        if name == "worker":
+            return ["nice", "-n", "10", *manage, "worker"]
+        return [*manage, {"redis": "redis_server"}.get(name, name)]
+
+    def _refuse_a_taken_port(self) -> None:
         if self._site_answers():
             raise StackError(
                 f"Port {self.port} is taken by another program. Choose another, as in `make demo PORT=8001`."
             )
-        self._start_command(
-            "web", "web", f"--host={self.host}", f"--port={self.port}", f"--workers={self.web_workers}", "--grace=2"
-        )
 
-    def _start_command(self, name: str, *command: str) -> None:
-        self.start(name, [sys.executable, str(ROOT / "manage.py"), *command])
-
-    def start(self, name: str, command: list[str]) -> None:
-        """Start one part; its output goes to a log beside the data."""
+    def start(self, name: str, command: list[str], **settings: str) -> None:
+        """Start one process; its output goes to a log beside the data."""
         logs = self.data / "logs"
         logs.mkdir(exist_ok=True)
-        log = (logs / f"{name}.log").open("ab")
-        self._logs.append(log)
-        self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command lines
-            command, env=self.environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        with (logs / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command lines
+                command,
+                env=self.environment | settings,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def check(self) -> None:
         """Raise `StackError` when a part has stopped."""
@@ -129,10 +145,10 @@ class Stack:
                 process.kill()
                 process.wait()
         self.processes.clear()
-        while self._logs:
-            self._logs.pop().close()
 
-    def _wait(self, name: str, ready: Callable[[], bool], patience_s: float = 60.0) -> None:
+    def wait_for(self, name: str, patience_s: float = 60.0) -> None:
+        """Until redis or web answers; raises `StackError` when a part stops meanwhile, or patience ends."""
+        ready = {"redis": self._redis_answers, "web": self._site_answers}[name]
         deadline = time.monotonic() + patience_s
         while not ready():
             self.check()

@@ -56,6 +56,7 @@ __all__ = [
     "notebook_from_cells",
     "open_walls",
     "reference_submission",
+    "remove_leftovers",
     "sandbox_name",
     "student_release_zip",
 ]
@@ -124,6 +125,11 @@ def open_walls(kind: SandboxKind, *, allow_approximate_limits: bool = False) -> 
         return [f"{found.wall.name}: {'; '.join(found.through)}" for found in selftest(sandbox) if not found.held]
     finally:
         close_sandboxes()
+
+
+def remove_leftovers(kind: SandboxKind, *, allow_approximate_limits: bool = False) -> int:
+    """Remove what killed processes of this host left; returns how many things. Raises `SandboxUnavailable` where nothing can be built."""
+    return open_sandbox(kind, allow_approximate_limits=allow_approximate_limits).remove_leftovers()
 
 
 def close_sandboxes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
@@ -31,7 +32,8 @@ def plain_environment() -> dict[str, str]:
     return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
-def leftover_groups() -> list[str]:
-    """Control groups that this process made and did not remove."""
+def leftover_groups(owners: Collection[int] = ()) -> list[str]:
+    """Control groups that these processes, or this one, made and did not remove."""
     mount = Path("/sys/fs/cgroup")
-    return [str(path) for base in ("pids/gradlab", "gradlab") for path in (mount / base).glob(f"run-{os.getpid()}-*")]
+    parents = [mount / base for base in ("pids/gradlab", "memory/gradlab", "cpuacct/gradlab", "gradlab")]
+    return [str(path) for owner in owners or [os.getpid()] for at in parents for path in at.glob(f"run-{owner}-*")]

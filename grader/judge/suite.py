@@ -96,14 +96,14 @@ class CheckSuite:
         return score_check(self.marks[item.nodeid], found)
 
     def _execute(self, item: pytest.Item, following: pytest.Item | None, provider: Provider) -> BaseException | None:
-        """What the check raised; raises `Stopped` itself."""
+        """What the check raised; raises what is nothing of the check: `Stopped`, and the worker's own end."""
         item.config.stash[PROVIDER] = provider
         item._initrequest()  # type: ignore[attr-defined]  # noqa: SLF001 - pytest's own way to run an item again
         self._recorder.raised = None
         with warnings.catch_warnings():
             runtestprotocol(item, log=False, nextitem=following)
         raised = self._recorder.raised
-        if isinstance(raised, Stopped | KeyboardInterrupt):
+        if isinstance(raised, Stopped | KeyboardInterrupt | SystemExit):
             raise raised
         return raised
 

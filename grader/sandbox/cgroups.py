@@ -133,19 +133,32 @@ def run_name() -> str:
 def remove_leftovers() -> int:
     """End and remove what killed workers of this host left in their groups. Returns how many groups were removed.
 
-    A group's name tells whose it is. One whose owner is gone holds nobody's work; a number that was used again keeps a group that is
-    not empty until that process ends.
+    A group's name tells whose it is. One whose owner is gone holds nobody's work and goes at once; any other goes when it is old and
+    empty: its owner lives in another pid namespace, or its number was used again.
     """
     parents = [MOUNT / controller / "gradlab" for controller in CgroupV1.controllers] + [MOUNT / "gradlab"]
-    removed = 0
-    for group in (group for parent in parents for group in parent.glob("run-*")):
-        with contextlib.suppress(OSError):  # somebody else removed it, or it is in use after all
-            if time.time() - group.stat().st_mtime > STALE_S:
-                if _owner_is_gone(group.name):
-                    _kill_all(group / "cgroup.procs")
-                group.rmdir()
-                removed += 1
-    return removed
+    groups = [group for parent in parents for group in parent.glob("run-*")]
+    return sum(_end(group) if _owner_is_gone(group.name) else _remove_old(group) for group in groups)
+
+
+def _end(group: Path, patience_s: float = 2.0) -> bool:
+    """Kill what is in the group and remove it; the kernel takes a moment to empty it."""
+    until = time.monotonic() + patience_s
+    while group.exists() and time.monotonic() < until:
+        _kill_all(group / "cgroup.procs")
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _remove_old(group: Path) -> bool:
+    with contextlib.suppress(OSError):  # somebody else removed it, or it is in use after all
+        if time.time() - group.stat().st_mtime > STALE_S:
+            group.rmdir()
+            return True
+    return False
 
 
 def _owner_is_gone(name: str) -> bool:

@@ -204,7 +204,7 @@ class DockerSandbox:
         """Remove the containers of processes of this host that are no more, and any that is too old; returns how many."""
         mine = [c for c in self._client.containers.list(all=True, filters={"label": LABEL}) if _is_left(c)]
         for container in mine:
-            with suppress(NotFound):
+            with suppress(APIError):  # another worker of this host is at it, too
                 container.remove(force=True, v=True)
         return len(mine)
 

@@ -66,6 +66,8 @@ class Run:
             with suppress(OSError):
                 data = self._gate.recv(STATUS.size)
                 self._status = STATUS.unpack(data)[0] if len(data) == STATUS.size else None
+                if not data:  # its init was killed, and is gone in a moment
+                    select.select([self._init], [], [], timeout_s)
         status = self._status
         return 128 - status if status is not None and status < 0 else status
 

@@ -16,6 +16,7 @@ django_application = get_asgi_application()
 
 from django.template.loader import render_to_string  # noqa: E402 - needs the apps that the line above loads
 
+from config.faults import is_passing  # noqa: E402
 from config.middleware import is_too_large  # noqa: E402
 
 Scope = dict[str, Any]
@@ -33,7 +34,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             )
         if b"transfer-encoding" in headers:
             return await _answer(send, 411, "Please send the request with a Content-Length.")
-    return await django_application(scope, receive, send)
+    try:
+        return await django_application(scope, receive, send)
+    except OSError as error:  # a large body goes to the temporary folder before Django has a request
+        if scope["type"] != "http" or not is_passing(error):
+            raise
+        return await _answer(send, 503, render_to_string("503.html"))
 
 
 async def _answer(send: Send, status: int, page: str) -> None:

@@ -146,5 +146,7 @@ def database(url: str, *, embedded: Path, pool: int = 0) -> dict[str, Any]:
         # each request has a thread of its own, so a connection that outlived its request would never be used again
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": pool, "timeout": 20}} if pool else {},
+        # a host that is down answers nothing at all
+        "OPTIONS": {"connect_timeout": 5}
+        | ({"pool": {"min_size": 1, "max_size": pool, "timeout": 20}} if pool else {}),
     }

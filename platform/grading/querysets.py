@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
@@ -42,8 +43,9 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
         return self.begun().filter(lease_until__gte=now)
 
     def claimable(self, now: datetime) -> Self:
-        """Waiting, or held by a worker whose lease has run out."""
-        return self.active().filter(Q(started_at=None) | Q(lease_until__lt=now))
+        """Waiting, or held by a worker whose lease has run out, or reaches so far that a clock was set back since."""
+        too_far = now + 2 * timedelta(seconds=settings.GRADING_LEASE_S)
+        return self.active().filter(Q(started_at=None) | Q(lease_until__lt=now) | Q(lease_until__gt=too_far))
 
     def free(self, now: datetime) -> Self:
         """Claimable, and its student has no other job begun in the lane."""
@@ -63,5 +65,6 @@ class GradingJobQuerySet(models.QuerySet["GradingJob"]):
         return self.order_by("rerun", "in_line_at", "pk")
 
     def lost(self, now: datetime, patience: timedelta) -> Self:
-        """Free jobs whose latest message is older than `patience`, or that have none."""
-        return self.free(now).filter(Q(queued_at=None) | Q(queued_at__lt=now - patience))
+        """Free jobs whose latest message is older than `patience`, or from a time that is yet to come, or that have none."""
+        young = Q(queued_at__range=(now - patience, now + patience))
+        return self.free(now).filter(Q(queued_at=None) | ~young)

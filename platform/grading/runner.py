@@ -9,7 +9,7 @@ from typing import Self
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
@@ -59,6 +59,7 @@ def _run(held: Claim) -> None:
         except Exception as error:
             claims.record_fault(held, error=f"{type(error).__name__}: {error}")
             raise
+    close_old_connections()  # the database may have been restarted since the claim
     _conclude(held, job, report)
 
 
@@ -109,6 +110,7 @@ class Heartbeat:
                 good_until = time.monotonic() + settings.GRADING_LEASE_S
             except DatabaseError as error:
                 log.warning("heartbeat_failed", job=self._held.job_id, error=str(error))
+                connection.close()  # a broken one stays broken; the next beat opens another
                 alive = time.monotonic() < good_until
             if not alive:
                 self._lost.set()

@@ -32,7 +32,7 @@ class Leftovers:
 
     def __init__(self, image: str = "") -> None:
         self._image = image
-        self._files, self._mounts, self._shared = set(_files()), set(_mounts()), set(_shared())
+        self._files, self._mounts, self._shared = set(_files()), set(mounts()), set(_shared())
         self._waiting = (0, 0)
         self.control: int | None = None  # another judge that we started; what waits there is not ours
         self._told: set[str] = set()  # one case is told of a leftover, not all that follow
@@ -71,33 +71,33 @@ class Leftovers:
             *(f"file {path}" for path in _files() if path not in self._files),
             *(f"shared memory {line}" for line in _shared() if line not in self._shared),
             *(f"control group {path}" for path in leftover_groups()),
-            *(f"mount {point}" for point in _mounts() if point not in self._mounts and "docker" not in point),
+            *(f"mount {point}" for point in mounts() if point not in self._mounts and "docker" not in point),
             *(self._of_docker() if self._image else ()),
         ]
 
     def _of_docker(self) -> list[str]:
         """More containers than wait; and processes, groups and mounts of containers that the engine no longer knows."""
         suspects = [*_in_container_groups(), *_container_groups()]
-        mounts = sum(point.endswith("/merged") and "docker" in point for point in _mounts())
-        ids = set(_docker("ps", "-aq", "--no-trunc").split())
+        merged = sum(point.endswith("/merged") and "docker" in point for point in mounts())
+        ids = set(docker("ps", "-aq", "--no-trunc").split())
         left = [*_more(self._containers(), self._waiting[0], "containers")]
         left += [what for owner, what in suspects if owner not in ids]
-        return left + ([f"{mounts} mounts of {len(ids)} containers"] if mounts > len(ids) else [])
+        return left + ([f"{merged} mounts of {len(ids)} containers"] if merged > len(ids) else [])
 
     def _containers(self) -> list[str]:
         """Names of the containers of our image's own tag."""
         if not self._image:
             return []
-        listed = _docker("ps", "-a", "--format", "{{.Image}} {{.Names}}").splitlines()
+        listed = docker("ps", "-a", "--format", "{{.Image}} {{.Names}}").splitlines()
         return [line.split()[1] for line in listed if line.split()[0] == self._image]
 
     def _nested(self) -> list[str]:
         """Processes that we started and that are two pid namespaces below ours, where runs are."""
         theirs = _descendants(self.control) if self.control else set()
-        depth, found = _depth(os.getpid()), []
+        ours, found = depth(os.getpid()), []
         for pid in _descendants() - theirs:
             with suppress(OSError):
-                if _depth(pid) >= depth + 2:
+                if depth(pid) >= ours + 2:
                     found.append(str(pid))
         return found
 
@@ -130,7 +130,7 @@ def _held_by_others(process: psutil.Process, mine: set[int]) -> bool:
     return process.pid not in mine and any(parent.name() == "bwrap" for parent in process.parents())
 
 
-def _depth(pid: int) -> int:
+def depth(pid: int) -> int:
     """How many pid namespaces the process is in, counted from ours."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(len(line.split()) - 1 for line in lines if line.startswith("NSpid:"))
@@ -146,7 +146,7 @@ def _files() -> Iterator[str]:
                         yield entry.path
 
 
-def _mounts() -> list[str]:
+def mounts() -> list[str]:
     return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
@@ -176,6 +176,6 @@ def _container_groups() -> list[tuple[str, str]]:
     return [(match[1], f"control group {group}") for group in groups if (match := CONTAINER.search(str(group)))]
 
 
-def _docker(*arguments: str) -> str:
+def docker(*arguments: str) -> str:
     docker = shutil.which("docker") or "docker"
     return subprocess.run([docker, *arguments], capture_output=True, text=True, timeout=15, check=False).stdout
