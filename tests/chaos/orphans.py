@@ -43,7 +43,10 @@ class Orphans:
         """Ids of the containers that processes of ours made."""
         if not self._engine:
             return []
-        made = [line.split(" ", 1) for line in docker("ps", "-a", "--filter", "label=gradlab.run", "--format", LISTED).splitlines()]
+        made = [
+            line.split(" ", 1)
+            for line in docker("ps", "-a", "--filter", "label=gradlab.run", "--format", LISTED).splitlines()
+        ]
         owners = {number: int(owner.split("|")[1]) for number, owner in made}
         return [
             number

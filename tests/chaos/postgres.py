@@ -52,8 +52,18 @@ class Postgres:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Postgres:
-        made = ["-D", str(self._data), "--auth=trust", "--username=gradlab", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([str(self._bin / "initdb"), *made], check=True, capture_output=True, cwd=self._folder, **self._as)
+        made = [
+            "-D",
+            str(self._data),
+            "--auth=trust",
+            "--username=gradlab",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        subprocess.run(
+            [str(self._bin / "initdb"), *made], check=True, capture_output=True, cwd=self._folder, **self._as
+        )
         self.start()
         return self
 

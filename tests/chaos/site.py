@@ -72,7 +72,9 @@ class Site(Stack):
 
     def run(self, module: str, *arguments: str) -> None:
         """A module in a process of its own, with the site's settings."""
-        subprocess.run([sys.executable, "-m", module, *arguments], env=self.environment, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", module, *arguments], env=self.environment, check=True, capture_output=True
+        )
 
     def student(self) -> Student:
         """Somebody who has not handed in anything yet."""
@@ -161,7 +163,10 @@ def open_site(database: str, sandbox: str) -> Iterator[Site]:
             "GRADLAB_DATABASE_URL": postgres.url if postgres else "",
         }
         adopt_orphans(True)
-        with _rooms(data / "files", data / "tmp"), Site(data, free_port(), settings=settings, postgres=postgres) as site:
+        with (
+            _rooms(data / "files", data / "tmp"),
+            Site(data, free_port(), settings=settings, postgres=postgres) as site,
+        ):
             site.orphans = Orphans(site.parts, engine=sandbox == "docker")
             site.begin()
             yield site

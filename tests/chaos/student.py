@@ -17,7 +17,10 @@ LAB = f"/o/{OFFERING}/labs/{ASSIGNMENT}/"
 RIGHT = "def add(a, b):\n    return a + b\n"
 Work = tuple[str, bytes]  # a file's name and what is in it
 QUICK: Work = ("work.py", RIGHT.encode())
-SLOW: Work = ("work.py", b"import time\n\n\ndef add(a, b):\n    time.sleep(1.5)\n    return a + b\n")  # in each of two checks
+SLOW: Work = (
+    "work.py",
+    b"import time\n\n\ndef add(a, b):\n    time.sleep(1.5)\n    return a + b\n",
+)  # in each of two checks
 LARGE: Work = ("work.ipynb", notebook_of(RIGHT, plot="x" * 3_000_000))  # more than a request keeps in memory
 
 
@@ -46,7 +49,11 @@ class Student:
     def __enter__(self) -> Student:
         """Signed in, with the lab page open."""
         page = self._session.get(f"{self._url}/sign-in/", timeout=60).text
-        fields = {"username": self.email, "password": PASSWORD, "csrfmiddlewaretoken": _field("csrfmiddlewaretoken", page)}
+        fields = {
+            "username": self.email,
+            "password": PASSWORD,
+            "csrfmiddlewaretoken": _field("csrfmiddlewaretoken", page),
+        }
         self._session.post(f"{self._url}/sign-in/", fields, timeout=60).raise_for_status()
         self.open_lab()
         return self

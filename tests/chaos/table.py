@@ -35,7 +35,9 @@ def main() -> int:
 
 def _table(database: str, sandbox: str, cases: list[Case]) -> list[bool]:
     """Run the cases on one site; whether each had problems."""
-    _say(f"\n{database + ', ' + sandbox:70}{'wait s':>8}{'claims':>8}{'messages':>10}{'reports':>9}{'canary':>8}{'left':>6}")
+    _say(
+        f"\n{database + ', ' + sandbox:70}{'wait s':>8}{'claims':>8}{'messages':>10}{'reports':>9}{'canary':>8}{'left':>6}"
+    )
     found = []
     with open_site(database, sandbox) as site:
         bench = Bench(site)
