@@ -13,6 +13,17 @@ from collections.abc import Callable, Sequence
 
 from . import kernel
 
+KILLED, RUN_KILLED = 128 + signal.SIGKILL, 128
+
+
+def exit_code(status: int) -> int:
+    """What pid 1 of a container exits with: 128 + n where signal n ended the run, and `RUN_KILLED` where the run was killed.
+
+    `KILLED` is then what the engine says of a pid 1 that was killed itself, which nobody inside can do.
+    """
+    code = status if status >= 0 else 128 - status
+    return RUN_KILLED if code == KILLED else code
+
 
 def start(run: Callable[[], None], gate: int = -1, not_mine: Sequence[int] = ()) -> int | None:
     """Fork `run`, wait for it, and return its exit status, negative for a signal; None when the other end of `gate` closes first.

@@ -35,8 +35,7 @@ def main() -> None:
 
     if os.getpid() != 1:
         run()
-    status = init.start(run, not_mine=(0, 1, 2)) or 0
-    os._exit(status if status >= 0 else 128 - status)
+    os._exit(init.exit_code(init.start(run, not_mine=(0, 1, 2)) or 0))
 
 
 def serve(request: int, response: int) -> None:

@@ -22,7 +22,7 @@ import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 
-from ..inside import wire
+from ..inside import init, wire
 from ..inside.version import version
 from . import seccomp
 from .base import Limits, SandboxUnavailable, Usage, boot_arguments, environment
@@ -84,13 +84,14 @@ class Container:
         return False
 
     def wait(self, timeout_s: float) -> int | None:
-        """The exit status as the engine has it: 128 + n where signal n ended the process."""
+        """The exit status as pid 1 gave it: 128 + n where signal n ended the run; None as well when pid 1 itself was killed."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             with suppress(DockerException):
                 state = self._api.inspect_container(self.id)["State"]
                 if not state["Running"]:
-                    return int(state["ExitCode"])
+                    code = int(state["ExitCode"])
+                    return {init.KILLED: None, init.RUN_KILLED: init.KILLED}.get(code, code)
             time.sleep(0.02)
         return None
 
