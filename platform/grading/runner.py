@@ -9,8 +9,9 @@ from typing import Self
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 
+from config import connections
 from grader.api import Stopped, grade
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
 from grading import claims, workers
@@ -59,7 +60,7 @@ def _run(held: Claim) -> None:
         except Exception as error:
             claims.record_fault(held, error=f"{type(error).__name__}: {error}")
             raise
-    close_old_connections()  # the database may have been restarted since the claim
+    connections.give_back()  # the database may have been restarted since the claim
     _conclude(held, job, report)
 
 

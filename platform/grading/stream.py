@@ -11,9 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
 
-from config import redis
+from config import connections, redis
 from grading.models import GradingJob
 from grading.pages import render_progress
 from grading.progress import ProgressSnapshot, channel, decode, snapshot
@@ -70,7 +69,7 @@ def _stored(job_id: int) -> ProgressSnapshot:
     try:
         return snapshot(GradingJob.objects.select_related("stored_report").get(pk=job_id))
     finally:
-        close_old_connections()
+        connections.give_back()
 
 
 def _event(name: str, html: str) -> bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config import connections
 from grading import services
 from grading.access import JobAccess, get_job_for
 from grading.pages import job_page_url, progress_context
@@ -71,5 +71,5 @@ def _open_stream(request: HttpRequest, pk: int) -> tuple[JobAccess, ProgressSnap
         return HttpResponse()
 
     response = gate(request)
-    close_old_connections()  # the stream outlives by far what was asked just now
+    connections.give_back()  # the stream outlives by far what was asked just now
     return found[0] if found else response

@@ -21,7 +21,8 @@ VIEWERS = ("student", "ta", "instructor")
 PAGES = sorted(
     name
     for name, row in MATRIX.items()
-    if row.method == "get" and name not in {"job-events", "sign-in", "health", "submission-file", "lab-starter"}
+    if row.method == "get"
+    and name not in {"job-events", "sign-in", "health", "submission-file", "lab-starter", "metrics"}
 )
 
 
