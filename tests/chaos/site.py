@@ -90,10 +90,10 @@ class Site(Stack):
         """The queue, past the product."""
         return redis.Redis.from_url(self.environment["GRADLAB_REDIS_URL"])
 
-    def below_the_worker(self, name: str = "") -> list[psutil.Process]:
-        """Processes that the worker started, all or those of this name."""
-        below = psutil.Process(self.processes["worker"].pid).children(recursive=not name or name == "bwrap")
-        return [process for process in below if not name or _name(process) == name]
+    def sandboxes(self) -> list[psutil.Process]:
+        """Every bubblewrap below the worker."""
+        below = psutil.Process(self.processes["worker"].pid).children(recursive=True)
+        return [process for process in below if _name(process) == "bwrap"]
 
     def pool(self) -> list[psutil.Process]:
         """The worker's pool: its children that run the same program."""
@@ -176,14 +176,22 @@ def open_site(database: str, sandbox: str) -> Iterator[Site]:
             "GRADLAB_ALLOW_APPROXIMATE_LIMITS": "0" if limits_are_exact() else "1",
             "GRADLAB_DATABASE_URL": postgres.url if postgres else "",
         }
-        adopt_orphans(True)
         with (
+            _adopting(),
             _rooms(data / "files", data / "tmp"),
             Site(data, free_port(), settings=settings, postgres=postgres) as site,
         ):
             site.orphans = Orphans(site.parts, engine=sandbox == "docker")
             site.begin()
             yield site
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    adopt_orphans(True)
+    try:
+        yield
+    finally:
         adopt_orphans(False)
 
 
