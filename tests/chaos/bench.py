@@ -13,7 +13,7 @@ from deploy.stack import StackError
 from .cases import Case, Moment
 from .oracle import Job
 from .site import LAB, LEASE_S, Site
-from .student import LARGE, QUICK, SLOW, Answer, Student
+from .student import Answer, Student, Work, large, quick, slow
 
 STUCK_S = LEASE_S + 60.0  # what the product promises
 CANARY_S = 60.0
@@ -67,6 +67,7 @@ class Bench:
         mended = time.monotonic()
         jobs = {one: self._ended(one, made) for one in accepted}
         made.wait_s = time.monotonic() - mended
+        self._site.right_the_clocks()
         made.canary = self._canary()
         if made.canary != 10.0:
             made.problems.append(f"the reference solution got {made.canary:g} of 10 points afterwards")
@@ -84,7 +85,8 @@ class Bench:
         with ExitStack() as stack:
             # a worker that stands still has asked for one message already; the second one lies in the queue
             students = [stack.enter_context(site.student()) for _ in range(1 + waiting)]
-            accepted = [self._hand_in(student, case.moment) for student in students]
+            make = slow if case.moment is Moment.RUNNING else quick
+            accepted = [self._hand_in(student, make()) for student in students]
             if not self._has_come(case.moment, accepted[-1].submission):
                 made.problems.append("the moment did not come")
             with case.fault(site):
@@ -94,8 +96,8 @@ class Bench:
                     made.problems += _without_a_sentence(students[-1].look())
         return accepted
 
-    def _hand_in(self, student: Student, moment: Moment) -> Accepted:
-        answer = student.hand_in(SLOW if moment is Moment.RUNNING else QUICK)
+    def _hand_in(self, student: Student, work: Work) -> Accepted:
+        answer = student.hand_in(work)
         assert answer.submission, f"not accepted on a good day: {answer}"
         return Accepted(answer.submission, student.email)
 
@@ -111,8 +113,12 @@ class Bench:
 
     def _while_handing_in(self, case: Case, made: Attempt) -> list[Accepted]:
         """Press *Submit* while the fault is on, and once more when it is over: the same page is one submission."""
-        work, answers = LARGE if case.large else QUICK, list[Answer]()
-        with self._site.student() as student:
+        make, answers = large if case.large else quick, list[Answer]()
+        work = make()
+        with self._site.student() as earlier, self._site.student() as student:
+            self._hand_in(
+                earlier, make()
+            )  # on a good day; afterwards the web knows which folder is for temporary files
             pressed = Thread(target=lambda: answers.append(student.hand_in(work)))
             if case.what.startswith("kill"):
                 pressed.start()
@@ -122,6 +128,8 @@ class Bench:
                     pressed.start()
                 pressed.join()
             made.problems += self._half_done(answers[0], student)
+            if case.needs_root and answers[0].submission:
+                made.problems.append("there was room after all: the fault was not felt")
             second = student.hand_in(work)
         if second.submission is None:
             made.problems.append(f"not accepted when all was well again: {second}")

@@ -47,7 +47,7 @@ def pool_children_killed(site: Site) -> Iterator[None]:
 @contextmanager
 def sandboxes_killed(site: Site) -> Iterator[None]:
     """kill -9 of every bubblewrap below the worker, and so of the warm servers in them and of their runs."""
-    _kill(site.below_the_worker("bwrap"), "a sandbox")
+    _kill(site.sandboxes(), "a sandbox")
     yield
 
 
@@ -123,8 +123,7 @@ def clock_moved(seconds: int, *parts: str) -> Fault:
         if parts == EVERY_CLOCK:
             with site.redis() as client:
                 client.flushall()
-        for part in parts:
-            site.restart(part, GRADLAB_CLOCK_OFFSET_S=str(seconds))
+        site.move_clock(seconds, *parts)
         yield
 
     return fault

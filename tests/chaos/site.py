@@ -38,6 +38,7 @@ SHORT = {
     "GRADLAB_GRADING_LEASE_S": str(LEASE_S),
     "GRADLAB_GRADING_HEARTBEAT_S": "1",
     "GRADLAB_GRADING_REDISPATCH_S": "3",
+    "GRADLAB_GRADING_RETRY_S": "3",
     "GRADLAB_SWEEP_EVERY_S": "1",
 }
 ROOM = ("size=24m", "nr_inodes=2000")  # of the storage and of the temporary folder, where we may mount them
@@ -51,6 +52,7 @@ class Site(Stack):
     oracle: Oracle = field(init=False)
     orphans: Orphans = field(init=False)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _moved: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,10 +91,10 @@ class Site(Stack):
         """The queue, past the product."""
         return redis.Redis.from_url(self.environment["GRADLAB_REDIS_URL"])
 
-    def below_the_worker(self, name: str = "") -> list[psutil.Process]:
-        """Processes that the worker started, all or those of this name."""
-        below = psutil.Process(self.processes["worker"].pid).children(recursive=not name or name == "bwrap")
-        return [process for process in below if not name or _name(process) == name]
+    def sandboxes(self) -> list[psutil.Process]:
+        """Every bubblewrap below the worker."""
+        below = psutil.Process(self.processes["worker"].pid).children(recursive=True)
+        return [process for process in below if _name(process) == "bwrap"]
 
     def pool(self) -> list[psutil.Process]:
         """The worker's pool: its children that run the same program."""
@@ -120,6 +122,19 @@ class Site(Stack):
         self.start_part(name, **settings)
         if name in {"web", "redis"}:
             self.wait_for(name)
+
+    def move_clock(self, seconds: int, *parts: str) -> None:
+        """Start the parts again with a clock that is off by so much."""
+        for part in parts:
+            if part in self.processes:
+                self.kill(part)
+            self._moved.add(part)
+            self.restart(part, GRADLAB_CLOCK_OFFSET_S=str(seconds))
+
+    def right_the_clocks(self) -> None:
+        """Of all parts whose clock was moved."""
+        self.move_clock(0, *self._moved)
+        self._moved.clear()
 
     def revive(self) -> list[str]:
         """Start what has ended without being told to; returns the names."""
@@ -162,14 +177,22 @@ def open_site(database: str, sandbox: str) -> Iterator[Site]:
             "GRADLAB_ALLOW_APPROXIMATE_LIMITS": "0" if limits_are_exact() else "1",
             "GRADLAB_DATABASE_URL": postgres.url if postgres else "",
         }
-        adopt_orphans(True)
         with (
+            _adopting(),
             _rooms(data / "files", data / "tmp"),
             Site(data, free_port(), settings=settings, postgres=postgres) as site,
         ):
             site.orphans = Orphans(site.parts, engine=sandbox == "docker")
             site.begin()
             yield site
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    adopt_orphans(True)
+    try:
+        yield
+    finally:
         adopt_orphans(False)
 
 

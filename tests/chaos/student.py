@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 
 import requests
@@ -14,14 +15,23 @@ from .seed import ASSIGNMENT, OFFERING, PASSWORD
 FIELD = r'name="{}" value="([^"]+)"'
 RESULT = re.compile(r"/submissions/(\d+)/")
 LAB = f"/o/{OFFERING}/labs/{ASSIGNMENT}/"
-RIGHT = "def add(a, b):\n    return a + b\n"
 Work = tuple[str, bytes]  # a file's name and what is in it
-QUICK: Work = ("work.py", RIGHT.encode())
-SLOW: Work = (
-    "work.py",
-    b"import time\n\n\ndef add(a, b):\n    time.sleep(1.5)\n    return a + b\n",
-)  # in each of two checks
-LARGE: Work = ("work.ipynb", notebook_of(RIGHT, plot="x" * 3_000_000))  # more than a request keeps in memory
+
+
+def quick() -> Work:
+    """A right answer that nobody handed in before: what is stored already is not stored again."""
+    return "work.py", f"def add(a, b):\n    return a + b  # {secrets.token_hex(8)}\n".encode()
+
+
+def slow() -> Work:
+    """One that takes three seconds, in two checks."""
+    name, source = quick()
+    return name, b"import time\n\n\n" + source.replace(b"    return", b"    time.sleep(1.5)\n    return")
+
+
+def large() -> Work:
+    """One with more bytes than a request keeps in memory."""
+    return "work.ipynb", notebook_of(quick()[1].decode(), plot=secrets.token_hex(1_500_000))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -261,6 +262,24 @@ def test_groups_that_a_killed_worker_left_are_removed_and_new_ones_stay(monkeypa
     assert (old.exists(), new.exists()) == (False, True)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_dead_workers_group_goes_at_once_and_a_living_ones_stays(monkeypatch, tmp_path, kept):
+    owner = subprocess.Popen(["sleep", "60"])
+    try:
+        if not kept:
+            owner.kill()
+            owner.wait()
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+        group = tmp_path / f"pids/gradlab/run-{owner.pid}-{namespace}-abc"
+        group.mkdir(parents=True)
+        monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
+        assert cgroups.remove_leftovers() == (0 if kept else 1)
+        assert group.exists() is kept
+    finally:
+        owner.kill()
+        owner.wait()
+
+
 @pytest.mark.parametrize("owner_lives", [False, True])
 def test_what_a_killed_worker_left_running_is_ended(monkeypatch, tmp_path, owner_lives):
     owner = subprocess.Popen(["sleep", "60"])
@@ -291,3 +310,10 @@ def test_the_reference_solution_is_a_submission_that_gets_every_point(tiny):
     report = grade(spec)
     assert (report.outcome, report.score) == (Outcome.GRADED, report.max_score)
     assert report.sandbox == sandbox_name(SandboxKind.TRUSTED)
+
+
+def test_a_worker_that_is_told_to_end_while_a_check_runs_judges_nobody(grade_source):
+    """Celery ends its processes by an exception out of a signal, which comes up wherever they are: here, in a check."""
+    with pytest.raises(SystemExit):
+        grade_source(f"{ADD}\n{SCALE}", should_stop=lambda: sys.exit(1))
+    assert grade_source(f"{ADD}\n{SCALE}").score == 10

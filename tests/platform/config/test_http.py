@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +53,22 @@ def test_a_fault_of_ours_has_a_page_too(world, browser, monkeypatch):
     assert b"<h1" in response.content
 
 
+@pytest.mark.parametrize(
+    "fault", [OperationalError("the connection is closed"), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_fault_that_passes_asks_to_come_back(world, browser, monkeypatch, fault):
+    def fails(_):
+        raise fault
+
+    client = browser(world.student)
+    client.raise_request_exception = False
+    monkeypatch.setattr("web.views.pages.dashboard_page", fails)
+    response = client.get(reverse("dashboard", args=[world.offering.slug]))
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert b"send it again" in response.content
+
+
 def ask(headers: list[tuple[bytes, bytes]], body: bytes = b"", path: str = "/healthz", method: str = "GET"):
     """One request to the ASGI application; returns status and body, and whether the body was asked for."""
     from config.asgi import application  # loads the middleware, which looks for the test's static folder
@@ -95,3 +113,17 @@ def test_a_body_of_unknown_length_is_refused_before_it_is_read():
     status, _, asked = ask([(b"transfer-encoding", b"chunked")], method="POST")
     assert status == 411
     assert not asked
+
+
+@pytest.mark.parametrize(("number", "answers"), [(errno.ENOSPC, True), (errno.EIO, False)])
+def test_a_body_that_finds_no_room_in_the_temporary_folder_gets_a_page(monkeypatch, number, answers):
+    async def fails(*_):
+        raise OSError(number, "so it is")
+
+    monkeypatch.setattr("config.asgi.django_application", fails)
+    if answers:
+        status, page, _ = ask([(b"content-length", b"3")], b"abc", method="POST")
+        assert (status, b"send it again" in page) == (503, True)
+    else:
+        with pytest.raises(OSError, match="so it is"):
+            ask([(b"content-length", b"3")], b"abc", method="POST")

@@ -103,3 +103,28 @@ def test_every_dispatch_is_counted(world, live_redis):
     job = submit(world.lab, world.student).jobs.get()
     assert dispatch(job)
     assert GradingJob.objects.get().dispatch_count == 2
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_was_set_holds_no_job(world, live_redis, at, hours):
+    """A waiting one's message is lost, a running one's worker too; all that is left are moments of the other clock."""
+    start = clock.now()
+    at(start)
+    waiting, running = (submit(world.lab, student).jobs.get() for student in (world.student, world.classmate))
+    claims.claim(job_id=running.pk, worker="gone")
+    live_redis.flushall()
+    at(start + timedelta(hours=hours))
+    assert sweep().redriven == 2
+    for job in (waiting, running):
+        run_job(job.pk)
+    assert GradeReport.objects.count() == 2
+
+
+def test_clocks_of_two_hosts_may_differ_by_less_than_a_lease(world, live_redis, at):
+    start = clock.now()
+    at(start)
+    job = submit(world.lab, world.student).jobs.get()
+    claims.claim(job_id=job.pk, worker="ahead")
+    at(start - timedelta(seconds=50))
+    assert sweep().redriven == 0
+    assert claims.claim(job_id=job.pk, worker="behind") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from datetime import timedelta
@@ -175,3 +176,15 @@ def test_an_incoming_file_is_kept_under_its_own_name(world):
     file = IncomingFile("Lösung 1.py", RIGHT.encode())
     made = hand_in(assignment=world.lab, enrollment=world.student, files=[file], source=Source.UPLOAD)
     assert made.files.get().name == "Lösung 1.py"
+
+
+def test_a_full_disk_is_told_and_stores_nothing(world, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "store", full)
+        with pytest.raises(SubmissionRefused, match="Try again in a minute"):
+            submit(world.lab, world.student)
+    assert not Submission.objects.exists()
+    assert submit(world.lab, world.student).number == 1
