@@ -10,11 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup demo test hostile check imports format bench bench-peers bench-deadline gpu-judge shape lock runner-image machine clean
-=======
-.PHONY: help setup demo test hostile chaos check imports format bench bench-peers gpu-judge shape lock runner-image machine clean
->>>>>>> wt-f
+.PHONY: help setup demo test hostile chaos check imports format bench bench-peers bench-deadline gpu-judge shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,12 +21,8 @@ demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sw
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
 test: setup ## the whole suite
-<<<<<<< HEAD
-	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile -n 2 --dist loadgroup
-	$(BIN)/python -m pytest tests/hostile -n 2 --dist loadgroup
-=======
 	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile --ignore=tests/chaos -n 2 --dist loadgroup
->>>>>>> wt-f
+	$(BIN)/python -m pytest tests/hostile -n 2 --dist loadgroup
 	$(BIN)/python -m pytest tests/e2e
 
 hostile: setup runner-image ## what students have tried, in both sandboxes, as a table (10 minutes)
