@@ -88,11 +88,11 @@ $(VENV)/.site: requirements.lock | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.site
-	@echo "Installing test and lint tools into $(VENV) (about 55 packages, 300 MB) ..."
+	@echo "Installing test and lint tools into $(VENV) (about 110 packages, 630 MB) ..."
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(VENV)/.torch: requirements-torch.lock $(VENV)/.site
-	@echo "Installing PyTorch, an oracle of the tests, into $(VENV) (0.8 GB; 5 GB where pip picks the CUDA build) ..."
+	@echo "Installing PyTorch, an oracle of the tests, into $(VENV) and Triton (1.6 GB; 5 GB where pip picks the CUDA build) ..."
 	@$(PIP) -r requirements-torch.lock
 	@touch $@
