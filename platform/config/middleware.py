@@ -37,6 +37,7 @@ class PermissionsPolicy(MiddlewareMixin):
 class MethodNotAllowedPage(MiddlewareMixin):
     """Give a 405 the same page as every other refusal."""
 
+    # the innermost one decides for all: they run in one thread then, instead of each hopping into it and back
     async_capable = False
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -24,7 +24,7 @@ def everything() -> Iterator[object]:
             yield pytest.param(database, sandbox, case, id=f"{database}-{sandbox}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize(("database", "sandbox", "case"), everything())
+@pytest.mark.parametrize(("database", "sandbox", "case"), list(everything()))
 def test_nothing_is_lost_and_nothing_counts_twice(database: str, sandbox: str, case: Case, bench_of):
     if case.needs_root and os.geteuid() != 0:
         require("root", "only root can make a folder that is soon full")

@@ -8,6 +8,7 @@ import errno
 import pytest
 from django.db import OperationalError
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 pytestmark = pytest.mark.django_db
 
@@ -127,3 +128,8 @@ def test_a_body_that_finds_no_room_in_the_temporary_folder_gets_a_page(monkeypat
     else:
         with pytest.raises(OSError, match="so it is"):
             ask([(b"content-length", b"3")], b"abc", method="POST")
+
+
+def test_middlewares_share_one_thread(settings):
+    """The innermost one decides: where it were asynchronous, each would hop between event loop and thread with every request."""
+    assert not import_string(settings.MIDDLEWARE[-1]).async_capable
