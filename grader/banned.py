@@ -10,6 +10,7 @@ import msgspec
 from .contract import CheckResult, Verdict
 from .inside.cells import Cell
 from .lab import BannedOperations
+from .source import UNPARSABLE, parse
 
 
 def watched(rules: Sequence[BannedOperations]) -> list[str]:
@@ -52,8 +53,8 @@ def named_operations(cells: Sequence[Cell]) -> dict[str, str]:
     found: dict[str, str] = {}
     for cell in cells:
         try:
-            tree = ast.parse(cell.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = parse(cell.source)
+        except UNPARSABLE:
             continue  # a cell that cannot be parsed cannot run either
         for node in ast.walk(tree):
             aliases |= _imported(node)

@@ -6,7 +6,6 @@ from the lab's own notebook, whatever was sent.
 
 from __future__ import annotations
 
-import ast
 import copy
 import re
 import warnings
@@ -17,6 +16,7 @@ import nbformat
 
 from .contract import Refusal
 from .inside.cells import Cell
+from .source import UNPARSABLE, parse
 
 MAX_CELLS = 2_000
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -149,8 +149,8 @@ def refuse_magics(notebook: Any) -> None:
 def _is_python(source: str) -> bool:
     """Plain Python may hold a line that looks like a magic, in a string or a modulo over two lines."""
     try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        parse(source)
+    except UNPARSABLE:
         return False
     return True
 

@@ -13,6 +13,7 @@ from .contract import Refusal
 from .inside.cells import Cell
 from .lab import BannedImports, Lab
 from .notebook import merged, read_notebook, refuse_magics
+from .source import UNPARSABLE, parse
 
 PROGRAMS = (".ipynb", ".py")
 COMPANIONS = (".md", ".txt")
@@ -99,10 +100,10 @@ def _script(name: str, data: bytes) -> Cell:
     try:
         source = data.decode("utf-8")
         _refuse_long([source])
-        ast.parse(source, name)
+        parse(source, name)
     except UnicodeDecodeError as error:
         raise Refusal(f"{name} is not text in UTF-8, so it cannot be read.") from error
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except UNPARSABLE as error:
         line = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise Refusal(
             f"{name} is not valid Python{line}: {error.args[0] if error.args else error}. Mend it and submit again."
@@ -122,8 +123,8 @@ def _refuse_imports(cell: Cell, banned: Iterable[BannedImports]) -> None:
 def _imports(source: str) -> list[tuple[int, str]]:
     """(line, module) of each import statement, and of calls to `__import__` and `import_module` with a literal name."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse(source)
+    except UNPARSABLE:
         return []  # a cell that cannot be parsed cannot run either
     found = []
     for node in ast.walk(tree):

@@ -136,6 +136,10 @@ def test_older_notebook_formats_are_upgraded(tiny, version):
     assert any("def add" in cell.source for cell in cells)
 
 
+def test_what_python_warns_of_is_no_mistake(tiny):
+    check_upload(tiny, [("work.py", b"pattern = '\\d'\nx = 1 is 1\n")])
+
+
 def test_a_percent_sign_in_plain_python_is_no_magic(tiny):
     source = 'x = 7 \\\n  % 3\ntext = """\n%time\n!ls\n"""\n'
     check_upload(tiny, [("work.ipynb", notebook_of(source))])

@@ -43,6 +43,8 @@ def bench(request, benches: dict[SandboxKind, Bench], host: Host) -> Bench:
         require(kind.value, str(reason))
     if kind is SandboxKind.BUBBLEWRAP and not cgroups_available():
         pytest.skip("this user may make no control groups, and verdicts by limits need exact ones")
+    for other in benches.keys() - {kind}:  # what waits in one would be taken for what the other left
+        assert benches.pop(other).close() == []
     if kind not in benches:
         benches[kind] = Bench(kind, host)
     return benches[kind]
