@@ -94,6 +94,7 @@ def _settings(url: str) -> dict[str, str]:
     """Production's settings, but for HTTPS, which is the proxy's part."""
     return {
         "GRADLAB_SECRET_KEY": secrets.token_hex(25),
+        "GRADLAB_RECEIPT_KEY": secrets.token_hex(25),
         "GRADLAB_DATABASE_URL": url,
         "GRADLAB_HTTPS": "0",
         "GRADLAB_ALLOW_APPROXIMATE_LIMITS": "0" if limits_are_exact() else "1",

@@ -54,8 +54,8 @@ class TestTheRun:
         assert is_out(worker)
 
     def test_a_sandbox_that_cannot_be_built_is_a_grader_error(self, course, worker, settings, monkeypatch):
-        settings.SANDBOX = "docker"
-        monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        settings.SANDBOX = "bubblewrap"
+        monkeypatch.setattr("grader.sandbox.bubblewrap.shutil.which", lambda _: None)
         assert "grader error" in send(worker, course.lab.lab).problem
         assert is_out(worker)
 
