@@ -12,7 +12,7 @@ from config import clock
 from courses.models import Enrollment
 from grader.contract import CheckResult, Outcome, Suite, Task, Verdict
 from grader.contract import GradeReport as Report
-from grading.models import GradeReport, GradingJob
+from grading.models import GradeReport, GradingJob, Lane
 from submissions.models import Source, Submission, SubmittedFile
 
 CHUNK = 1000
@@ -46,10 +46,14 @@ def _job(submission: Submission) -> GradingJob:
     at = submission.created_at
     return GradingJob(
         submission=submission,
+        student=submission.enrollment,
+        lane=Lane.GRADING,
+        lab=submission.assignment.lab,
         suite=Suite.FULL,
         seed=submission.pk,
         requested_at=at,
         queued_at=at,
+        in_line_at=at,
         started_at=at,
         finished_at=at,
         fence=1,
