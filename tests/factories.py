@@ -22,9 +22,14 @@ from grading.models import GradingJob, Worker
 from grading.runner import run_job
 from grading.services import hand_in, run_checks
 from readings.models import Paper, Reading
+from reviews.marking.models import Purpose, Review
+from reviews.marking.services import GivenMark, save_review
+from reviews.rubrics import give_summary_rubric
 from reviews.services import sync_rubric
+from submissions import storage
 from submissions.models import Source, Submission
-from submissions.services import IncomingFile
+from submissions.services import IncomingFile, StoredFile, record_submission
+from submissions.texts import file_name
 
 TINY = Path(__file__).parent / "grader" / "tiny_lab"
 # all 10 points; 6 of 10, of which 4 are in a public check; none
@@ -115,6 +120,8 @@ class AssignmentFactory(DjangoModelFactory):
     def rubric(self, _create, _extracted, **_kwargs):
         if self.lab is not None:
             sync_rubric(assignment=self)
+        elif self.kind == Kind.READING:
+            give_summary_rubric(assignment=self)
 
 
 class ExtensionFactory(DjangoModelFactory):
@@ -185,6 +192,36 @@ def submit(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT, 
     """Hand in through the front door; the job waits."""
     options.setdefault("source", Source.UPLOAD)
     return hand_in(assignment=assignment, enrollment=enrollment, files=[script(source)], **options)
+
+
+def summary(
+    reading: Assignment, enrollment: Enrollment, texts: dict[str, str] | None = None, *, at: datetime | None = None
+) -> Submission:
+    """Hand in a summary with these texts, by item; without any, a sentence each."""
+    texts = texts or {item.task_id: f"{item.title}, as I see it." for item in reading.rubric.items.all()}
+    files = [
+        StoredFile(file_name(position, item), storage.store(text.encode()), len(text.encode()))
+        for position, (item, text) in enumerate(texts.items(), start=1)
+    ]
+    return record_submission(
+        assignment=reading,
+        enrollment=enrollment,
+        files=files,
+        source=Source.EDITOR,
+        client_token=None,
+        received_at=at or clock.now(),
+        waiting_ahead=0,
+        mail=False,
+    )
+
+
+def reviewed(
+    submission: Submission, by: Enrollment, *scores: int, purpose: str = Purpose.FIRST, comment: str = ""
+) -> Review:
+    """Mark each item, in order; without scores, two points each."""
+    items = list(submission.assignment.rubric.items.all())
+    marks = {item.pk: GivenMark(Decimal(score)) for item, score in zip(items, scores or [2] * len(items), strict=True)}
+    return save_review(submission=submission, by=by.user, marks=marks, purpose=purpose, comment=comment)
 
 
 def graded(assignment: Assignment, enrollment: Enrollment, source: str = RIGHT) -> Submission:

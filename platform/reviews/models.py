@@ -1,4 +1,7 @@
-"""The rubric of a lab, and what staff scored by hand. Automatic scores stay in the reports; only overrides are kept here."""
+"""The rubric of an assignment, and what staff scored in place of a report. Automatic scores stay in the reports.
+
+Marks of work that is graded by hand live in `reviews.marking`.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,15 @@ class Rubric(models.Model):
 
 
 class RubricItem(models.Model):
-    """One part: a task of the lab, with its points."""
+    """One part with its points: a task of the lab, or an item that graders mark by hand, by its levels."""
 
     rubric = models.ForeignKey(Rubric, on_delete=models.CASCADE, related_name="items")
-    task_id = models.CharField(max_length=40)
+    task_id = models.CharField(max_length=40, help_text="The lab's task, or the item's short name.")
     title = models.CharField(max_length=200)
     points = models.DecimalField(max_digits=7, decimal_places=2)
     position = models.PositiveSmallIntegerField()
+    description = models.TextField(blank=True, help_text="The guiding question; students read it.")
+    grader_note = models.TextField(blank=True, help_text="For graders alone.")
 
     class Meta:
         ordering = ("position",)
@@ -33,6 +38,22 @@ class RubricItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class RubricLevel(models.Model):
+    """A way to meet an item marked by hand: its points, what they mean, and the key that gives them in the queue."""
+
+    item = models.ForeignKey(RubricItem, on_delete=models.CASCADE, related_name="levels")
+    key = models.CharField(max_length=1, help_text="A digit.")
+    points = models.DecimalField(max_digits=7, decimal_places=2)
+    label = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ("-points", "pk")
+        constraints = (models.UniqueConstraint(fields=("item", "key"), name="one_level_a_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.label}"
 
 
 class RubricScore(models.Model):
@@ -59,5 +80,6 @@ class RubricScore(models.Model):
         return f"{self.score} of {self.points} for {self.title}"
 
 
-# Django finds an app's models here; those of regrades live with the rest of their part.
+# Django finds an app's models here; those of marking and of regrades live with the rest of their parts.
+from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401

@@ -16,6 +16,7 @@ from courses.models import Course, Offering, Recess, Session
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from readings.models import Paper, Reading
+from reviews.rubrics import give_summary_rubric
 from reviews.services import sync_rubric
 from web.seed.facts import FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, WEEKS, ZONE
 
@@ -133,3 +134,4 @@ def _readings(offering: Offering) -> None:
             },
         )
         Reading.objects.get_or_create(assignment=assignment, defaults={"paper": paper, "position": number})
+        give_summary_rubric(assignment=assignment)

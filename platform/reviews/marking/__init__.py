@@ -1,0 +1,3 @@
+"""Marks by hand: a grader claims a submission, gives each rubric item its level, and the marks become the score."""
+
+from __future__ import annotations
