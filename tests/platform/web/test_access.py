@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,39 +10,13 @@ from django.urls import get_resolver, reverse
 
 from audit.models import AuditEvent
 from grading.models import Drain, GradingJob, Worker
+from reviews.marking.models import Adjustment, Claim, Mark, Review
 from reviews.models import RubricScore
 from reviews.regrades.models import LabRegrade, Scope, ScoreChange
 from reviews.regrades.services import start
 from submissions.models import Draft, PracticeRun, Submission
-from tests.factories import WorkerFactory, finished, reported, submit
-
-ROLES = (
-    "nobody",
-    "stranger",
-    "student",
-    "classmate",
-    "dropped",
-    "ta",
-    "instructor",
-    "other_student",
-    "other_instructor",
-)
-EVERYONE = set(ROLES)
-SIGNED_IN = EVERYONE - {"nobody"}
-STAFF = {"ta", "instructor"}
-MEMBERS = {"student", "classmate", *STAFF}
-OWN = {"student", *STAFF}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A URL: who may use it, how, and what they get; everyone else is told that there is no such page."""
-
-    allowed: set[str]
-    args: Callable[[Any], list[Any]] = lambda _: []
-    method: str = "get"
-    data: Callable[[Any], dict[str, Any]] = lambda _: {}
-    found: int = 200
+from tests.factories import ReadingFactory, WorkerFactory, finished, reported, reviewed, submit, summary
+from tests.platform.web.rows import EVERYONE, MEMBERS, OWN, ROLES, SIGNED_IN, STAFF, Row, parts
 
 
 def offering(things):
@@ -129,9 +102,14 @@ MATRIX = {
 }
 
 
+MATRIX |= {name: row for part in parts() for name, row in part.ROWS.items()}
+
+
 @dataclass(frozen=True)
 class Things:
-    """What the pages are about: two submissions of one student, the job of the second still waiting; a dry run that is over."""
+    """What the pages are about: two submissions of one student, the job of the second still waiting; a dry run that is over; a
+    reading whose summary is reviewed; and, in `more`, what the parts' own modules made.
+    """
 
     offering: Any
     lab: Any
@@ -141,6 +119,10 @@ class Things:
     item: Any
     worker: Worker
     regrade: LabRegrade
+    reading: Any
+    summary: Submission
+    review: Review
+    more: dict[str, Any]
 
 
 @pytest.fixture
@@ -150,7 +132,16 @@ def things(world) -> Things:
     regrade = start(assignment=world.lab, scope=Scope.COUNTING, by=world.ta.user)
     finished(regrade.items.get().job, 5.0, 4.0)
     job, item = second.jobs.get(), world.lab.rubric.items.first()
-    return Things(world.offering, world.lab, first, second, job, item, WorkerFactory(), regrade)
+    reading = ReadingFactory(assignment__offering=world.offering).assignment
+    handed_in = summary(reading, world.student)
+    review = reviewed(handed_in, world.ta)
+    made = Things(
+        world.offering, world.lab, first, second, job, item, WorkerFactory(), regrade, reading, handed_in, review, {}
+    )
+    for part in parts():
+        if hasattr(part, "make"):
+            made.more.update(part.make(world, made))
+    return made
 
 
 def names_of_all_urls() -> set[str]:
@@ -173,8 +164,22 @@ def state_of_the_world() -> list[Any]:
     return [
         *(
             list(model.objects.order_by("pk").values())
-            for model in (Submission, GradingJob, RubricScore, Draft, PracticeRun, Drain, LabRegrade, ScoreChange)
+            for model in (
+                Submission,
+                GradingJob,
+                RubricScore,
+                Draft,
+                PracticeRun,
+                Drain,
+                LabRegrade,
+                ScoreChange,
+                Review,
+                Mark,
+                Claim,
+                Adjustment,
+            )
         ),
+        *(list(model.objects.order_by("pk").values()) for part in parts() for model in getattr(part, "MODELS", ())),
         AuditEvent.objects.count(),
     ]
 
