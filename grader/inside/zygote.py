@@ -3,10 +3,10 @@
 It holds nothing secret (whatever is in this process, a run can read), runs no student code, and stays single-threaded: a process that
 forks with threads may inherit a lock that nobody will ever release.
 
-A request is one datagram on the socket, {"walls": …, "mounts": [[target, options], …]}, with four descriptors: the run's standard input,
-output and error, and a gate. The answer is {"ok": true} with a pidfd of the run's init, or {"error": text}. The init builds its
-namespaces, says so at the gate (or what could not be built), and waits there for one byte, which the judge sends once the init is in
-its control group; then it forks the run, waits, and writes the run's exit status to the gate. A gate that closes ends the run.
+A request is one datagram on the socket, {"walls": …, "mounts": [[target, options], …]}, with descriptors: the run's standard input,
+output and error, a gate, and the entrances of its control group. The answer is {"ok": true} with a pidfd of the run's init, or
+{"error": text}. The init builds its namespaces, joins its group, says so at the gate (or what could not be done), and waits there for
+one byte; then it forks the run, waits, and writes the run's exit status to the gate. A gate that closes ends the run.
 
   zygote ─▶ init: pid 1 of new namespaces, its own /proc, /tmp, /dev/shm ─▶ run: own uid, no rights, the student's code
 """
@@ -28,7 +28,7 @@ from .main import serve
 from .walls import enter, take_channel
 
 NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS
-MAX_REQUEST = 1 << 16
+MAX_REQUEST, MAX_DESCRIPTORS = 1 << 16, 8
 STATUS = struct.Struct("=i")
 BUILT = b"built"
 # Parts that a package imports when they are first used, which would else be in every run: numpy.random alone takes 10 ms.
@@ -45,7 +45,7 @@ def main() -> None:
     gc.freeze()  # what is there now stays shared between all runs
     judge.send(b"ready")
     while True:
-        request, descriptors, _, _ = socket.recv_fds(judge, MAX_REQUEST, 4)
+        request, descriptors, _, _ = socket.recv_fds(judge, MAX_REQUEST, MAX_DESCRIPTORS)
         if not request:
             os._exit(0)
         if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - no more imports than needed
@@ -80,10 +80,13 @@ def _reap() -> None:
         return
 
 
-def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: int) -> None:
+def _init(request: dict[str, Any], stdin: int, stdout: int, stderr: int, gate: int, *entrances: int) -> None:
     """Pid 1 of a run: builds its namespaces, lets it start, and ends with it, which ends everything in the namespace."""
     try:
         _build(request["mounts"])
+        for entrance in entrances:
+            os.write(entrance, b"0")
+            os.close(entrance)
     except BaseException as error:  # noqa: BLE001 - said to the judge, who is all there is to tell
         os.write(gate, f"{type(error).__name__}: {error}".encode())
         os._exit(1)

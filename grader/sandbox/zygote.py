@@ -43,15 +43,13 @@ class Run:
         self.pid = _pid_of(init)
 
     def start(self, limits: Limits) -> None:
-        """Wait until the namespaces stand, put the init into its group, and let it go."""
+        """Wait until the namespaces stand and the init is in its group, and let it go."""
         self._gate.settimeout(BUILD_S)
         said = self._gate.recv(1000)
         if said != BUILT:
             raise SandboxUnavailable(
                 f"a sandbox could not be built: {said.decode(errors='replace') or 'its init died'}"
             )
-        if self._cgroup:
-            self._cgroup.add(self.pid)
         self._memory_mb = limits.memory_mb
         self._gate.send(b"!")
 
@@ -82,9 +80,9 @@ class Run:
             return
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
+        gone, _, _ = select.select([self._init], [], [], END_S)
         if self._cgroup:
             self._cgroup.close()
-        gone, _, _ = select.select([self._init], [], [], END_S)
         for descriptor in (self.stdin, self.stdout, self.stderr, self._init):
             os.close(descriptor)
         self._gate.close()
@@ -138,15 +136,19 @@ class Zygote:
         ours, theirs = _pipes()
         gate, far_gate = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps({"walls": walls, "mounts": mounts}).encode()
+        cgroup = make_cgroup(limits)
+        entrances = [os.open(path, os.O_WRONLY) for path in cgroup.entrances] if cgroup else []
         with far_gate:
-            init, said = self._ask(request, [*theirs, far_gate.fileno()])
-        _close(*theirs)
+            init, said = self._ask(request, [*theirs, far_gate.fileno(), *entrances])
+        _close(*theirs, *entrances)
         if init is None:
             _close(*ours)
             gate.close()
+            if cgroup:
+                cgroup.close()
             raise SandboxUnavailable(f"the sandbox could not be forked: {said}")
         self.runs += 1
-        run = Run(ours, gate, init, make_cgroup(limits))
+        run = Run(ours, gate, init, cgroup)
         try:
             run.start(limits)
         except (OSError, SandboxUnavailable) as error:
