@@ -86,8 +86,9 @@ class Host:
         self._listeners[1].bind(f"\0{self.abstract}")
         self._listeners[1].listen()
         self.port = int(self._listeners[0].getsockname()[1])
-        # /proc shows the environment that a process began with, so the bait is one that began with the token
-        self._bait = subprocess.Popen(["sleep", "600"], env={**os.environ, VARIABLE: self.token})  # noqa: S607
+        # /proc shows the environment that a process began with, so the bait is one that began with the token; it ends with its input,
+        # so a self-test that is killed leaves none behind
+        self._bait = subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={**os.environ, VARIABLE: self.token})  # noqa: S607
 
     def survivors(self, patience_s: float = 1.0) -> list[str]:
         """Processes of this host that carry the marker, after a moment in which the kernel ends them."""
@@ -99,7 +100,7 @@ class Host:
     def close(self) -> None:
         """Take the bait away."""
         self._bait.kill()
-        self._bait.wait()
+        self._bait.communicate()
         for listener in self._listeners:
             listener.close()
 

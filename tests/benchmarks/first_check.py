@@ -45,7 +45,9 @@ def _measure(sandbox: str, samples: int) -> None:
             found.append(_milliseconds(job))
     finally:
         close_sandboxes()
-    print(f"{sandbox}, first job of the worker: {found[0][0]:.0f} ms to its first check, {found[0][1]:.0f} ms to its mark")
+    print(
+        f"{sandbox}, first job of the worker: {found[0][0]:.0f} ms to its first check, {found[0][1]:.0f} ms to its mark"
+    )
     for what, times in zip(("first check", "first mark"), zip(*found[1:], strict=True), strict=True):
         print(
             f"{sandbox}, warm, {samples} jobs, from the claim to the {what}: median {median(times):.1f} ms, "

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 import pytest
 
 from grader.sandbox.base import SandboxUnavailable
+from tests.postgres import binaries
 from tests.support import require
 
 from .bench import Bench
-from .postgres import binaries
 from .site import open_site, sandbox_is_here
 
 collect_ignore = ["lab"]

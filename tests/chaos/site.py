@@ -21,10 +21,10 @@ from deploy.demo import limits_are_exact
 from deploy.stack import Stack, free_port
 from grader.contract import SandboxKind
 from grader.sandbox.choose import open_sandbox
+from tests.postgres import Postgres
 
 from .oracle import Away, Oracle
 from .orphans import Orphans, adopt_orphans
-from .postgres import Postgres
 from .seed import ASSIGNMENT, OFFERING, address
 from .student import Student
 from .worker import HOLD

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 from grader.sandbox.base import SandboxUnavailable
+from tests.postgres import binaries
 
 from .bench import Attempt, Bench
 from .cases import AWAY_S, DATABASES, SANDBOXES, Case, chosen
 from .faults import is_root
-from .postgres import binaries
 from .site import open_site, sandbox_is_here
 
 

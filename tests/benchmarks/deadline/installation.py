@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ import psutil
 
 from deploy.demo import limits_are_exact
 from deploy.stack import ROOT, Stack, free_port
+from tests.postgres import Postgres
 
 from .audit import Reader
 from .names import Visitor
@@ -68,26 +69,24 @@ def installation(
     folder = Path(tempfile.mkdtemp(prefix="deadline-"))
     try:
         with (
-            _server(database) as (url, pid),
-            Stack(folder, free_port(), settings={**_settings(url), **(settings or {})}) as stack,
+            _server(database) as server,
+            Stack(
+                folder, free_port(), settings={**_settings(server.url if server else ""), **(settings or {})}
+            ) as stack,
         ):
             stack.web_workers = web_workers
             stack.start_redis()
             stack.manage("migrate", "--verbosity", "0")
             stack.manage("collectstatic", "--noinput", "--verbosity", "0")
             stack.start_site() if grading else stack.start_web()
-            with closing(Reader(url or str(folder / "db.sqlite3"))) as reader:
-                yield Installation(stack, reader, pid)
+            with closing(Reader(server.url if server else str(folder / "db.sqlite3"))) as reader:
+                yield Installation(stack, reader, server.pid if server else 0)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _server(database: Database):
-    if database is Database.SQLITE:
-        return nullcontext(("", 0))
-    from .postgres import postgres  # whoever measures SQLite needs no PostgreSQL
-
-    return postgres()
+def _server(database: Database) -> AbstractContextManager[Postgres | None]:
+    return nullcontext() if database is Database.SQLITE else Postgres()
 
 
 def _settings(url: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -91,7 +92,6 @@ def test_a_clock_that_cannot_be_read_is_refused(monkeypatch, value):
 
 
 def test_every_variable_is_in_the_example_file():
-    import re
 
     root = Path(__file__).resolve().parents[3]
     sources = [
@@ -112,6 +112,17 @@ def test_every_variable_is_in_the_example_file():
     example = set(re.findall(r"^#? ?GRADLAB_([A-Z0-9_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
     assert read <= example
     assert example <= read | elsewhere
+
+
+# what the compose file decides by itself, or what has no meaning behind its proxy and in its containers
+DECIDED = {"ALLOW_APPROXIMATE_LIMITS", "CLOCK", "DEBUG", "HASHED_STATIC"}
+
+
+def test_the_compose_file_hands_on_every_setting_of_the_example():
+    root = Path(__file__).parents[3]
+    compose = (root / "docker-compose.yml").read_text()
+    example = re.findall(r"^#? ?GRADLAB_([A-Z0-9_]+)=", (root / ".env.example").read_text(), re.MULTILINE)
+    assert [name for name in example if f"GRADLAB_{name}" not in compose and name not in DECIDED] == []
 
 
 @pytest.mark.parametrize(

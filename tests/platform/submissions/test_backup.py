@@ -24,7 +24,7 @@ from courses.models import Enrollment
 from submissions import storage
 from submissions.models import Submission, SubmittedFile
 from tests.factories import HALF, graded, practice, submit
-from tests.postgres import running_server, tools
+from tests.postgres import Postgres, tools
 
 ROOT = Path(__file__).resolve().parents[3]
 SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
@@ -91,8 +91,8 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    with running_server() as url:
-        yield url
+    with Postgres(durable=False) as postgres:
+        yield postgres.server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -53,7 +53,7 @@ class Command(ServiceCommand):
         self._start_steward(worker)
         connections.close_all()  # pool processes are forked from this one
         try:
-            app.worker_main(
+            status = app.worker_main(
                 [
                     "worker",
                     f"--hostname={worker.node}",
@@ -66,6 +66,8 @@ class Command(ServiceCommand):
             )
         finally:
             Steward(worker).end()
+        if status:
+            sys.exit(status)
 
     def _start_steward(self, worker: Worker) -> None:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "steward", str(worker.pk), str(os.getpid())]
