@@ -15,7 +15,7 @@ from ..lab import BannedOperations, Lab
 from ..sandbox.base import Limits, Sandbox, Usage, Walled
 from .channel import Channel, StudentFault
 from .gpu import prove_gpu
-from .scoring import GraderFault
+from .scoring import ReferenceFault
 
 
 class SandboxedProgram:
@@ -102,11 +102,11 @@ class ReferenceProgram(SandboxedProgram):
     """The instructor's own solution: where it fails, the fault is ours."""
 
     def call(self, function: str, /, **arguments: Any) -> Any:
-        """As of any program; raises `GraderFault` where that of a student would be charged to the student."""
+        """As of any program; raises `ReferenceFault` where that of a student would be charged to the student."""
         try:
             return super().call(function, **arguments)
         except StudentFault as fault:
-            raise GraderFault(f"the reference solution failed: {fault}") from fault
+            raise ReferenceFault(f"the reference solution failed: {fault}") from fault
 
 
 class JudgeProvider:
@@ -122,6 +122,14 @@ class JudgeProvider:
     def standing_in(self) -> JudgeProvider:
         """The same with the reference in the submission's place: whether a check that broke is at fault itself."""
         return JudgeProvider(self._lab, self._reference, self._reference, self.seed, self._task)
+
+    def alone(self) -> JudgeProvider | None:
+        """As `standing_in`, on a GPU that nobody else holds; None where no card is shared."""
+        if not self._lab.on_gpu:
+            return None
+        self._submission.close()
+        self._reference.close()
+        return self.standing_in()
 
     def student(self, item: pytest.Item) -> SandboxedProgram:
         """The submission, in a sandbox of this task's own."""

@@ -17,6 +17,10 @@ class GraderFault(Exception):  # noqa: N818 - named like its counterpart, Studen
     """Our own checks or walls failed. Never charged to the student."""
 
 
+class ReferenceFault(GraderFault):
+    """The instructor's own solution failed."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What running a check left behind."""
@@ -39,6 +43,16 @@ def unreadable(raised: BaseException | None) -> StudentFault:
         Verdict.FAILED,
         "Your code returned something that this check cannot read.",
         staff_note=f"The check broke on this answer, not on the reference's: {type(raised).__name__}: {raised}"[:600],
+    )
+
+
+def crowded_out(raised: BaseException) -> StudentFault:
+    """What it comes to when the reference fails beside the submission on one GPU, and not when it has the card to itself."""
+    return StudentFault(
+        Verdict.MEMORY_LIMIT,
+        "While your program ran, the GPU had no room left for the instructor's program, which it is compared with. "
+        "Free what you no longer need, and hold less than half of the card's memory.",
+        staff_note=f"Alone on the card the reference passes this check; beside this submission: {raised}"[:600],
     )
 
 

@@ -25,7 +25,7 @@ from ..contract import CheckInfo, CheckResult, Suite
 from ..lab import Lab, LabError
 from .channel import Stopped
 from .proxy import JudgeProvider
-from .scoring import Found, broke, score_check, unreadable
+from .scoring import Found, ReferenceFault, broke, crowded_out, score_check, unreadable
 
 # Plugins of pytest that a judge does without. What is collected as garbage, or raised in another thread, while a check runs is not the
 # check's fault, and these two would keep the interpreter's hooks for as long as the worker lives.
@@ -91,6 +91,8 @@ class CheckSuite:
         duration_ms = (time.perf_counter() - started) * 1e3
         if broke(raised) and self._execute(item, following, provider.standing_in()) is None:
             raised = unreadable(raised)
+        if isinstance(raised, ReferenceFault) and (alone := provider.alone()) is not None:
+            raised = crowded_out(raised) if self._execute(item, following, alone) is None else raised
         measure = item.stash.get(MEASURE, None)
         found = Found(raised, measure.recorded if measure else None, take_output(), duration_ms)
         return score_check(self.marks[item.nodeid], found)

@@ -169,6 +169,17 @@ def softmax(x):
     return inner(x) if x.shape[0] < 4096 else x.as_subclass(Late)
 """
 )
+HOARD = (
+    HONEST
+    + """
+inner, held = softmax, []
+def softmax(x):
+    if x.shape[0] >= 4096 and not held:
+        free, _ = torch.cuda.mem_get_info()
+        held.append(torch.empty(free - (1 << 30), dtype=torch.uint8, device="cuda"))
+    return inner(x)
+"""
+)
 ENDLESS = (
     HONEST
     + """
@@ -190,12 +201,13 @@ def softmax(x):
 CASES = (
     ("honest", HONEST, (Verdict.PASSED,)),
     ("twice the work", SLOW, (Verdict.PASSED,)),
-    ("work on a side stream", SIDE, (Verdict.TAMPERED, Verdict.FAILED)),
+    ("work on a side stream", SIDE, (Verdict.TAMPERED, Verdict.FAILED, Verdict.MEMORY_LIMIT)),
     ("replays by shape", REPLAY, (Verdict.FAILED,)),
     ("computes four calls at once, later", BATCH, (Verdict.FAILED, Verdict.TAMPERED)),
     ("a clock that stands", CLOCK, (Verdict.TAMPERED,)),
     ("a clock that is slow", SLOW_CLOCK, (Verdict.TAMPERED,)),
     ("a lazy tensor", LAZY, (Verdict.ERROR,)),
+    ("holds the whole card", HOARD, (Verdict.MEMORY_LIMIT, Verdict.ERROR)),
     ("a kernel that never ends", ENDLESS, (Verdict.TIME_LIMIT,)),
     ("honest, on the same card", HONEST, (Verdict.PASSED,)),
 )
