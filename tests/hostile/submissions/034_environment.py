@@ -2,7 +2,7 @@
 # verdict: passed
 import os
 
-HARMLESS = {"PATH", "HOME", "LANG", "HOSTNAME", "LC_CTYPE", "PWD", "SHLVL", "_", "PYTHONHASHSEED"}
+HARMLESS = {"PATH", "HOME", "LANG", "HOSTNAME", "LC_CTYPE", "PWD", "SHLVL", "_", "PYTHONHASHSEED", "TRITON_INTERPRET"}
 HARMLESS |= {f"{library}_NUM_THREADS" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")}
 
 
