@@ -16,7 +16,6 @@ from courses.models import Enrollment, Offering
 
 MOST_LINES, MOST_DAYS = 1000, 365
 PER_DAY = {Unit.DAYS: 1, Unit.HOURS: 24, Unit.MINUTES: 24 * 60}
-NAMED = 10
 
 
 class StudentsForm(forms.Form):
@@ -33,6 +32,7 @@ class StudentsForm(forms.Form):
     addresses = forms.CharField(
         required=False,
         max_length=100_000,
+        strip=False,  # lines are told by their numbers
         label="Or their e-mail addresses, one a line",
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"}),
     )
@@ -58,7 +58,7 @@ class StudentsForm(forms.Form):
 
     def clean_addresses(self) -> list[Enrollment]:
         """The students whose addresses were pasted; every line that names none is told."""
-        by_email = {student.user.email: student for student in self.known.values()}
+        by_email = {student.user.email.lower(): student for student in self.known.values()}
         lines = [
             (number, line.strip())
             for number, line in enumerate(self.cleaned_data["addresses"].splitlines(), start=1)

@@ -61,10 +61,10 @@ class AnswerForm(forms.Form):
     )
     revision = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, score: ScoreNow) -> None:
-        super().__init__(data, auto_id="answer-%s", initial={"revision": score.revision})
-        self.rows = score.items
-        for row in score.items:
+    def __init__(self, data: Any = None, *, score: ScoreNow | None) -> None:
+        super().__init__(data, auto_id="answer-%s", initial={"revision": score.revision if score else 0})
+        self.rows = score.items if score else ()
+        for row in self.rows:
             self.fields[f"score-{row.item.pk}"] = _points_field(row)
 
     def marks(self) -> list[tuple[ItemNow, forms.BoundField]]:

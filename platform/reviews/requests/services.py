@@ -80,9 +80,8 @@ def answer(*, request: RegradeRequest, viewer: Enrollment, given: Answer, site: 
     fresh = _locked(request)
     rules.check(rules.why_not_answer(fresh, viewer))
     rules.check_sentence(given.text, reader="the student")
-    before = score_now(fresh.submission)
-    if before is None:
-        raise RequestRefused("There is no score at present, since it is being graded again. Answer when it is back.")
+    if (before := score_now(fresh.submission)) is None:
+        raise RequestRefused("There is no score at present, so nothing was stored. Answer when it is back.")
     _decide(fresh.submission, before, given, viewer.user)
     after = score_now(fresh.submission)
     fresh.status, fresh.answered_by, fresh.answered_at = RequestStatus.ANSWERED, viewer.user, clock.now()

@@ -86,13 +86,9 @@ def one(request: AuthenticatedHttpRequest, offering: str, pk: int) -> HttpRespon
 def answer(request: AuthenticatedHttpRequest, offering: str, pk: int) -> HttpResponse:
     """Keep the score or change it. Fields: `answer`, `decision`, `revision`, and `score-<item>`. A refusal keeps the text."""
     viewer, found = get_request_for(request.user, offering, pk)
-    if (score := score_now(found.submission)) is None:
-        messages.error(request, "There is no score at present, since it is being graded again. Answer when it is back.")
-        return redirect("regrade-request-one", offering, pk)
-    form = AnswerForm(request.POST, score=score)
+    form, site = AnswerForm(request.POST, score=score_now(found.submission)), request.build_absolute_uri("/")
     if form.is_valid():
         try:
-            site = request.build_absolute_uri("/")
             services.answer(request=found, viewer=viewer, given=form.given(), site=site)
             messages.success(request, f"Answered. {found.asked_by.user.name} sees it now, and gets a mail.")
             return redirect("regrade-requests", offering)
