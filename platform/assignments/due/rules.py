@@ -117,8 +117,9 @@ def on_wall(shown: datetime, zone: ZoneInfo) -> datetime:
 
 
 def in_full(moment: datetime, zone: ZoneInfo) -> str:
-    """As in `Fri 6 Feb 2026, 23:59:59 CST`."""
-    return date_format(moment.astimezone(zone), "D j M Y, H:i:s T")
+    """As in `Fri 6 Feb 2026, 23:59:59 CST`. The zone's name tells the two rounds of the hour that comes twice apart."""
+    here = moment.astimezone(zone)
+    return f"{date_format(here, 'D j M Y, H:i:s')} {here.tzname()}"
 
 
 def _moved(due_at: datetime, before: datetime, zone: ZoneInfo, rule: Rule, name: str) -> DueDate:

@@ -59,7 +59,15 @@ class AnswerForm(forms.Form):
             "invalid_choice": "Please press one of the two buttons.",
         },
     )
-    revision = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+    revision = forms.IntegerField(
+        required=False,
+        min_value=0,
+        widget=forms.HiddenInput,
+        error_messages={
+            "invalid": "Part of the page was lost on the way. Open the request again; copy your answer first.",
+            "min_value": "Part of the page was lost on the way. Open the request again; copy your answer first.",
+        },
+    )
 
     def __init__(self, data: Any = None, *, score: ScoreNow | None) -> None:
         super().__init__(data, auto_id="answer-%s", initial={"revision": score.revision if score else 0})

@@ -134,7 +134,8 @@ def test_the_window_is_the_offerings(world, work, at):
     ]
 
 
-def test_a_window_across_a_change_of_the_clock_ends_at_the_end_of_its_day(work):
+def test_a_window_across_a_change_of_the_clock_ends_at_the_end_of_its_day(work, at):
+    at(datetime(2026, 3, 5, tzinfo=UTC))
     work.assignment.released_at = datetime(2026, 3, 4, 16, 30, tzinfo=UTC)  # CST
     assert last_moment(work) == datetime(2026, 3, 12, 4, 59, 59, tzinfo=UTC)  # 23:59:59 CDT
 
