@@ -134,6 +134,7 @@ class ExtensionFactory(DjangoModelFactory):
     enrollment = factory.SubFactory(EnrollmentFactory)
     due_at = factory.LazyAttribute(lambda extension: extension.assignment.due_at + timedelta(days=3))
     reason = "ill"
+    granted_at = factory.LazyAttribute(lambda _: clock.now())
 
 
 class WorkerFactory(DjangoModelFactory):

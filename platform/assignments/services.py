@@ -1,10 +1,9 @@
-"""Publishing labs, and granting extensions."""
+"""Publishing labs, and limiting how often they are handed in."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from assignments.models import Assignment, Extension, Lab
+from assignments.models import Assignment, Lab
 from audit.services import record
 from config import clock
-from courses.models import Enrollment
 from grader.api import load_lab
 
 # Left behind: what only the lab's authors need.
@@ -76,29 +74,6 @@ def set_limits(
         after=_limits(assignment),
     )
     return assignment
-
-
-@transaction.atomic
-def grant_extension(
-    *, assignment: Assignment, enrollment: Enrollment, due_at: datetime, reason: str, by: User
-) -> Extension:
-    """Move one student's due date. Granting again replaces the earlier extension."""
-    before = assignment.due_for(enrollment)
-    extension, _ = Extension.objects.update_or_create(
-        assignment=assignment,
-        enrollment=enrollment,
-        defaults={"due_at": due_at, "reason": reason, "granted_by": by},
-    )
-    record(
-        actor=by,
-        action="extended",
-        subject=extension,
-        offering_id=assignment.offering_id,
-        before=before.isoformat(),
-        after=due_at.isoformat(),
-        reason=reason,
-    )
-    return extension
 
 
 def _limits(assignment: Assignment) -> str:

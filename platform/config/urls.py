@@ -7,10 +7,12 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("courses.urls")),
+    path("", include("assignments.due.urls")),
     path("", include("submissions.urls")),
     path("", include("grading.urls")),
     path("", include("reviews.urls")),
     path("", include("reviews.regrades.urls")),
+    path("", include("reviews.requests.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

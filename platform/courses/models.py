@@ -36,6 +36,10 @@ class Offering(models.Model):
     meets = models.CharField(max_length=200, blank=True)
     institution = models.CharField(max_length=200, blank=True)
     lms = models.CharField(max_length=60, blank=True)
+    tas_extend = models.BooleanField(default=False, help_text="TAs, too, may grant and revoke extensions.")
+    regrade_window_days = models.PositiveSmallIntegerField(
+        default=7, help_text="How long after their release students may ask for another look at scores; 0: not at all."
+    )
 
     class Meta:
         ordering = ("-starts_on", "slug")

@@ -39,7 +39,7 @@ class ReadingsPage:
 
 
 def readings_page(enrollment: Enrollment) -> ReadingsPage:
-    """The reading list of the viewer's offering. Two queries."""
+    """The reading list of the viewer's offering. Three queries."""
     readings = Reading.objects.filter(assignment__offering=enrollment.offering)
     if not enrollment.is_staff:
         readings = readings.filter(hidden=False)

@@ -83,3 +83,4 @@ class RubricScore(models.Model):
 # Django finds an app's models here; those of marking and of regrades live with the rest of their parts.
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
+from reviews.requests.models import RegradeRequest  # noqa: E402, F401

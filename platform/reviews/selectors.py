@@ -15,6 +15,7 @@ from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.models import RubricItem, RubricScore
 from reviews.regrades.models import ScoreChange
 from reviews.regrades.notices import notice_at
+from reviews.requests.selectors import RequestsOfScore, requests_of
 from reviews.scores import auto_scores, points, visible
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
@@ -112,6 +113,7 @@ class ResultPage:
     staff_error: str
     notes: tuple[str, ...]
     corrected_from: Decimal | None
+    requests: RequestsOfScore
 
 
 def result_page(access: SubmissionAccess) -> ResultPage:
@@ -157,6 +159,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         staff_error=job.error if job and viewer.is_staff else "",
         notes=report.notes if report else (),
         corrected_from=jobs.corrected_from,
+        requests=requests_of(access),
     )
 
 

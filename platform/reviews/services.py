@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from django.db import transaction
@@ -92,9 +93,11 @@ def withdraw_override(*, submission: Submission, item: RubricItem, by: User) -> 
 
 
 @transaction.atomic
-def release(*, submission: Submission, by: User) -> int:
-    """Show the student every score by hand of this submission; returns how many became visible."""
+def release(*, submission: Submission, by: User, items: Collection[RubricItem] | None = None) -> int:
+    """Show the student every score by hand of this submission, or those of `items`; returns how many became visible."""
     pending = submission.overrides.filter(released_at=None)
+    if items is not None:
+        pending = pending.filter(item__in=items)
     titles = ", ".join(f"{row.title}: {row.score}" for row in pending)
     count = pending.update(released_at=clock.now())
     if count:

@@ -30,6 +30,7 @@ class Receipt:
     attempt: int
     received_at: datetime
     due_at: datetime
+    due_why: str  # where it was moved for this student: from when, and by what
     late: bool
     sha256: str
     size: int
@@ -41,6 +42,7 @@ class Receipt:
 def receipt_of(submission: Submission) -> Receipt:
     """The receipt of a submission; the same every time it is asked for."""
     signed = SignedReceipt.objects.filter(submission=submission).first()
+    due = submission.assignment.due_date_for(submission.enrollment)
     files = tuple(ReceiptFile(file.pk, file.name, file.size, file.sha256) for file in submission.files.all())
     return Receipt(
         number=submission.receipt_number,
@@ -49,7 +51,8 @@ def receipt_of(submission: Submission) -> Receipt:
         assignment=submission.assignment.label,
         attempt=submission.number,
         received_at=submission.created_at,
-        due_at=submission.assignment.due_for(submission.enrollment),
+        due_at=due.due_at,
+        due_why=due.why,
         late=submission.late,
         sha256=submission.sha256,
         size=sum(file.size for file in files),

@@ -11,9 +11,8 @@ from datetime import datetime
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
-from django.utils.formats import date_format
 
+from assignments.due.rules import in_full
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
@@ -27,7 +26,14 @@ log = structlog.get_logger(__name__)
 
 
 class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, not a fault
-    """Work that is not accepted. The text is one or two sentences for the student; nothing was stored."""
+    """Work that is not accepted. The text is one or two sentences for the student; nothing was stored.
+
+    Work that came late also brings its two moments, so that a page can tell them by the student's own clock.
+    """
+
+    def __init__(self, text: str, *, due_at: datetime | None = None, received_at: datetime | None = None) -> None:
+        super().__init__(text)
+        self.due_at, self.received_at = due_at, received_at
 
 
 class DraftConflict(Exception):  # noqa: N818 - a fact for the page to resolve
@@ -62,7 +68,7 @@ def check_may_submit(*, assignment: Assignment, enrollment: Enrollment, received
     if assignment.lab is None or not assignment.is_open(received_at):
         raise SubmissionRefused(f"{assignment.label} is not open yet, so nothing can be handed in.")
     if not assignment.accepts_from(enrollment, received_at):
-        raise SubmissionRefused(_too_late(assignment, enrollment, received_at))
+        raise _too_late(assignment, enrollment, received_at)
 
 
 def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> list[StoredFile]:
@@ -172,13 +178,12 @@ def manifest_sha256(files: Sequence[StoredFile]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _too_late(assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> str:
-    due = _moment(assignment.due_for(enrollment), enrollment)
-    return (
-        f"{assignment.label} was due {due}; this arrived {_moment(received_at, enrollment)} by the server's clock. "
-        "Only work in time is accepted, so nothing was stored. Ask your instructor if you need an extension."
+def _too_late(assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> SubmissionRefused:
+    due, offering = assignment.due_date_for(enrollment), enrollment.offering
+    arrived = in_full(received_at, offering.zone)
+    return SubmissionRefused(
+        f"{assignment.label} was d{due.sentence[1:]}; this arrived {arrived} by the server's clock. Both times are those of "
+        f"{offering.time_zone}. Only work in time is accepted, so nothing was stored. Ask your instructor if you need an extension.",
+        due_at=due.due_at.astimezone(offering.zone),
+        received_at=received_at.astimezone(offering.zone),
     )
-
-
-def _moment(moment: datetime, enrollment: Enrollment) -> str:
-    return date_format(timezone.localtime(moment, enrollment.offering.zone), "D j M Y, H:i:s")

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from config import clock
 from courses.models import Enrollment
+from reviews.requests.selectors import open_requests
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ STUDENT_PAGES = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+STAFF_PAGES = (
+    ("Scores", "scores", "table"),
+    ("Requests", "regrade-requests", "message-square-warning"),
+    ("Extensions", "extensions", "calendar-clock"),
+    ("People", "people", "users"),
+)
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 
@@ -49,7 +55,8 @@ def navigation(request: HttpRequest) -> list[NavItem]:
     pages = STUDENT_PAGES + (STAFF_PAGES if enrollment.is_staff else ())
     if enrollment.is_staff and enrollment.offering.is_current(clock.now()):
         pages += (GRADER_PAGE,)
-    return [_item(request, enrollment, *page) for page in pages]
+    badges = {"regrade-requests": open_requests(enrollment)} if enrollment.is_staff else {}
+    return [_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages]
 
 
 def demo_clock() -> datetime | None:
@@ -57,9 +64,9 @@ def demo_clock() -> datetime | None:
     return clock.now() if timedelta(0) != settings.CLOCK_OFFSET else None
 
 
-def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str) -> NavItem:
+def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str, *, badge: int) -> NavItem:
     url = reverse(name, args=[enrollment.offering.slug])
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
     if name == "labs" and request.path.startswith("/submissions/"):
         here = True
-    return NavItem(label, url, icon, current=here)
+    return NavItem(label, url, icon, current=here, badge=str(badge or ""))

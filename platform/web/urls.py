@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from web.views import labs, pages
+from web.views.dates import dates
 from web.views.limits import limits
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("guides/<slug:name>/", pages.guide, name="guide"),
     path("o/<slug:offering>/", pages.dashboard, name="dashboard"),
     path("o/<slug:offering>/schedule/", pages.schedule, name="schedule"),
+    path("o/<slug:offering>/dates/", dates, name="dates"),
     path("o/<slug:offering>/labs/", labs.lab_list, name="labs"),
     path("o/<slug:offering>/labs/<slug:lab>/", labs.lab_detail, name="lab"),
     path("o/<slug:offering>/labs/<slug:lab>/draft/", labs.save_draft, name="lab-draft"),

@@ -43,6 +43,7 @@ class AssignmentRow:
     url: str | None
     state: StateChip
     due_at: datetime
+    due_why: str  # where it was moved for this student: from when, and by what
     opens_at: datetime
     score: Decimal | None
     max_score: Decimal
@@ -158,6 +159,7 @@ def assignment_row(lab: LabState) -> AssignmentRow:
         url=lab.url,
         state=lab.chip,
         due_at=lab.due_at,
+        due_why=lab.due.why,
         opens_at=lab.assignment.opens_at,
         score=lab.best.score if lab.best else None,
         max_score=(lab.best and lab.best.max_score) or lab.assignment.points,

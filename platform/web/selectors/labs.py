@@ -16,6 +16,7 @@ from grading.progress import ProgressSnapshot, snapshot
 from grading.selectors import attempts_used, finished_report, latest_practice, waiting_submissions
 from reviews.lists import AttemptRow, attempts_page
 from submissions.models import Draft
+from submissions.services import SubmissionRefused
 from web.handout import Handout, render_handout
 from web.selectors.dashboard import AssignmentRow, assignment_row
 from web.selectors.states import lab_states
@@ -71,7 +72,7 @@ class LabPage:
     draft_revision: int
     draft_saved_at: datetime | None
     due_at: datetime
-    extended: bool
+    due_why: str
     attempts_left: int | None
     accepts: bool
     can_submit: bool
@@ -84,7 +85,7 @@ class LabPage:
     best_pk: int | None
     is_staff: bool
     client_token: str
-    refusal: str
+    refusal: SubmissionRefused | None
     now: datetime
 
 
@@ -98,16 +99,16 @@ def lab_page(
     assignment: Assignment,
     *,
     client_token: str,
-    refusal: str = "",
+    refusal: SubmissionRefused | None = None,
     unsaved: dict[str, str] | None = None,
 ) -> LabPage:
     """The lab with this person's draft in the editor; `unsaved` text, from a refused post, takes the draft's place."""
     now, lab = clock.now(), assignment.lab
     draft = Draft.objects.filter(assignment=assignment, enrollment=enrollment).first()
     sources = {**(draft.cells if draft else {}), **(unsaved or {})}
-    due_at, left = assignment.due_for(enrollment), attempts_left(assignment, enrollment)
+    due, left = assignment.due_date_for(enrollment), attempts_left(assignment, enrollment)
     waiting = waiting_submissions(assignment, enrollment)
-    why_not = _why_not(enrollment, assignment, now, due_at, set(waiting))
+    why_not = _why_not(enrollment, assignment, now, due.due_at, set(waiting))
     practice_job = latest_practice(assignment, enrollment)
     practice = snapshot(practice_job) if practice_job else None
     report = finished_report(practice_job) if practice_job else None
@@ -119,10 +120,10 @@ def lab_page(
         cells=_editor_cells(assignment, sources),
         draft_revision=draft.revision if draft else 0,
         draft_saved_at=draft.updated_at if draft else None,
-        due_at=due_at,
-        extended=due_at != assignment.due_at,
+        due_at=due.due_at,
+        due_why=due.why,
         attempts_left=left,
-        accepts=lab is not None and now.replace(microsecond=0) <= due_at,
+        accepts=lab is not None and now.replace(microsecond=0) <= due.due_at,
         can_submit=not why_not,
         why_not=why_not,
         waiting=tuple(job.submission.number for job in waiting.values() if job.submission),

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 
 from django.urls import reverse
 
+from assignments.due.rules import DueDate
+from assignments.due.selectors import decided
 from assignments.models import Assignment, Kind
-from assignments.selectors import due_dates
 from config import clock
 from courses.models import Enrollment, Session
 from web.selectors.dashboard import SessionRow
@@ -17,12 +18,13 @@ from web.selectors.dashboard import SessionRow
 
 @dataclass(frozen=True)
 class DueRow:
-    """Something due in a week; `url` is None while a student may not open it."""
+    """Something due in a week; `url` is None while a student may not open it. `due` says by which rule."""
 
     kind: str
     title: str
     due_at: datetime
     url: str | None
+    due: DueDate
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,14 @@ class SchedulePage:
 
 
 def schedule_page(enrollment: Enrollment) -> SchedulePage:
-    """The whole term. Five queries."""
+    """The whole term. Six queries."""
     offering, now = enrollment.offering, clock.now()
     sessions: dict[date, list[Session]] = {}
     for session in offering.sessions.all():
         sessions.setdefault(_monday(session.date), []).append(session)
     recesses = {_monday(recess.starts_on + timedelta(days=2)): recess.name for recess in offering.recesses.all()}
     due: dict[date, list[DueRow]] = {}
-    for row in _due_rows(enrollment, now):
+    for row in due_rows(enrollment, now):
         due.setdefault(_monday(offering.day_of(row.due_at)), []).append(row)
     today = offering.day_of(now)
     weeks = (
@@ -91,14 +93,14 @@ def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], rece
     )
 
 
-def _due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
+def due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
     """Labs and readings by due date; a student does not see hidden readings."""
     assignments = enrollment.offering.assignments.select_related("reading")
     if not enrollment.is_staff:
         assignments = assignments.exclude(reading__hidden=True)
     listed = list(assignments)
-    due = due_dates(enrollment, listed)
-    rows = [DueRow(row.kind, row.label, due[row.pk], _url(enrollment, row, now)) for row in listed]
+    due = decided(enrollment, listed)
+    rows = [DueRow(row.kind, row.label, due[row.pk].due_at, _url(enrollment, row, now), due[row.pk]) for row in listed]
     return sorted(rows, key=lambda row: (row.due_at, row.kind))
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from django.urls import reverse
 
+from assignments.due.rules import DueDate
+from assignments.due.selectors import decided
 from assignments.models import Assignment
-from assignments.selectors import due_dates
 from courses.models import Enrollment
 from courses.pages import StateChip, day
 from reviews.lists import best
@@ -22,7 +23,7 @@ class LabState:
     """One lab as one student sees it in a list. `url` is None while the student may not open it."""
 
     assignment: Assignment
-    due_at: datetime
+    due: DueDate
     url: str | None
     chip: StateChip
     attempts: int
@@ -33,11 +34,16 @@ class LabState:
     accepts: bool
     released: bool
 
+    @property
+    def due_at(self) -> datetime:
+        """When it is due for this student."""
+        return self.due.due_at
+
 
 def lab_states(enrollment: Enrollment, now: datetime) -> list[LabState]:
-    """All labs of the offering as this student sees them, in order. Six queries."""
+    """All labs of the offering as this student sees them, in order. Seven queries."""
     labs = list(enrollment.offering.assignments.labs().select_related("lab"))
-    due = due_dates(enrollment, labs)
+    due = decided(enrollment, labs)
     submissions = Submission.objects.filter(enrollment=enrollment, assignment__in=labs).order_by("pk")
     attempts: dict[int, list[Scored]] = {}
     for scored in score_all(submissions, for_staff=False):
@@ -54,14 +60,14 @@ def points_text(value: Decimal) -> str:
 
 
 def _state(
-    enrollment: Enrollment, lab: Assignment, due_at: datetime, attempts: list[Scored], now: datetime, *, has_draft: bool
+    enrollment: Enrollment, lab: Assignment, due: DueDate, attempts: list[Scored], now: datetime, *, has_draft: bool
 ) -> LabState:
     is_open = lab.is_open(now)
-    accepts = is_open and lab.lab is not None and now.replace(microsecond=0) <= due_at
+    accepts = is_open and lab.lab is not None and now.replace(microsecond=0) <= due.due_at
     latest = attempts[-1] if attempts else None
     return LabState(
         assignment=lab,
-        due_at=due_at,
+        due=due,
         url=reverse("lab", args=[enrollment.offering.slug, lab.slug]) if is_open or enrollment.is_staff else None,
         chip=_chip(lab, latest, is_open=is_open, accepts=accepts, has_draft=has_draft),
         attempts=len(attempts),

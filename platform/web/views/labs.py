@@ -72,7 +72,7 @@ def run(request: AuthenticatedHttpRequest, offering: str, lab: str) -> HttpRespo
     try:
         job = services.run_checks(assignment=assignment, enrollment=enrollment, files=work.incoming(assignment))
     except SubmissionRefused as refusal:
-        return _refused(request, enrollment, assignment, work, str(refusal))
+        return _refused(request, enrollment, assignment, work, refusal)
     if request.htmx:
         context = progress_context(snapshot(job).for_student(), job_page_url(job))
         return render(request, "grading/progress.html", {**context})
@@ -96,7 +96,7 @@ def submit(request: AuthenticatedHttpRequest, offering: str, lab: str) -> HttpRe
             supersede=work.supersede,
         )
     except SubmissionRefused as refusal:
-        return _refused(request, enrollment, assignment, work, str(refusal))
+        return _refused(request, enrollment, assignment, work, refusal)
     return redirect("submission", made.pk)
 
 
@@ -120,17 +120,21 @@ def _keep(enrollment: Enrollment, assignment: Assignment, work: PostedWork) -> N
 
 
 def _refused(
-    request: AuthenticatedHttpRequest, enrollment: Enrollment, assignment: Assignment, work: PostedWork, sentence: str
+    request: AuthenticatedHttpRequest,
+    enrollment: Enrollment,
+    assignment: Assignment,
+    work: PostedWork,
+    refusal: SubmissionRefused,
 ) -> HttpResponse:
     """The lab page again, with the reason and the posted text; htmx gets the reason alone, beside the text it still has."""
     if request.htmx:
-        notice = render(request, "components/notice.html", {"kind": "error", "text": sentence}, status=422)
+        notice = render(request, "components/refusal.html", {"refusal": refusal}, status=422)
         return reswap(retarget(notice, "#refusal"), "innerHTML")
     page = lab_page(
         enrollment,
         assignment,
         client_token=work.client_token or secrets.token_urlsafe(24),
-        refusal=sentence,
+        refusal=refusal,
         unsaved=work.sources,
     )
     return render_page(request, "assignments/lab.html", page, enrollment=enrollment, status=422)

@@ -9,9 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
+from assignments.due.services import grant_extension
 from assignments.models import Lab
 from assignments.selectors import due_dates
-from assignments.services import grant_extension, publish_lab
+from assignments.services import publish_lab
 from audit.models import AuditEvent
 from grader.api import LabError
 from tests.factories import TINY, AssignmentFactory
