@@ -32,7 +32,7 @@ class DraftConflict(Exception):  # noqa: N818 - a fact for the page to resolve
 def save_draft(
     *, assignment: Assignment, enrollment: Enrollment, sources: dict[str, str], revision: int, tab: str = ""
 ) -> Draft:
-    """Save the text of window `tab` over revision `revision`; raises `DraftConflict` when that is not the stored one.
+    """Save the text of window `tab` over revision `revision`; raises `DraftConflict` when another window saved since.
 
     Saving what is stored already changes nothing, so a repeated request is not a conflict.
     """
@@ -59,14 +59,20 @@ def _save(
     )
     if draft.cells == sources and draft.revision > 0:
         return draft, True
-    if draft.revision != revision:
+    if draft.revision != revision and not _is_own(draft, tab):
         _put_aside(draft, sources, tab)
         return draft, False
     _keep_first(draft)
-    draft.cells, draft.revision, draft.updated_at = sources, revision + 1, clock.now()
+    draft.cells, draft.revision, draft.updated_at = sources, draft.revision + 1, clock.now()
     draft.save(update_fields=["cells", "revision", "updated_at"])
     _keep(draft, tab)
     return draft, True
+
+
+def _is_own(draft: Draft, tab: str) -> bool:
+    """Whether the stored text came from this same window, by another of its buttons: no other hand is in between."""
+    latest = draft.versions.filter(put_aside=False).first() if tab else None
+    return latest is not None and (latest.tab, latest.revision) == (tab, draft.revision)
 
 
 def _keep_first(draft: Draft) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 
 from django.db import IntegrityError
 
@@ -15,7 +14,6 @@ from reviews.models import RubricItem
 from submissions.models import Source, Submission
 from submissions.services import (
     IncomingFile,
-    StoredFile,
     SubmissionRefused,
     check_may_submit,
     record_submission,
@@ -31,7 +29,9 @@ class SomeItemsEmpty(Exception):  # noqa: N818 - a question to the student, not 
     """Some items have no text. Handing in again with `confirmed` is accepted."""
 
     def __init__(self, titles: Sequence[str], count: int) -> None:
-        super().__init__(f"{len(titles)} of {count} items {'is' if len(titles) == 1 else 'are'} empty: {', '.join(titles)}.")
+        super().__init__(
+            f"{len(titles)} of {count} items {'is' if len(titles) == 1 else 'are'} empty: {', '.join(titles)}."
+        )
         self.titles = tuple(titles)
 
 
@@ -82,7 +82,7 @@ def check_lengths(texts: Mapping[str, str]) -> None:
     longest = max(map(len, texts.values()), default=0)
     if longest > TEXT_MAX:
         raise SubmissionRefused(
-            f"An item takes at most {TEXT_MAX:,} characters, and one of yours has {longest:,}. It is kept in this browser; shorten it."
+            f"An item takes at most {TEXT_MAX:,} characters, and one of yours has {longest:,}. What you typed is still here: shorten it."
         )
 
 
@@ -100,31 +100,20 @@ def _hand_in(
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     stored = store_files(checked())
     try:
-        return _record(assignment, enrollment, stored, source, client_token, received_at)
+        return record_submission(
+            assignment=assignment,
+            enrollment=enrollment,
+            files=stored,
+            source=source,
+            client_token=client_token,
+            received_at=received_at,
+            waiting_ahead=None,
+        )
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
         if (earlier := submission_of_click(enrollment, client_token)) is None:
             raise
         return earlier
-
-
-def _record(
-    assignment: Assignment,
-    enrollment: Enrollment,
-    stored: Sequence[StoredFile],
-    source: str,
-    client_token: str | None,
-    received_at: datetime,
-) -> Submission:
-    return record_submission(
-        assignment=assignment,
-        enrollment=enrollment,
-        files=stored,
-        source=source,
-        client_token=client_token,
-        received_at=received_at,
-        waiting_ahead=None,
-    )
 
 
 def _check_texts(items: Sequence[RubricItem], texts: Mapping[str, str], *, confirmed: bool) -> None:

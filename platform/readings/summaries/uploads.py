@@ -16,7 +16,9 @@ def check_file(file: IncomingFile) -> None:
     """Raise `SubmissionRefused` unless it is text in UTF-8, or looks like a PDF, of a size that people write."""
     suffix = PurePosixPath(file.name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise SubmissionRefused(f"A summary is a file of the kind {', '.join(SUFFIXES)}. {file.name or 'This'} is none.")
+        raise SubmissionRefused(
+            f"A summary is a file of the kind {', '.join(SUFFIXES)}. {file.name or 'This'} is none."
+        )
     if len(file.name) > NAME_MAX:
         raise SubmissionRefused(f"The file's name is longer than {NAME_MAX} characters. Give it a shorter name.")
     if not file.data.strip():
