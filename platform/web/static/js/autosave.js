@@ -97,6 +97,7 @@ function ask({ revision, theirs, mine, words, chosen = () => {} }) {
       later(0);
     });
   }
+  document.getElementById("announce").textContent = state.textContent.trim();
   document.querySelector("[data-conflict]").scrollIntoView({ block: "center" });
 }
 

@@ -8,8 +8,6 @@ from django.urls import reverse
 from readings.models import Reading
 from tests.factories import ReadingFactory
 
-ITEMS = ("problem", "impact", "ideas", "technique", "assessment", "improvement")
-
 
 @pytest.fixture
 def listed(world) -> Reading:
@@ -30,17 +28,31 @@ def url(world, reading):
 
 
 @pytest.fixture
-def fields():
-    """`fields(problem="…", revision=1)`: a post with these texts; of the other items empty ones."""
+def post(world, url, browser):
+    """Post to the reading as its student, or as `who`; returns the answer and its text."""
 
-    def post(revision: int = 0, token: str = "", **texts: str) -> dict[str, str]:
-        cells = {f"cell-{name}": texts.get(name, "") for name in ITEMS}
-        return {**cells, "revision": str(revision), "client_token": token}
+    def send(data, name: str = "reading-submit", *, who=None, **more):
+        response = browser(who or world.student).post(url(name), data, **more)
+        return response, response.content.decode()
 
-    return post
+    return send
 
 
 @pytest.fixture
-def whole(fields):
-    """A post with a sentence an item."""
-    return fields(**{name: f"About the {name}." for name in ITEMS})
+def get(world, url, browser):
+    """A page of the reading, as text: as its student sees it, or `who`."""
+
+    def page(name: str = "reading", *, who=None, **query: object) -> str:
+        response = browser(who or world.student).get(url(name), query)
+        assert response.status_code == 200
+        return response.content.decode()
+
+    return page
+
+
+@pytest.fixture
+def save(post):
+    """Save a draft; returns the answer. With `json`, as the script of the page does."""
+    return lambda data, *, who=None, json=False: post(
+        data, "reading-draft", who=who, headers={"Accept": "application/json" if json else "text/html"}
+    )[0]

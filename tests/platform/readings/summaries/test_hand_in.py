@@ -19,23 +19,13 @@ from submissions.mail import message_of
 from submissions.models import Draft, Source, Submission
 from submissions.texts import read_texts
 from tests.factories import ExtensionFactory, chicago
+from tests.platform.readings.summaries.posts import fields, whole
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def post(world, url, browser):
-    """Post to the reading; returns the answer and its text."""
-
-    def send(data, name: str = "reading-submit", who=None):
-        response = browser(who or world.student).post(url(name), data)
-        return response, response.content.decode()
-
-    return send
-
-
-def test_each_item_is_a_markdown_file_named_by_its_place(world, post, whole):
-    response, _ = post(whole)
+def test_each_item_is_a_markdown_file_named_by_its_place(post):
+    response, _ = post(whole())
     assert response.status_code == 302
     made = Submission.objects.get()
     assert [file.name for file in made.files.all()] == [
@@ -51,14 +41,14 @@ def test_each_item_is_a_markdown_file_named_by_its_place(world, post, whole):
     assert (made.source, made.number, made.late) == (Source.EDITOR, 1, False)
 
 
-def test_nothing_waits_in_a_queue(post, whole):
-    post(whole)
+def test_nothing_waits_in_a_queue(post):
+    post(whole())
     assert not GradingJob.objects.exists()
     assert json.loads(Submission.objects.get().signed_receipt.text)["waiting_ahead"] is None
 
 
-def test_the_receipt_speaks_of_no_queue_anywhere(world, post, whole, browser, tmp_path):
-    post(whole)
+def test_the_receipt_speaks_of_no_queue_anywhere(world, post, browser, tmp_path):
+    post(whole())
     signed = Submission.objects.get().signed_receipt
     page = browser(world.student).get(f"/submissions/{signed.submission_id}/receipt/").content.decode()
     public = Client().get(f"/r/{signed.code}/").content.decode()
@@ -75,42 +65,42 @@ def test_the_receipt_speaks_of_no_queue_anywhere(world, post, whole, browser, tm
     assert ">Readings</a>" in page
 
 
-def test_the_page_names_the_receipt_and_stays_open(world, post, whole, url, browser):
-    post(whole)
-    page = browser(world.student).get(url("reading")).content.decode()
+def test_the_page_names_the_receipt_and_stays_open(post, get):
+    post(whole())
+    page = get()
     assert f"Receipt {Submission.objects.get().receipt_number}" in page
     assert "Submit again" in page
     assert "About the ideas." in page
 
 
-def test_the_last_attempt_counts_until_it_is_due(world, post, fields, whole, url, browser):
-    post(whole)
+def test_the_last_attempt_counts_until_it_is_due(post, get):
+    post(whole())
     post(
-        whole
+        whole()
         | fields(revision=1, problem="Better.")
         | {f"cell-{name}": "Better." for name in ("impact", "ideas")}
         | {"confirmed": "yes"}
     )
     assert [made.number for made in Submission.objects.order_by("pk")] == [1, 2]
-    page = browser(world.student).get(url("reading")).content.decode()
+    page = get()
     assert page.index("Attempt 2") < page.index("counts") < page.index("Attempt 1")
 
 
-def test_a_double_click_is_one_attempt(post, whole):
+def test_a_double_click_is_one_attempt(post):
     for _ in range(2):
-        post(whole | {"client_token": "once"})
+        post(whole() | {"client_token": "once"})
     assert Submission.objects.count() == 1
 
 
-def test_all_empty_is_refused_with_a_sentence(post, fields):
+def test_all_empty_is_refused_with_a_sentence(post):
     response, page = post(fields(problem="  \n"))
     assert response.status_code == 422
     assert "All 6 items are empty, so nothing was handed in" in page
     assert not Submission.objects.exists()
 
 
-def test_some_empty_is_asked_once_and_then_accepted(post, fields):
-    texts = {name: "Text." for name in ("problem", "impact", "ideas", "technique")}
+def test_some_empty_is_asked_once_and_then_accepted(post):
+    texts = dict.fromkeys(("problem", "impact", "ideas", "technique"), "Text.")
     response, page = post(fields(token="click", **texts))
     assert response.status_code == 422
     assert "2 of 6 items are empty: Strengths and weaknesses, Room for improvement." in page
@@ -123,17 +113,17 @@ def test_some_empty_is_asked_once_and_then_accepted(post, fields):
     assert [file.name for file in Submission.objects.get().files.all()][-1] == "4-technique.md"
 
 
-def test_one_empty_item_is_one(post, whole):
-    _, page = post(whole | {"cell-ideas": ""})
+def test_one_empty_item_is_one(post):
+    _, page = post(whole() | {"cell-ideas": ""})
     assert "1 of 6 items is empty: The main ideas." in page
 
 
 @pytest.mark.parametrize(("seconds", "accepted"), [(-1, True), (0, True), (0.999, True), (1, False)])
-def test_the_last_second_counts_and_the_next_does_not(world, reading, post, whole, at, seconds, accepted):
+def test_the_last_second_counts_and_the_next_does_not(reading, post, at, seconds, accepted):
     reading.opens_at, reading.due_at = chicago(2026, 2, 1), chicago(2026, 2, 20, 23, 59, 59)
     reading.save()
     at(reading.due_at + timedelta(seconds=seconds))
-    response, page = post(whole)
+    response, page = post(whole())
     assert (response.status_code == 302) is accepted
     assert Submission.objects.exists() is accepted
     if not accepted:
@@ -141,24 +131,24 @@ def test_the_last_second_counts_and_the_next_does_not(world, reading, post, whol
         assert "this arrived Sat 21 Feb 2026, 00:00:00 by the server&#x27;s clock" in page
 
 
-def test_what_came_too_late_is_not_handed_in_and_not_lost(reading, post, whole, at):
+def test_what_came_too_late_is_not_handed_in_and_not_lost(reading, post, at):
     at(reading.due_at + timedelta(minutes=1))
-    _, page = post(whole)
+    _, page = post(whole())
     assert "About the technique." in page
     assert "Your draft, which was not handed in" in page
     assert Draft.objects.get().cells["technique"] == "About the technique."
 
 
-def test_an_extension_moves_one_students_date_alone(world, reading, post, whole, at):
+def test_an_extension_moves_one_students_date_alone(world, reading, post, at):
     ExtensionFactory(assignment=reading, enrollment=world.student)
     at(reading.due_at + timedelta(days=1))
-    assert post(whole)[0].status_code == 302
+    assert post(whole())[0].status_code == 302
     assert Submission.objects.get().late
-    assert post(whole, who=world.classmate)[0].status_code == 422
+    assert post(whole(), who=world.classmate)[0].status_code == 422
 
 
-def test_two_windows_do_not_hand_in_over_each_other(world, post, fields, url, browser):
-    post(fields(problem="typed here") | {"tab": "one"}, "reading-draft")
+def test_two_windows_do_not_hand_in_over_each_other(post, save):
+    save(fields(problem="typed here") | {"tab": "one"})
     response, page = post(fields(problem="typed there") | {"tab": "two"})
     assert response.status_code == 422
     assert "changed in another window. Nothing was handed in." in page
@@ -170,45 +160,45 @@ def test_two_windows_do_not_hand_in_over_each_other(world, post, fields, url, br
     assert read_texts(Submission.objects.get()) == {"problem": "typed there"}
 
 
-def test_what_is_posted_beside_the_items_is_not_kept(world, post, whole):
+def test_what_is_posted_beside_the_items_is_not_kept(world, post):
     extra = {"cell-score": "12", "score": "12", "enrollment": world.classmate.pk, "cell-<script>": "x"}
-    post(whole | extra)
+    post(whole() | extra)
     assert set(Draft.objects.get().cells) == {"problem", "impact", "ideas", "technique", "assessment", "improvement"}
     assert Submission.objects.get().enrollment == world.student
 
 
-def test_text_of_every_kind_comes_back_byte_for_byte(post, whole, fields):
+def test_text_of_every_kind_comes_back_byte_for_byte(post):
     odd = "Zoë 吴 \u202e 👩‍💻 $a<b$\r\n\r\n    indented\0"
-    post(whole | {"cell-problem": odd})
+    post(whole() | {"cell-problem": odd})
     made = Submission.objects.get()
     assert read_texts(made)["problem"] == "Zoë 吴 \u202e 👩‍💻 $a<b$\n\n    indented"
     assert hashlib.sha256(read_texts(made)["problem"].encode()).hexdigest() == made.files.first().sha256
 
 
-def test_a_text_without_end_is_refused_and_stays_in_the_form(post, whole):
-    response, page = post(whole | {"cell-problem": "x" * 50_001})
+def test_a_text_without_end_is_refused_and_stays_in_the_form(post):
+    response, page = post(whole() | {"cell-problem": "x" * 50_001})
     assert response.status_code == 422
     assert "at most 50,000 characters" in page
     assert "x" * 50_001 in page
     assert not Draft.objects.exists()
 
 
-def test_a_full_disk_is_told_and_the_draft_is_kept(post, whole, monkeypatch):
+def test_a_full_disk_is_told_and_the_draft_is_kept(post, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(storage, "store", full)
-        response, page = post(whole)
+        response, page = post(whole())
     assert response.status_code == 422
     assert "could not store your files" in page
     assert not Submission.objects.exists()
     assert Draft.objects.get().cells["ideas"] == "About the ideas."
 
 
-def test_a_reading_without_a_rubric_takes_nothing_and_says_so(world, reading, post, whole, url, browser):
+def test_a_reading_without_a_rubric_takes_nothing_and_says_so(reading, post, get):
     reading.rubric.items.all().delete()
-    response, page = post(whole)
+    response, page = post(whole())
     assert response.status_code == 422
     assert "no items to write about yet" in page
-    assert "There is nothing to write about yet" in browser(world.student).get(url("reading")).content.decode()
+    assert "There is nothing to write about yet" in get()

@@ -13,21 +13,9 @@ from reviews.marking.models import Mark
 from reviews.marking.services import adjust
 from submissions.models import Draft, DraftVersion, Submission
 from tests.factories import ReadingFactory, reviewed, submit, summary
+from tests.platform.readings.summaries.posts import fields
 
 pytestmark = pytest.mark.django_db
-JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def get(url, browser):
-    """A page of the reading, as text."""
-
-    def page(who, name: str = "reading", **query: object) -> str:
-        response = browser(who).get(url(name), query)
-        assert response.status_code == 200
-        return response.content.decode()
-
-    return page
 
 
 class TestWhoMay:
@@ -47,46 +35,44 @@ class TestWhoMay:
         for who in (world.student, world.ta):
             assert browser(who).get(reverse("reading", args=[world.offering.slug, "tiny"])).status_code == 404
 
-    def test_a_draft_is_its_students_alone(self, world, url, browser, fields, get):
-        browser(world.student).post(url("reading-draft"), fields(problem="only mine"))
-        assert "only mine" in get(world.student)
-        assert "only mine" not in get(world.classmate)
-        assert "only mine" not in get(world.ta)
+    def test_a_draft_is_its_students_alone(self, world, get, save):
+        save(fields(problem="only mine"))
+        assert "only mine" in get()
+        assert "only mine" not in get(who=world.classmate)
+        assert "only mine" not in get(who=world.ta)
 
 
 class TestWriting:
-    def test_the_fields_carry_their_guiding_questions_and_the_papers_data(self, world, listed, get):
-        page = get(world.student)
+    def test_the_fields_carry_their_guiding_questions_and_the_papers_data(self, listed, get):
+        page = get()
         assert "What problem does the paper address?" in page
         assert listed.paper.title in page
         assert page.count("<textarea") == 6
         assert "300 to 700" in page
 
-    def test_the_editor_hears_json(self, world, url, browser, fields):
-        client = browser(world.student)
-        assert client.post(url("reading-draft"), fields(problem="one"), headers=JSON).json()["revision"] == 1
-        conflict = client.post(url("reading-draft"), fields(problem="two"), headers=JSON)
+    def test_the_editor_hears_json(self, save):
+        assert save(fields(problem="one"), json=True).json()["revision"] == 1
+        conflict = save(fields(problem="two"), json=True)
         assert conflict.status_code == 409
         assert conflict.json()["sources"]["problem"] == "one"
         assert conflict.json()["revision"] == 1
-        long = client.post(url("reading-draft"), fields(problem="x" * 60_000, revision=1), headers=JSON)
+        long = save(fields(problem="x" * 60_000, revision=1), json=True)
         assert (long.status_code, "at most 50,000" in long.json()["detail"]) == (422, True)
 
-    def test_a_plain_form_shows_both_texts_and_the_next_save_decides(self, world, url, browser, fields):
-        client = browser(world.student)
-        client.post(url("reading-draft"), fields(problem="one", impact="same") | {"tab": "a"})
-        response = client.post(url("reading-draft"), fields(problem="two", impact="same") | {"tab": "b"})
+    def test_a_plain_form_shows_both_texts_and_the_next_save_decides(self, save):
+        save(fields(problem="one", impact="same") | {"tab": "a"})
+        response = save(fields(problem="two", impact="same") | {"tab": "b"})
         page = response.content.decode()
         assert response.status_code == 422
         assert page.count('data-field="cell-') == 1
         assert 'name="revision" value="1"' in page
-        assert client.post(url("reading-draft"), fields(problem="two", revision=1)).status_code == 302
+        assert save(fields(problem="two", revision=1)).status_code == 302
         assert Draft.objects.get().cells["problem"] == "two"
         assert {version.cells["problem"] for version in DraftVersion.objects.all()} == {"one", "two"}
 
-    def test_a_draft_is_still_saved_after_the_due_moment(self, world, reading, url, browser, fields, at):
+    def test_a_draft_is_still_saved_after_the_due_moment(self, reading, save, at):
         at(reading.due_at + timedelta(seconds=5))
-        answer = browser(world.student).post(url("reading-draft"), fields(problem="typed across"), headers=JSON)
+        answer = save(fields(problem="typed across"), json=True)
         assert answer.status_code == 200
 
     def test_a_preview_is_rendered_and_harmless(self, world, url, browser):
@@ -106,36 +92,32 @@ class TestWriting:
 
 
 class TestVersions:
-    def test_they_are_listed_read_and_restored(self, world, url, browser, fields, get):
-        client = browser(world.student)
-        client.post(url("reading-draft"), fields(problem="early thought"))
-        client.post(url("reading-draft"), fields(problem="late thought", revision=1))
+    def test_they_are_listed_read_and_restored(self, world, url, browser, get, save):
+        save(fields(problem="early thought"))
+        save(fields(problem="late thought", revision=1))
         early = DraftVersion.objects.get(revision=1)
-        page = get(world.student, "reading-versions", show=early.pk)
+        page = get("reading-versions", show=early.pk)
         assert "early thought" in page
         assert page.count("Your draft now") == 1
-        assert client.post(url("reading-restore", early.pk)).status_code == 302
+        assert browser(world.student).post(url("reading-restore", early.pk)).status_code == 302
         assert Draft.objects.get().cells["problem"] == "early thought"
         assert DraftVersion.objects.filter(cells__problem="late thought").exists()
 
-    def test_what_was_put_aside_says_so(self, world, url, browser, fields, get):
-        client = browser(world.student)
-        client.post(url("reading-draft"), fields(problem="one") | {"tab": "a"}, headers=JSON)
-        client.post(url("reading-draft"), fields(problem="two") | {"tab": "b"}, headers=JSON)
-        assert "Put aside" in get(world.student, "reading-versions")
+    def test_what_was_put_aside_says_so(self, get, save):
+        save(fields(problem="one") | {"tab": "a"}, json=True)
+        save(fields(problem="two") | {"tab": "b"}, json=True)
+        assert "Put aside" in get("reading-versions")
 
     @pytest.mark.parametrize(
         "query", [{"show": "999999"}, {"show": "x"}, {"show": "9" * 30}, {"page": "-1"}, {"page": "x"}]
     )
-    def test_an_odd_address_is_only_the_list(self, world, query, get):
-        assert "There are no versions yet" in get(world.student, "reading-versions", **query)
+    def test_an_odd_address_is_only_the_list(self, get, query):
+        assert "There are no versions yet" in get("reading-versions", **query)
 
-    def test_after_the_due_moment_they_can_be_read_and_not_restored(
-        self, world, reading, url, browser, fields, get, at
-    ):
-        browser(world.student).post(url("reading-draft"), fields(problem="one"))
+    def test_after_the_due_moment_they_can_be_read_and_not_restored(self, reading, get, save, at):
+        save(fields(problem="one"))
         at(reading.due_at + timedelta(seconds=1))
-        page = get(world.student, "reading-versions", show=DraftVersion.objects.get().pk)
+        page = get("reading-versions", show=DraftVersion.objects.get().pk)
         assert ">one</pre>" in page
         assert "Make this my draft" not in page
 
@@ -145,15 +127,15 @@ class TestAfterwards:
         summary(reading, world.student, {"problem": "First try."})
         summary(reading, world.student, {"problem": "It is **memory**."})
         at(reading.due_at + timedelta(seconds=1))
-        page = get(world.student)
+        page = get()
         assert "It is <strong>memory</strong>." in page
         assert "First try." not in page
         assert "<textarea" not in page
         assert 'type="file"' not in page
 
-    def test_nothing_handed_in_says_so_with_the_second(self, world, reading, get, at):
+    def test_nothing_handed_in_says_so_with_the_second(self, reading, get, at):
         at(reading.due_at + timedelta(seconds=1))
-        assert "Nothing was handed in." in get(world.student)
+        assert "Nothing was handed in." in get()
 
     def test_marks_are_shown_from_the_release_on(self, world, reading, get, at):
         made = summary(reading, world.student)
@@ -162,12 +144,12 @@ class TestAfterwards:
         adjust(submission=made, points=Decimal(1), reason="Found an error in table 2.", by=world.ta.user)
         at(reading.due_at + timedelta(days=1))
         secret = ("Read section 4 again.", "What about paging?", "Found an error in table 2.", "Misses the point")
-        page = get(world.student)
+        page = get()
         assert "Graded, not released" in page
         assert not any(text in page for text in secret)
         reading.released_at = clock.now()
         reading.save()
-        page = get(world.student)
+        page = get()
         assert all(text in page for text in secret)
         assert ">10<small> / 12</small>" in page
         assert "+1" in page
@@ -201,7 +183,7 @@ class TestOneAddressForAll:
         made = submit(world.lab, world.student)
         assert browser(world.student).get(reverse("summary", args=[made.pk])).status_code == 404
 
-    def test_attempts_of_two_students_or_readings_cannot_be_compared(self, world, reading, browser):
+    def test_attempts_of_two_students_or_readings_cannot_be_compared(self, world, reading, url, browser):
         mine, theirs = summary(reading, world.student), summary(reading, world.classmate)
         other = summary(ReadingFactory(assignment__offering=world.offering).assignment, world.student)
         for pair in ((mine, theirs), (mine, other), (mine, mine)):
@@ -220,18 +202,18 @@ class TestOneAddressForAll:
         assert "1 word new, 1 gone" in page
 
 
-def test_staff_see_the_rubric_and_how_many_handed_in(world, reading, url, browser, fields, get):
+def test_staff_see_the_rubric_and_how_many_handed_in(world, reading, get, save):
     summary(reading, world.student)
     reviewed(summary(reading, world.student), world.ta)
-    browser(world.classmate).post(url("reading-draft"), fields(problem="begun"))
+    save(fields(problem="begun"), who=world.classmate)
     reading.rubric.items.update(grader_note="Look for the word redundancy.")
-    page = get(world.ta)
+    page = get(who=world.ta)
     assert '1 <span class="muted">/ 2</span>' in page
     assert "<dt>Only a draft</dt><dd>1</dd>" in page
     assert '<dt>Graded</dt><dd>1 <span class="muted">/ 1</span></dd>' in page
     assert "Misses the point" in page
     assert "redundancy" in page
-    assert "redundancy" not in get(world.student)
+    assert "redundancy" not in get()
     assert "<textarea" not in page
 
 

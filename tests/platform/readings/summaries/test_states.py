@@ -75,7 +75,7 @@ def test_a_draft_of_empty_texts_is_not_begun(world, reading, chip):
     assert chip() == ("muted", "Not started")
 
 
-def test_not_open_has_no_address(world, reading, chip, at):
+def test_not_open_has_no_address(world, reading, at):
     at(reading.opens_at - timedelta(days=1))
     state = summary_states(world.student, clock.now())[reading.pk]
     assert (state.url, state.chip.label[:5]) == (None, "Opens")

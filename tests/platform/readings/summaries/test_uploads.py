@@ -9,6 +9,7 @@ from django.urls import reverse
 from submissions import storage
 from submissions.models import Draft, Source, Submission
 from submissions.texts import read_texts, read_upload
+from tests.platform.readings.summaries.posts import fields
 
 pytestmark = pytest.mark.django_db
 PDF = b"%PDF-1.7\n" + bytes(range(256))
@@ -16,17 +17,18 @@ TEXT = "# Summary\n\nPaging *helps*. <script>alert(1)</script>\n"
 
 
 @pytest.fixture
-def send(world, url, browser):
-    def post(name: str, data: bytes, **more: str):
-        files = {"files": SimpleUploadedFile(name, data)}
-        response = browser(world.student).post(url("reading-submit"), {**files, **more})
-        return response.status_code, response.content.decode()
+def send(post):
+    """Upload a file; returns status and page."""
 
-    return post
+    def upload(name: str, data: bytes):
+        response, page = post({"files": SimpleUploadedFile(name, data)})
+        return response.status_code, page
+
+    return upload
 
 
 @pytest.mark.parametrize("name", ["summary.md", "Meine Übersicht.txt", "SUMMARY.MD"])
-def test_text_is_stored_under_its_own_name_and_shown_as_text(world, send, name, browser):
+def test_text_is_stored_under_its_own_name_and_shown_as_text(world, send, browser, name):
     assert send(name, TEXT.encode())[0] == 302
     made = Submission.objects.get()
     assert (made.source, [file.name for file in made.files.all()]) == (Source.UPLOAD, [name])
@@ -75,11 +77,11 @@ def test_anything_else_is_refused_with_a_sentence(send, kind):
     assert not Submission.objects.exists()
 
 
-def test_two_files_are_refused(world, url, browser):
+def test_two_files_are_refused(post):
     files = [SimpleUploadedFile("a.md", b"a"), SimpleUploadedFile("b.md", b"b")]
-    response = browser(world.student).post(url("reading-submit"), {"files": files})
+    response, page = post({"files": files})
     assert response.status_code == 422
-    assert "A summary is one file" in response.content.decode()
+    assert "A summary is one file" in page
 
 
 def test_a_byte_order_mark_does_no_harm(send):
@@ -94,7 +96,7 @@ def test_a_file_that_is_called_like_an_item_is_still_a_file(send):
     assert read_upload(made).text == "All of it."
 
 
-def test_an_upload_leaves_the_draft_alone(world, url, browser, fields, send):
-    browser(world.student).post(url("reading-draft"), fields(problem="still mine"))
+def test_an_upload_leaves_the_draft_alone(save, send):
+    save(fields(problem="still mine"))
     send("summary.md", b"All of it.")
     assert Draft.objects.get().cells["problem"] == "still mine"
