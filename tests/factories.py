@@ -211,7 +211,7 @@ def summary(
         source=Source.EDITOR,
         client_token=None,
         received_at=at or clock.now(),
-        waiting_ahead=0,
+        waiting_ahead=None,
         mail=False,
     )
 

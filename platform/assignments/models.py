@@ -94,6 +94,11 @@ class Assignment(models.Model):
         """As people call it: "Lab 1: AutoDiff"."""
         return f"{self.get_kind_display()} {self.number}: {self.title}"
 
+    @property
+    def is_published(self) -> bool:
+        """Whether there is something to hand in to: a lab needs a published version."""
+        return self.kind != Kind.LAB or self.lab_id is not None
+
     def is_open(self, now: datetime) -> bool:
         """Whether students may see it."""
         return now >= self.opens_at

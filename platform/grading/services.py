@@ -27,6 +27,7 @@ from submissions.services import (
     receive_files,
     record_practice_run,
     record_submission,
+    submission_of_click,
 )
 
 
@@ -49,7 +50,7 @@ def hand_in(
     With `supersede`, earlier submissions that still wait are set aside: stored, not graded, and no attempt.
     """
     received_at = clock.now()
-    if (earlier := _by_token(enrollment, client_token)) is not None:
+    if (earlier := submission_of_click(enrollment, client_token)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     replaced = waiting_submissions(assignment, enrollment) if supersede else {}
@@ -72,7 +73,7 @@ def hand_in(
             request_grading(submission=submission, at=received_at)
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := _by_token(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, client_token)) is None:
             raise
         return earlier
     return submission
@@ -234,7 +235,3 @@ def _create_job(
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
-
-
-def _by_token(enrollment: Enrollment, client_token: str | None) -> Submission | None:
-    return enrollment.submissions.filter(client_token=client_token).first() if client_token else None

@@ -9,14 +9,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from assignments.access import get_assignment_for, get_staff_assignment_for
+from assignments.models import Kind
 from courses.pages import render_page
 from grading.services import GradingRefused, regrade
 from reviews import services
-from reviews.access import get_item_for, get_pair_for
+from reviews.access import get_item_for, get_pair_for, get_staff_lab_submission_for
 from reviews.forms import OverrideForm
 from reviews.lists import attempts_page, compare_page, submissions_page
 from reviews.selectors import report_for, result_page
-from submissions.access import get_staff_submission_for, get_submission_for
+from submissions.access import get_submission_for
 
 
 @signed_in
@@ -24,6 +25,8 @@ from submissions.access import get_staff_submission_for, get_submission_for
 def submission(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The result page, from the first second on."""
     access = get_submission_for(request.user, pk)
+    if access.submission.assignment.kind == Kind.READING:
+        return redirect("summary", pk)
     return render_page(request, "submissions/result.html", result_page(access), enrollment=access.viewer)
 
 
@@ -44,6 +47,8 @@ def report(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def compare(request: AuthenticatedHttpRequest, pk: int, other: int) -> HttpResponse:
     """Two attempts, check by check."""
     first, second = get_pair_for(request.user, pk, other)
+    if first.submission.assignment.kind == Kind.READING:
+        return redirect("summary-compare", pk, other)
     return render_page(request, "submissions/compare.html", compare_page(first, second), enrollment=first.viewer)
 
 
@@ -88,7 +93,7 @@ def override(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseRedirect
 @require_POST
 def release(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseRedirect:
     """Show the student what staff decided."""
-    access = get_staff_submission_for(request.user, pk)
+    access = get_staff_lab_submission_for(request.user, pk)
     count = services.release(submission=access.submission, by=request.user)
     if count:
         messages.success(request, f"Released {count} score{'s' if count > 1 else ''}; the student sees them now.")
@@ -101,7 +106,7 @@ def release(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseRedirect:
 @require_POST
 def regrade_submission(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseRedirect:
     """Run the checks again."""
-    access = get_staff_submission_for(request.user, pk)
+    access = get_staff_lab_submission_for(request.user, pk)
     try:
         regrade(submission=access.submission, by=request.user)
     except GradingRefused as refusal:

@@ -52,7 +52,7 @@ SENTENCES = {
 
 
 @transaction.atomic
-def issue_receipt(*, submission: Submission, waiting_ahead: int, mail: bool) -> SignedReceipt:
+def issue_receipt(*, submission: Submission, waiting_ahead: int | None, mail: bool) -> SignedReceipt:
     """Sign what was received, in the transaction that records it. The sweeper mails it, if `mail` and the settings say so."""
     statement = state(submission, code=receipts.new_code(), waiting_ahead=waiting_ahead)
     return SignedReceipt.objects.create(
@@ -63,7 +63,7 @@ def issue_receipt(*, submission: Submission, waiting_ahead: int, mail: bool) -> 
     )
 
 
-def state(submission: Submission, *, code: str, waiting_ahead: int) -> Statement:
+def state(submission: Submission, *, code: str, waiting_ahead: int | None) -> Statement:
     """What a receipt of this submission states, from its rows."""
     assignment, enrollment = submission.assignment, submission.enrollment
     here = submission.created_at.astimezone(enrollment.offering.zone)

@@ -25,6 +25,24 @@ class Draft(models.Model):
         return f"Draft {self.revision} of {self.enrollment_id} for {self.assignment_id}"
 
 
+class DraftVersion(models.Model):
+    """A text that a draft was, or that one window wanted it to be while another had saved a newer one (`put_aside`)."""
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="versions")
+    cells = models.JSONField(default=dict, help_text="Source by cell key.")
+    revision = models.PositiveIntegerField(help_text="Of the draft; of a text put aside, the one that it met.")
+    tab = models.CharField(max_length=40, blank=True, help_text="The window in which it was typed.")
+    put_aside = models.BooleanField(default=False)
+    began_at = models.DateTimeField(help_text="The first of the saves that it stands for.")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"Version {self.revision} of draft {self.draft_id}"
+
+
 class Source(models.TextChoices):
     """How the files came."""
 

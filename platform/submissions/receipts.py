@@ -38,7 +38,10 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a receipt states. Times are the server's: `received_at` in UTC, `received_here` in the course's zone."""
+    """What a receipt states. Times are the server's: `received_at` in UTC, `received_here` in the course's zone.
+
+    `waiting_ahead` is None for work that no queue grades.
+    """
 
     kind: str
     code: str
@@ -53,7 +56,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     received_here: str
     due_at: str
     late: bool
-    waiting_ahead: int
+    waiting_ahead: int | None
     sha256: str
     files: tuple[StatedFile, ...]
 

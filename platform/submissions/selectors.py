@@ -27,6 +27,7 @@ class Receipt:
     submission_pk: int
     student: str
     assignment: str
+    kind: str
     attempt: int
     received_at: datetime
     due_at: datetime
@@ -49,6 +50,7 @@ def receipt_of(submission: Submission) -> Receipt:
         submission_pk=submission.pk,
         student=submission.enrollment.user.name,
         assignment=submission.assignment.label,
+        kind=submission.assignment.kind,
         attempt=submission.number,
         received_at=submission.created_at,
         due_at=due.due_at,

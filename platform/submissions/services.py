@@ -1,4 +1,4 @@
-"""Receiving work: drafts, practice runs and submissions. The job that grades them is made by grading, one layer above."""
+"""Receiving work: practice runs and submissions. The job that grades a lab is made by grading, one layer above."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from django.conf import settings
 from django.db import transaction
 
 from assignments.due.rules import in_full
-from assignments.models import Assignment
-from config import clock
+from assignments.models import Assignment, Kind
 from courses.models import Enrollment
 from grader.api import check_upload
 from grader.contract import Refusal
 from submissions import storage
 from submissions.issuing import issue_receipt
-from submissions.models import Draft, PracticeRun, Submission, SubmittedFile
+from submissions.models import PracticeRun, Submission, SubmittedFile
 
 log = structlog.get_logger(__name__)
+
+
+# by whether it is a lab
+_ONLY_STUDENTS = {
+    True: "Only students hand in. As course staff you can run the checks.",
+    False: "Only students hand in; course staff grade.",
+}
 
 
 class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, not a fault
@@ -34,14 +40,6 @@ class SubmissionRefused(Exception):  # noqa: N818 - an answer to the student, no
     def __init__(self, text: str, *, due_at: datetime | None = None, received_at: datetime | None = None) -> None:
         super().__init__(text)
         self.due_at, self.received_at = due_at, received_at
-
-
-class DraftConflict(Exception):  # noqa: N818 - a fact for the page to resolve
-    """The draft was saved elsewhere since the page read it."""
-
-    def __init__(self, draft: Draft) -> None:
-        super().__init__("This draft was changed in another window.")
-        self.draft = draft
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class StoredFile:
 def check_may_submit(*, assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> None:
     """Raise `SubmissionRefused` unless this student may hand in what arrived at `received_at`."""
     if not enrollment.is_student:
-        raise SubmissionRefused("Only students hand in. As course staff you can run the checks.")
-    if assignment.lab is None or not assignment.is_open(received_at):
+        raise SubmissionRefused(_ONLY_STUDENTS[assignment.kind == Kind.LAB])
+    if not (assignment.is_published and assignment.is_open(received_at)):
         raise SubmissionRefused(f"{assignment.label} is not open yet, so nothing can be handed in.")
     if not assignment.accepts_from(enrollment, received_at):
         raise _too_late(assignment, enrollment, received_at)
@@ -82,14 +80,24 @@ def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> l
         check_upload(assignment.lab.folder, [(file.name, file.data) for file in files])
     except Refusal as refusal:
         raise SubmissionRefused(str(refusal)) from refusal
+    return store_files(files)
+
+
+def store_files(files: Sequence[IncomingFile]) -> list[StoredFile]:
+    """Make files durable that were checked before; raises `SubmissionRefused` where the store is full or away."""
     try:
         return [StoredFile(file.name, storage.store(file.data), len(file.data)) for file in files]
     except OSError as error:
-        log.exception("files_not_stored", assignment=assignment.pk)
+        log.exception("files_not_stored", files=len(files))
         raise SubmissionRefused(
             "The server could not store your files, so nothing was handed in. That is our fault; your draft is kept. "
             "Try again in a minute, and tell your course's staff if it goes on."
         ) from error
+
+
+def submission_of_click(enrollment: Enrollment, client_token: str | None) -> Submission | None:
+    """What an earlier request of the same click made."""
+    return enrollment.submissions.filter(client_token=client_token).first() if client_token else None
 
 
 @transaction.atomic
@@ -101,12 +109,12 @@ def record_submission(
     source: str,
     client_token: str | None,
     received_at: datetime,
-    waiting_ahead: int,
+    waiting_ahead: int | None,
     mail: bool = True,
 ) -> Submission:
     """Add the submission's rows and its receipt, numbered after the student's latest attempt. The files are durable already.
 
-    `waiting_ahead` is how many submissions wait to be graded when this one comes.
+    `waiting_ahead` is how many submissions wait to be graded when this one comes; None where no queue grades it.
     """
     # one student's attempts are numbered one at a time, also where transactions run side by side
     Enrollment.objects.select_for_update().get(pk=enrollment.pk)
@@ -141,24 +149,6 @@ def record_practice_run(
     kept = list(runs.values_list("pk", flat=True)[: settings.PRACTICE_RUNS_KEPT])
     runs.exclude(pk__in=kept).delete()
     return run
-
-
-@transaction.atomic
-def save_draft(*, assignment: Assignment, enrollment: Enrollment, sources: dict[str, str], revision: int) -> Draft:
-    """Save the editor's text over revision `revision`; raises `DraftConflict` when that is not the stored one.
-
-    Saving what is stored already changes nothing, so a repeated request is not a conflict.
-    """
-    draft, _ = Draft.objects.select_for_update().get_or_create(
-        assignment=assignment, enrollment=enrollment, defaults={"updated_at": clock.now()}
-    )
-    if draft.cells == sources and draft.revision > 0:
-        return draft
-    if draft.revision != revision:
-        raise DraftConflict(draft)
-    draft.cells, draft.revision, draft.updated_at = sources, revision + 1, clock.now()
-    draft.save(update_fields=["cells", "revision", "updated_at"])
-    return draft
 
 
 def forget_unused_files() -> int:

@@ -69,4 +69,6 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
     if name == "labs" and request.path.startswith("/submissions/"):
         here = True
+    if name == "readings" and request.path.startswith("/summaries/"):
+        here = True
     return NavItem(label, url, icon, current=here, badge=str(badge or ""))

@@ -1,4 +1,4 @@
-"""What the lab page posts: the editor's cells, or files, or both buttons' extras."""
+"""What the pages with an editor post: its cells, or files, or the buttons' extras."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from submissions.models import Source
 from submissions.services import IncomingFile
 
 FIELD_PREFIX = "cell-"
-TOKEN_MAX = 64
+TOKEN_MAX, TAB_MAX = 64, 40
 
 
 @dataclass(frozen=True)
 class PostedWork:
-    """Work as it was posted. With files it is an upload; otherwise `sources` (by cell key) is the editor's text."""
+    """Work as it was posted. With files it is an upload; otherwise `sources` (by cell key) is the editor's text.
+
+    `tab` names the window that it was typed in; `confirmed` says that its student was warned and means it.
+    """
 
     files: tuple[IncomingFile, ...]
     sources: dict[str, str]
     revision: int
     client_token: str
     supersede: bool
+    tab: str = ""
+    confirmed: bool = False
 
     @property
     def source(self) -> str:
@@ -39,9 +44,9 @@ class PostedWork:
 
 
 def posted_work(request: HttpRequest) -> PostedWork:
-    """Read a post of the lab page: fields `cell-<key>`, `revision`, `client_token`, `supersede`, and the files `files`."""
+    """Read a post: fields `cell-<key>`, `revision`, `tab`, `client_token`, `supersede`, `confirmed`, and the files `files`."""
     sources = {
-        name.removeprefix(FIELD_PREFIX): str(value).replace("\r\n", "\n")
+        name.removeprefix(FIELD_PREFIX): _text(value)
         for name, value in request.POST.items()
         if name.startswith(FIELD_PREFIX)
     }
@@ -50,6 +55,13 @@ def posted_work(request: HttpRequest) -> PostedWork:
         files=tuple(IncomingFile(file.name or "", file.read()) for file in request.FILES.getlist("files")),
         sources=sources,
         revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
-        client_token=request.POST.get("client_token", "")[:TOKEN_MAX],
+        client_token=_text(request.POST.get("client_token", ""))[:TOKEN_MAX],
         supersede=request.POST.get("supersede") == "yes",
+        tab=_text(request.POST.get("tab", ""))[:TAB_MAX],
+        confirmed=request.POST.get("confirmed") == "yes",
     )
+
+
+def _text(value: object) -> str:
+    """As it was typed, with plain line ends; without the NULs that PostgreSQL does not store."""
+    return str(value).replace("\r\n", "\n").replace("\0", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from web.views import labs, pages
+from web.views import labs, pages, summaries
 from web.views.dates import dates
 from web.views.limits import limits
 
@@ -23,4 +23,16 @@ urlpatterns = [
     path("o/<slug:offering>/labs/<slug:lab>/submit/", labs.submit, name="lab-submit"),
     path("o/<slug:offering>/labs/<slug:lab>/limits/", limits, name="lab-limits"),
     path("o/<slug:offering>/labs/<slug:lab>/starter.zip", labs.starter, name="lab-starter"),
+    path("o/<slug:offering>/readings/<slug:reading>/", summaries.reading, name="reading"),
+    path("o/<slug:offering>/readings/<slug:reading>/draft/", summaries.draft, name="reading-draft"),
+    path("o/<slug:offering>/readings/<slug:reading>/submit/", summaries.submit, name="reading-submit"),
+    path("o/<slug:offering>/readings/<slug:reading>/preview/", summaries.preview, name="reading-preview"),
+    path("o/<slug:offering>/readings/<slug:reading>/versions/", summaries.versions, name="reading-versions"),
+    path(
+        "o/<slug:offering>/readings/<slug:reading>/versions/<int:pk>/restore/",
+        summaries.restore,
+        name="reading-restore",
+    ),
+    path("summaries/<int:pk>/", summaries.summary, name="summary"),
+    path("summaries/<int:pk>/compare/<int:other>/", summaries.summary_compare, name="summary-compare"),
 ]

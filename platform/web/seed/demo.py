@@ -25,6 +25,7 @@ from submissions import storage
 from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
 from web.seed.people import TAS, address, seed_people
+from web.seed.summaries import seed_summaries
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
 
 FIRST_HAND_IN = timedelta(days=6)  # after the lab opens
@@ -45,13 +46,14 @@ def seed_demo(offering: Offering, password: str) -> int:
     """Fill the offering; returns how many submissions were made. A second time makes none."""
     with transaction.atomic():
         students = seed_people(offering, password)
+    made = seed_summaries(offering, students)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
-        return 0
+        return made
     stages = _stages(lab)
     with transaction.atomic():
         _submissions(lab, students, stages)
-    return lab.submissions.count()
+    return made + lab.submissions.count()
 
 
 def _stages(lab: Assignment) -> list[Stage]:

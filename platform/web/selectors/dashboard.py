@@ -16,12 +16,14 @@ from config import clock
 from courses.models import Enrollment, Session
 from courses.pages import StateChip
 from grading.models import Status
-from readings.selectors import ReadingRow, readings_page
+from readings.summaries.states import SummaryState, summary_states
 from reviews.lists import AttemptRow, submissions_page
 from reviews.regrades.models import ScoreChange
 from reviews.regrades.notices import notices_of
 from reviews.scores import Scored
 from web.selectors.states import LabState, lab_states
+
+AROUND = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class DashboardPage:
 
     next: NextDue | None
     rows: tuple[AssignmentRow, ...]
-    readings: tuple[ReadingRow, ...]
+    readings: tuple[SummaryState, ...]
     sessions: tuple[SessionRow, ...]
     week_label: str
     notices: tuple[ScoreChange, ...]
@@ -115,10 +117,10 @@ def dashboard_page(enrollment: Enrollment) -> DashboardPage:
     """What a student needs to know today."""
     now = clock.now()
     labs = lab_states(enrollment, now)
-    readings = [row for row in readings_page(enrollment).rows if now <= row.due_at <= now + timedelta(days=14)]
+    readings = [state for state in summary_states(enrollment, now).values() if abs(state.due_at - now) <= AROUND]
     sessions, week = _this_week(enrollment, now)
     return DashboardPage(
-        next=_next_due(enrollment, labs, readings),
+        next=_next_due(labs, readings),
         rows=tuple(assignment_row(lab) for lab in labs),
         readings=tuple(readings),
         sessions=sessions,
@@ -185,16 +187,16 @@ def _result_url(scored: Scored | None) -> str | None:
     return reverse("submission", args=[scored.submission.pk]) if scored else None
 
 
-def _next_due(enrollment: Enrollment, labs: list[LabState], readings: list[ReadingRow]) -> NextDue | None:
-    slug = enrollment.offering.slug
+def _next_due(labs: list[LabState], readings: list[SummaryState]) -> NextDue | None:
     coming = [
         NextDue(lab.assignment.label, lab.url, lab.due_at, "lab")
         for lab in labs
         if lab.accepts and lab.url and lab.latest is None
     ]
     coming += [
-        NextDue(row.title, f"{reverse('readings', args=[slug])}#{row.anchor}", row.due_at, "reading")
-        for row in readings
+        NextDue(state.reading.paper.title, state.url, state.due_at, "reading")
+        for state in readings
+        if state.accepts and state.url and state.latest is None
     ]
     return min(coming, key=lambda due: (due.due_at, due.kind), default=None)
 

@@ -106,8 +106,8 @@ def due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
 
 def _url(enrollment: Enrollment, assignment: Assignment, now: datetime) -> str | None:
     slug = enrollment.offering.slug
-    if assignment.kind == Kind.READING:
-        return f"{reverse('readings', args=[slug])}#reading-{assignment.number}"
+    if assignment.kind == Kind.READING and (enrollment.is_staff or assignment.is_open(now)):
+        return reverse("reading", args=[slug, assignment.slug])
     if assignment.kind == Kind.LAB and (enrollment.is_staff or assignment.is_open(now)):
         return reverse("lab", args=[slug, assignment.slug])
     return None

@@ -20,8 +20,9 @@ from grader.api import student_release_zip
 from grading import services
 from grading.pages import job_page_url, progress_context
 from grading.progress import snapshot
-from submissions.services import DraftConflict, SubmissionRefused
-from submissions.services import save_draft as keep_draft
+from submissions.drafts import DraftConflict
+from submissions.drafts import save_draft as keep_draft
+from submissions.services import SubmissionRefused
 from web.forms import PostedWork, posted_work
 from web.selectors.labs import lab_page, labs_page
 
@@ -53,7 +54,13 @@ def save_draft(request: AuthenticatedHttpRequest, offering: str, lab: str) -> Ht
     enrollment, assignment = get_assignment_for(request.user, offering, lab)
     work = posted_work(request)
     try:
-        draft = keep_draft(assignment=assignment, enrollment=enrollment, sources=work.sources, revision=work.revision)
+        draft = keep_draft(
+            assignment=assignment,
+            enrollment=enrollment,
+            sources=work.sources,
+            revision=work.revision,
+            tab=work.tab,
+        )
     except DraftConflict as conflict:
         stored = {"detail": str(conflict), "revision": conflict.draft.revision, "sources": conflict.draft.cells}
         return JsonResponse(stored, status=409)
@@ -116,7 +123,13 @@ def _keep(enrollment: Enrollment, assignment: Assignment, work: PostedWork) -> N
     """Save the editor's text with the press of a button. A newer draft from another window stays as it is."""
     if work.sources:
         with suppress(DraftConflict):
-            keep_draft(assignment=assignment, enrollment=enrollment, sources=work.sources, revision=work.revision)
+            keep_draft(
+                assignment=assignment,
+                enrollment=enrollment,
+                sources=work.sources,
+                revision=work.revision,
+                tab=work.tab,
+            )
 
 
 def _refused(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from submissions.drafts import DraftConflict, save_draft
 from submissions.models import Draft
-from submissions.services import DraftConflict, save_draft
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}

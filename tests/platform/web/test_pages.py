@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from config import clock
 from grading.models import GradingJob
-from submissions.services import save_draft
+from submissions.drafts import save_draft
 from tests.factories import AssignmentFactory, ReadingFactory, SessionFactory, chicago, practice, reported, submit
 from web.handout import render_handout
 from web.selectors.dashboard import dashboard_page, staff_dashboard_page

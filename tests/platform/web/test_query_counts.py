@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from config import clock
 from reviews.services import override
-from submissions.services import save_draft
+from submissions.drafts import save_draft
 from tests.factories import ExtensionFactory, ReadingFactory, person, reported, submit
 from tests.platform.web.test_access import MATRIX, knock, things  # noqa: F401 - the fixture is asked for by its name
 

@@ -62,10 +62,10 @@ class Command(BaseCommand):
             "Student": f"{statement.student} <{statement.email}>",
             "Received": f"{statement.received_at}, {statement.received_here}, {'late' if statement.late else 'on time'}",
             "Due": statement.due_at,
-            "Queue": f"{statement.waiting_ahead} waiting ahead of it",
+            "Queue": "" if statement.waiting_ahead is None else f"{statement.waiting_ahead} waiting ahead of it",
             "SHA-256": statement.sha256,
         }
-        self.stdout.write("".join(f"  {name:<11} {value}\n" for name, value in lines.items()), ending="")
+        self.stdout.write("".join(f"  {name:<11} {value}\n" for name, value in lines.items() if value), ending="")
 
     def _tell_file(self, file: receipts.StatedFile) -> bool:
         """A line for the file; its bytes may be there where its row is not, and can be graded from there."""

@@ -1,4 +1,4 @@
-// Files dropped on a form; each is listed with its size, and one that the lab does not take is said so at once.
+// Files dropped on a form; each is listed with its size, and one that is not taken there is said so at once.
 const size = (bytes) => (bytes < 1000 ? `${bytes} B` : bytes < 1024000 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1048576).toFixed(1)} MB`);
 
 function list(zone, input) {
@@ -7,7 +7,7 @@ function list(zone, input) {
     const row = document.createElement("li");
     const refused = !accepted.some((suffix) => file.name.toLowerCase().endsWith(suffix));
     const name = document.createElement("span");
-    name.textContent = refused ? `${file.name}: this lab takes ${accepted.join(", ")}` : file.name;
+    name.textContent = refused ? `${file.name}: only ${accepted.join(", ")} is taken here` : file.name;
     const note = document.createElement("span");
     note.textContent = size(file.size);
     row.toggleAttribute("data-refused", refused);
