@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 if TYPE_CHECKING:
-    from reviews.models import RubricItem  # noqa: F401 - named in the base class
+    from reviews.models import RubricItem
 
 
 class CurrentItems(models.Manager["RubricItem"]):

@@ -32,7 +32,7 @@ STUDENT_PAGES = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+STAFF_PAGES = (("Rubrics", "rubrics", "list-checks"), ("Scores", "scores", "table"), ("People", "people", "users"))
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 

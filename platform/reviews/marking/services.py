@@ -58,10 +58,10 @@ def save_review(
     Raises `ReviewRefused` unless every item of the rubric has a mark within its points, and `ReviewConflict` when the stored
     revision is another. Saving what is stored already changes nothing.
     """
+    # one save a submission at a time, also where transactions run side by side; a rubric that is re-applied waits, too
+    Submission.objects.select_for_update().get(pk=submission.pk)
     items = list(RubricItem.objects.filter(rubric__assignment=submission.assignment).prefetch_related("levels"))
     check_marks(items, marks)
-    # one save a submission at a time, also where transactions run side by side
-    Submission.objects.select_for_update().get(pk=submission.pk)
     review = Review.objects.filter(submission=submission, purpose=purpose).first()
     before = line(review) if review else ""
     if review is not None and review.revision != revision:

@@ -20,7 +20,8 @@ def of_its_kind(assignment: Assignment) -> QuerySet[Rubric]:
 
 def latest_edit(rubric: Rubric) -> RubricEdit | None:
     """What was done to it last. One query."""
-    return rubric.edits.select_related("change__made_by", "change__reverted_by").order_by("-pk").first()
+    edits = RubricEdit.objects.filter(rubric=rubric.pk).order_by("-pk")
+    return edits.select_related("change__made_by", "change__reverted_by").first()
 
 
 def why_not_revert(change: RubricChange) -> str:

@@ -49,7 +49,9 @@ class RubricSpec(msgspec.Struct, frozen=True):
 
 
 def spec_of(rubric: Rubric) -> RubricSpec:
-    """The rubric as it is stored. Two queries, none where items and levels are prefetched."""
+    """The rubric as it is stored; empty for one that is not. Two queries, none where items and levels are prefetched."""
+    if rubric.pk is None:
+        return RubricSpec(())
     items = rubric.items.all()
     if "items" not in getattr(rubric, "_prefetched_objects_cache", {}):
         items = items.prefetch_related("levels")
