@@ -1,4 +1,4 @@
-"""The pages of rubrics: the list, one rubric, its dry run, one change, the comment bank."""
+"""The pages of rubrics: the list, one rubric, and the dry run of an edit."""
 
 from __future__ import annotations
 
