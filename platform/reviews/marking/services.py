@@ -32,7 +32,10 @@ class ReviewConflict(Exception):  # noqa: N818 - a fact for the page to resolve
 
 @dataclass(frozen=True)
 class GivenMark:
-    """What a grader gave for one item. `level_key` None: the level that has these points, where just one has."""
+    """What a grader gave for one item.
+
+    `level_key` None: the one that the mark has already, if its points stay; else the level that has these points, where just one has.
+    """
 
     score: Decimal
     comment: str = ""
@@ -110,11 +113,13 @@ def check_marks(items: list[RubricItem], marks: Mapping[int, GivenMark]) -> None
             )
 
 
-def level_of(item: RubricItem, mark: GivenMark) -> str | None:
-    """The key of the level that this mark gives, None for points beside the levels. Reads `item.levels`."""
-    if mark.level_key is not None:
-        return mark.level_key
-    keys = [level.key for level in item.levels.all() if level.points == mark.score]
+def level_of(item: RubricItem, given: GivenMark, stored: Mark | None) -> str | None:
+    """The key of the level that is given, None for points beside the levels. Reads `item.levels`."""
+    if given.level_key is not None:
+        return given.level_key
+    if stored is not None and stored.score == given.score:
+        return stored.level_key
+    keys = [level.key for level in item.levels.all() if level.points == given.score]
     return keys[0] if len(keys) == 1 else None
 
 
@@ -151,6 +156,7 @@ def number(value: Decimal) -> str:
 
 
 def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMark]) -> None:
+    stored = {mark.item_id: mark for mark in review.marks.all()}
     # marks of items that were retired since stay as they were given
     review.marks.filter(item__in=items).delete()
     Mark.objects.bulk_create(
@@ -160,7 +166,7 @@ def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMar
             title=item.title,
             points=item.points,
             score=marks[item.pk].score,
-            level_key=level_of(item, marks[item.pk]),
+            level_key=level_of(item, marks[item.pk], stored.get(item.pk)),
             comment=marks[item.pk].comment.strip(),
         )
         for item in items

@@ -28,11 +28,11 @@ class MarkLine:
 
 @dataclass(frozen=True)
 class ReviewLines:
-    """A review whose marks a change gave other points, with the sum of the difference."""
+    """A review whose marks a change gave other points, with the sum of the difference; `reading` is empty for a score."""
 
     student: str
     submission_pk: int
-    second: bool
+    reading: str
     gain: Decimal
     marks: tuple[MarkLine, ...]
 
@@ -88,7 +88,7 @@ def _review_lines(rows: list[MarkChange]) -> ReviewLines:
     return ReviewLines(
         student=review.submission.enrollment.user.name,
         submission_pk=review.submission_id,
-        second=review.purpose == Purpose.SECOND,
+        reading="" if review.purpose == Purpose.FIRST else review.get_purpose_display().lower(),
         gain=sum((row.score_after - row.score_before for row in rows), Decimal(0)),
         marks=tuple(
             MarkLine(row.title_after, row.score_before, row.points_before, row.score_after, row.points_after)

@@ -263,6 +263,14 @@ def test_points_that_two_levels_have_are_neither_unless_it_is_said(world, propos
     assert [work.reviews.get().marks.get().level_key for work in (first, second)] == [None, "3"]
 
 
+def test_a_save_that_keeps_the_points_keeps_the_level(world, work, stored, saved):
+    saved(doubled(stored()))
+    marks = {mark.item_id: GivenMark(mark.score) for mark in work.reviews.get().marks.all()}
+    save_review(submission=work, by=world.ta.user, marks=marks, comment="and a word", revision=1)
+    saved(stored(), reapply=True)
+    assert total(work) == (7, 8)
+
+
 def test_a_level_that_no_longer_gives_these_points_is_refused(world, proposal, stored, saved):
     made = summary(proposal, world.student)
     marks = {row.pk: GivenMark(Decimal(2), level_key="2") for row in stored().items}
