@@ -164,6 +164,7 @@ def _save_part(change: RubricChange, part: RubricPlan) -> None:
 
 def _take_back(edit: RubricEdit, by: User) -> None:
     assignment, before = edit.rubric.assignment, from_json(edit.before)
+    why = f"reverted: {edit.change.reason}" if edit.change.reason else "reverted"
     after = write(edit.rubric, before, clock.now())
     record(
         actor=by,
@@ -172,7 +173,7 @@ def _take_back(edit: RubricEdit, by: User) -> None:
         offering_id=assignment.offering_id,
         before=describe(from_json(edit.after)),
         after=describe(after),
-        reason=edit.change.reason,
+        reason=why,
     )
     kept = {(row.review_id, row.item_id): row for row in edit.marks.all()}
     marks = Mark.objects.filter(review__mark_changes__edit=edit).distinct()
@@ -181,7 +182,7 @@ def _take_back(edit: RubricEdit, by: User) -> None:
         for mark in marks
         if (row := kept.get((mark.review_id, mark.item_id)))
     ]
-    remark_all(back, by=by, action="reverted the rubric", offering_id=assignment.offering_id, reason=edit.change.reason)
+    remark_all(back, by=by, action="reverted the rubric", offering_id=assignment.offering_id, reason=why)
 
 
 def _student_lines(part: RubricPlan) -> list[str]:
