@@ -73,7 +73,9 @@ def test_items_are_added_and_moved_without_leaving_the_page(visit):
     page.goto(f"{staff.url}/{READING}/edit/")
     page.get_by_label("Title").first.fill("Typed and not saved")
     page.get_by_role("button", name="Add an item").click()
-    page.get_by_role("group", name="Item 7").get_by_label("Title").fill("Reproducibility")
+    title = page.get_by_role("group", name="Item 7").get_by_label("Title")
+    title.wait_for()
+    page.keyboard.type("Reproducibility")  # the new item has the focus
     page.get_by_role("button", name="Move item 7 up").click()
     page.get_by_role("group", name="Item 6: Reproducibility").wait_for()
     assert page.evaluate("document.activeElement.id") == "up-new1"

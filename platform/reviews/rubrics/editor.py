@@ -55,7 +55,7 @@ class EditItem:
 
 @dataclass(frozen=True)
 class EditPage:
-    """The form, items that can be brought back, and what the person must know first."""
+    """The form, items that can be brought back, and what the person must know first. `focus`: the item to type in next."""
 
     assignment: Assignment
     revision: int
@@ -69,6 +69,7 @@ class EditPage:
     conflict: str
     theirs: tuple[str, ...]
     notice: str
+    focus: str
 
 
 def edit_page(
@@ -79,6 +80,7 @@ def edit_page(
     conflict: str = "",
     theirs: tuple[str, ...] = (),
     notice: str = "",
+    focus: str = "",
 ) -> EditPage:
     """Three queries, however many items and marks there are."""
     wrong = errors or {}
@@ -99,6 +101,7 @@ def edit_page(
         conflict=conflict,
         theirs=theirs,
         notice=notice,
+        focus=focus,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from django.http import QueryDict
@@ -148,10 +148,12 @@ def _text(value: str) -> str:
     return value.replace("\r\n", "\n").strip()
 
 
-def _new(items: Iterable[TypedItem]) -> TypedItem:
-    """An empty item with three levels to fill in, as most have."""
+def _new(items: Sequence[TypedItem]) -> TypedItem:
+    """An empty item, with the points and levels of the one before: most items of a rubric share them."""
     taken = {item.uid for item in items}
     uid = next(f"new{place}" for place in range(1, 10_000) if f"new{place}" not in taken)
+    if items:
+        return TypedItem(uid, points=items[-1].points, levels=items[-1].levels)
     return TypedItem(uid, points="2", levels=tuple(TypedLevel(key, key) for key in "210"))
 
 

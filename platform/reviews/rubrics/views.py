@@ -65,8 +65,10 @@ def edit(request: AuthenticatedHttpRequest, offering: str, slug: str) -> HttpRes
 def draft(request: AuthenticatedHttpRequest, offering: str, slug: str) -> HttpResponse:
     """The editor after a press of one of its buttons (`act`), or again with what was typed. Nothing is stored."""
     enrollment, found = get_rubric_to_edit(request.user, offering, slug)
-    typed = pressed(found, from_post(request.POST), request.POST.get("act", ""))
-    return show_editor(request, edit_page(found, typed), enrollment)
+    act = request.POST.get("act", "")
+    typed = pressed(found, from_post(request.POST), act)
+    focus = typed.items[-1].uid if act == "add" and typed.items else ""
+    return show_editor(request, edit_page(found, typed, focus=focus), enrollment)
 
 
 @signed_in

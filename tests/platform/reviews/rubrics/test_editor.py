@@ -232,7 +232,8 @@ def test_an_item_is_added_and_typed_without_a_script(world, stored, browser):
     data = form(stored()) | {"act": ["add"]}
     page = client.post(url_of(world, "rubric-draft"), data).context["page"]
     assert [row.uid for row in page.items][-1] == "new1"
-    assert [level.key.value for level in page.items[-1].levels] == ["2", "1", "0"]
+    assert page.focus == "new1"
+    assert [level.label.value for level in page.items[-1].levels] == ["level 4", "level 2", "level 0"]
     assert RubricItem.objects.filter(rubric__assignment__slug="proposal").count() == 2
 
 
