@@ -28,7 +28,7 @@ class Checked:
 
 def check(typed: TypedRubric, rubric: Rubric) -> Checked:
     """Read the form over this rubric. One query."""
-    stored = dict(RubricItem.ever.filter(rubric=rubric).values_list("pk", "task_id"))
+    stored = dict(RubricItem.ever.filter(rubric=rubric.pk).values_list("pk", "task_id"))
     errors: dict[str, str] = {}
     if not typed.items:
         errors[""] = "A rubric has at least one item. Add one."
@@ -54,7 +54,7 @@ def _item(typed: TypedItem, stored: Mapping[int, str], taken: set[str], errors: 
     taken.add(name)
     points = _points(f"{at}-points", typed.points, errors)
     if points == 0:
-        errors[f"{at}-points"] = "An item is worth more than 0 points."
+        errors.setdefault(f"{at}-points", "An item is worth more than 0 points.")
     return ItemSpec(
         name=name,
         title=typed.title,
