@@ -9,20 +9,26 @@ from django.db import models
 
 from accounts.models import User
 from assignments.models import Assignment
+from reviews.querysets import CurrentItems
 from submissions.models import Submission
 
 
 class Rubric(models.Model):
-    """The graded parts of one assignment."""
+    """The graded parts of one assignment. `revision` grows by one with each edit of a rubric that is marked by hand."""
 
     assignment = models.OneToOneField(Assignment, on_delete=models.CASCADE, related_name="rubric")
+    revision = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"Rubric of {self.assignment}"
 
 
 class RubricItem(models.Model):
-    """One part with its points: a task of the lab, or an item that graders mark by hand, by its levels."""
+    """One part with its points: a task of the lab, or an item that graders mark by hand, by its levels.
+
+    An item that leaves the rubric is retired: it gets no new marks, and those that it has stay. `objects`, and so
+    `rubric.items`, holds the items that are marked now; `ever` holds all.
+    """
 
     rubric = models.ForeignKey(Rubric, on_delete=models.CASCADE, related_name="items")
     task_id = models.CharField(max_length=40, help_text="The lab's task, or the item's short name.")
@@ -31,10 +37,18 @@ class RubricItem(models.Model):
     position = models.PositiveSmallIntegerField()
     description = models.TextField(blank=True, help_text="The guiding question; students read it.")
     grader_note = models.TextField(blank=True, help_text="For graders alone.")
+    retired_at = models.DateTimeField(null=True)
+
+    objects = CurrentItems()
+    ever = models.Manager["RubricItem"]()
 
     class Meta:
         ordering = ("position",)
-        constraints = (models.UniqueConstraint(fields=("rubric", "task_id"), name="one_item_a_task"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("rubric", "task_id"), condition=models.Q(retired_at=None), name="one_item_a_task"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title
@@ -80,7 +94,8 @@ class RubricScore(models.Model):
         return f"{self.score} of {self.points} for {self.title}"
 
 
-# Django finds an app's models here; those of marking and of regrades live with the rest of their parts.
+# Django finds an app's models here; those of marking, regrades and changes of rubrics live with the rest of their parts.
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
 from reviews.requests.models import RegradeRequest  # noqa: E402, F401
+from reviews.rubrics.models import BankComment, MarkChange, RubricChange, RubricEdit  # noqa: E402, F401

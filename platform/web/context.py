@@ -34,6 +34,7 @@ STUDENT_PAGES = (
     ("Schedule", "schedule", "calendar-days"),
 )
 STAFF_PAGES = (
+    ("Rubrics", "rubrics", "list-checks"),
     ("Scores", "scores", "table"),
     ("Requests", "regrade-requests", "message-square-warning"),
     ("Extensions", "extensions", "calendar-clock"),

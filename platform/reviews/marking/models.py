@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import User
-from reviews.marking.querysets import ClaimQuerySet, ReviewQuerySet
+from reviews.marking.querysets import ClaimQuerySet, ReviewQuerySet, StandingAdjustments
 from submissions.models import Submission
 
 
@@ -50,6 +50,9 @@ class Mark(models.Model):
     title = models.CharField(max_length=200)
     points = models.DecimalField(max_digits=7, decimal_places=2)
     score = models.DecimalField(max_digits=7, decimal_places=2)
+    level_key = models.CharField(  # noqa: DJ001 - no level is not a level without a key
+        max_length=1, null=True, help_text="Of the level that was given; empty for points beside the levels."
+    )
     comment = models.TextField(blank=True, help_text="The student reads it from the release on.")
 
     class Meta:
@@ -64,13 +67,21 @@ class Mark(models.Model):
 
 
 class Adjustment(models.Model):
-    """Points added to or taken from the marks of a submission as a whole, with a reason that the student reads."""
+    """Points added to or taken from the marks of a submission as a whole, with a reason that the student reads.
+
+    One that was withdrawn counts no more: `objects`, and so `submission.adjustments`, holds those that stand; `ever` holds all.
+    """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="adjustments")
     points = models.DecimalField(max_digits=7, decimal_places=2, default=Decimal(0))
     reason = models.TextField()
     made_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     made_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = StandingAdjustments()
+    ever = models.Manager["Adjustment"]()
 
     class Meta:
         ordering = ("pk",)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 if TYPE_CHECKING:
-    from reviews.marking.models import Claim, Review  # noqa: F401 - named in the base classes
+    from reviews.marking.models import Adjustment, Claim, Review  # noqa: F401 - named in the base classes
 
 
 class ReviewQuerySet(models.QuerySet["Review"]):
@@ -29,3 +29,11 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
     def held_at(self, now: datetime) -> Self:
         """Those whose lease has not run out."""
         return self.filter(until__gt=now)
+
+
+class StandingAdjustments(models.Manager["Adjustment"]):
+    """Adjustments that count: those that nobody withdrew."""
+
+    def get_queryset(self) -> models.QuerySet[Adjustment]:
+        """Without the withdrawn ones."""
+        return super().get_queryset().filter(withdrawn_at=None)

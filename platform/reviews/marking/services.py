@@ -32,10 +32,14 @@ class ReviewConflict(Exception):  # noqa: N818 - a fact for the page to resolve
 
 @dataclass(frozen=True)
 class GivenMark:
-    """What a grader gave for one item."""
+    """What a grader gave for one item.
+
+    `level_key` None: the one that the mark has already, if its points stay; else the level that has these points, where just one has.
+    """
 
     score: Decimal
     comment: str = ""
+    level_key: str | None = None
 
 
 @transaction.atomic
@@ -57,10 +61,10 @@ def save_review(
     Raises `ReviewRefused` unless every item of the rubric has a mark within its points, and `ReviewConflict` when the stored
     revision is another. Saving what is stored already changes nothing.
     """
-    items = list(RubricItem.objects.filter(rubric__assignment=submission.assignment))
-    check_marks(items, marks)
-    # one save a submission at a time, also where transactions run side by side
+    # one save a submission at a time, also where transactions run side by side; a rubric that is re-applied waits, too
     Submission.objects.select_for_update().get(pk=submission.pk)
+    items = list(RubricItem.objects.filter(rubric__assignment=submission.assignment).prefetch_related("levels"))
+    check_marks(items, marks)
     review = Review.objects.filter(submission=submission, purpose=purpose).first()
     before = line(review) if review else ""
     if review is not None and review.revision != revision:
@@ -101,6 +105,22 @@ def check_marks(items: list[RubricItem], marks: Mapping[int, GivenMark]) -> None
         score = marks[item.pk].score
         if not 0 <= score <= item.points:
             raise ReviewRefused(f"{item.title} takes 0 to {number(item.points)} points, not {number(score)}.")
+        key = marks[item.pk].level_key
+        if key is not None and score not in [level.points for level in item.levels.all() if level.key == key]:
+            raise ReviewRefused(
+                f"The rubric has changed since you opened this page: in “{item.title}”, {key} no longer gives "
+                f"{number(score)} points. Open it again; your comment is kept."
+            )
+
+
+def level_of(item: RubricItem, given: GivenMark, stored: Mark | None) -> str | None:
+    """The key of the level that is given, None for points beside the levels. Reads `item.levels`."""
+    if given.level_key is not None:
+        return given.level_key
+    if stored is not None and stored.score == given.score:
+        return stored.level_key
+    keys = [level.key for level in item.levels.all() if level.points == given.score]
+    return keys[0] if len(keys) == 1 else None
 
 
 @transaction.atomic
@@ -136,7 +156,9 @@ def number(value: Decimal) -> str:
 
 
 def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMark]) -> None:
-    review.marks.all().delete()
+    stored = {mark.item_id: mark for mark in review.marks.all()}
+    # marks of items that were retired since stay as they were given
+    review.marks.filter(item__in=items).delete()
     Mark.objects.bulk_create(
         Mark(
             review=review,
@@ -144,6 +166,7 @@ def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMar
             title=item.title,
             points=item.points,
             score=marks[item.pk].score,
+            level_key=level_of(item, marks[item.pk], stored.get(item.pk)),
             comment=marks[item.pk].comment.strip(),
         )
         for item in items
@@ -151,7 +174,7 @@ def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMar
 
 
 def _same(review: Review, marks: Mapping[int, GivenMark], comment: str, staff_note: str, *, flagged: bool) -> bool:
-    stored = {mark.item_id: (mark.score, mark.comment) for mark in review.marks.all()}
+    stored = {mark.item_id: (mark.score, mark.comment) for mark in review.marks.filter(item__in=list(marks))}
     given = {pk: (mark.score, mark.comment.strip()) for pk, mark in marks.items()}
     return stored == given and (review.comment, review.staff_note, review.flagged) == (
         comment.strip(),

@@ -1,4 +1,4 @@
-"""Rubrics of work that is graded by hand."""
+"""The usual rubric of a reading summary."""
 
 from __future__ import annotations
 
