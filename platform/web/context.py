@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from config import clock
 from courses.models import Enrollment
+from reviews.queue.rows import left_in_queue
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ STUDENT_PAGES = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+STAFF_PAGES = (("Queue", "queue", "list-checks"), ("Scores", "scores", "table"), ("People", "people", "users"))
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 
@@ -62,4 +63,5 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
     if name == "labs" and request.path.startswith("/submissions/"):
         here = True
-    return NavItem(label, url, icon, current=here)
+    badge = left_in_queue(enrollment.offering, clock.now()) if name == "queue" else 0
+    return NavItem(label, url, icon, current=here, badge=str(badge or ""))
