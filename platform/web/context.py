@@ -63,5 +63,5 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
     if name == "labs" and request.path.startswith("/submissions/"):
         here = True
-    badge = left_in_queue(enrollment.offering, clock.now()) if name == "queue" else 0
+    badge = left_in_queue(enrollment.offering, enrollment.user, clock.now()) if name == "queue" else 0
     return NavItem(label, url, icon, current=here, badge=str(badge or ""))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts.models import User
 from assignments.models import Assignment, Extension, Kind
 from courses.models import Enrollment, Offering
 from reviews.marking.models import Purpose, Review
+from reviews.queue.choice import is_chosen
 from submissions.models import Submission
 
 
@@ -42,17 +43,18 @@ def still_open(assignments: Collection[Assignment], now: datetime) -> set[tuple[
     return set(moved.values_list("assignment_id", "enrollment_id"))
 
 
-def left_in_queue(offering: Offering, now: datetime) -> int:
-    """How many submissions are to be graded and nobody has graded yet. Three queries."""
+def left_in_queue(offering: Offering, grader: User, now: datetime) -> int:
+    """How many submissions are left to this grader: nobody's yet, and those chosen for a second reading. Three queries."""
     assignments = [assignment for assignment in hand_graded(offering) if is_due(assignment, now)]
-    graded = Review.objects.filter(submission=OuterRef("pk"), purpose=Purpose.FIRST)
-    students: dict[int, list[int]] = defaultdict(list)
-    for assignment_pk, enrollment_pk in still_open(assignments, now):
-        students[assignment_pk].append(enrollment_pk)
-    waiting = Q()
-    for assignment_pk, enrollments in students.items():
-        waiting |= Q(assignment=assignment_pk, enrollment__in=enrollments)
-    return latest(assignments).filter(~Exists(graded)).exclude(waiting).count()
+    open_ones = still_open(assignments, now)
+    given = Review.objects.filter(submission=OuterRef("pk"))
+    first, second = (Exists(given.filter(purpose=purpose)) for purpose in (Purpose.FIRST, Purpose.SECOND))
+    own = Exists(given.filter(grader=grader, purpose__in=(Purpose.FIRST, Purpose.SECOND)))
+    rows = latest(assignments).filter(~first | ~second, ~own).annotate(read=first)
+    return sum(
+        (assignment_pk, enrollment_pk) not in open_ones and (not read or is_chosen(assignment_pk, enrollment_pk))
+        for assignment_pk, enrollment_pk, read in rows.values_list("assignment_id", "enrollment_id", "read")
+    )
 
 
 def place(assignment_pk: int, enrollment_pk: int) -> bytes:

@@ -50,7 +50,7 @@ def last(session: SessionBase, assignment_pk: int) -> Step | None:
 
 def forget(session: SessionBase, step: Step) -> None:
     """It is taken back, or cannot be any more."""
-    session[KEY] = [kept for kept in session.get(KEY, []) if kept != msgspec.to_builtins(step)]
+    session[KEY] = [kept for kept in session.get(KEY, []) if msgspec.convert(kept, Step) != step]
 
 
 def set_aside(session: SessionBase, submission_pk: int, former: Former) -> None:

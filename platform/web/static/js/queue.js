@@ -145,8 +145,8 @@ async function renew() {
 }
 
 if (desk && form) {
-  if (items.length) mark(Math.max(items.findIndex((item) => !isMarked(item)), 0));
   if (!("typed" in desk.dataset)) bringBack();
+  else if (desk.dataset.typed === "again") keep(typed());
   if (items.length) {
     total();
     const first = Math.max(items.findIndex((item) => !isMarked(item)), 0);
@@ -172,7 +172,9 @@ if (desk && form) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(form.querySelector(".desk-save"));
   });
   form.querySelector("[data-comment]")?.addEventListener("click", comment);
+  document.querySelector("[data-drop]")?.addEventListener("click", () => keep(null));
   document.addEventListener("submit", (event) => {
+    if (event.target.method === "dialog") return;
     if (sending) return event.preventDefault();
     sending = true;
     if (event.target === form) keep(null);

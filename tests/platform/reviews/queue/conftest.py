@@ -8,7 +8,22 @@ import pytest
 
 from config import clock
 from courses.models import Role
+from reviews.queue import rows, standings
 from tests.factories import ReadingFactory, person, summary
+
+
+@pytest.fixture(autouse=True)
+def _no_second_readings(monkeypatch):
+    """Nothing is chosen for a second reading unless a test chooses."""
+    for module in (rows, standings):
+        monkeypatch.setattr(module, "is_chosen", lambda *_: False)
+
+
+@pytest.fixture
+def all_chosen(monkeypatch):
+    """Everything is read twice."""
+    for module in (rows, standings):
+        monkeypatch.setattr(module, "is_chosen", lambda *_: True)
 
 
 @pytest.fixture

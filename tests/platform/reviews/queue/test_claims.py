@@ -93,8 +93,8 @@ def test_work_whose_student_has_more_time_is_never_next(world, reading, hand_ins
     assert next_of(reading, world.ta) is None
 
 
-def test_a_second_reading_is_offered_in_turn_and_to_one_grader_alone(world, reading, hand_ins, other_ta, monkeypatch):
-    monkeypatch.setattr(module, "is_chosen", lambda *_: True)
+@pytest.mark.usefixtures("all_chosen")
+def test_a_second_reading_is_offered_in_turn_and_to_one_grader_alone(world, reading, hand_ins, other_ta):
     works = {work.pk: work for work in hand_ins(2)}
     one, two = order(reading, world.ta)
     reviewed(works[one], other_ta)

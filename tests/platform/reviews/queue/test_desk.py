@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from reviews.marking.models import Adjustment, Claim, Review
-from reviews.queue import standings as standings_module
 from submissions import storage
 from submissions.models import Source, Submission
 from submissions.services import StoredFile, record_submission
@@ -242,13 +241,13 @@ class TestTwoGraders:
         assert browser(world.ta).post(renew).json()["graded"] is True
 
     def test_a_second_reading_is_an_empty_page_and_saves_beside_the_first(
-        self, world, work, browser, other_ta, monkeypatch
+        self, world, work, browser, other_ta, request
     ):
         client = browser(world.ta)
         plain = text_of(client.get(desk(world, work)))
         reviewed(work, other_ta, 0, 0, 0, 0, 0, 0, comment="SECRET")
         post(browser(other_ta), world, work, "000000", revision="1", adjust_points="-1", adjust_reason="SECRET")
-        monkeypatch.setattr(standings_module, "is_chosen", lambda *_: True)
+        request.getfixturevalue("all_chosen")
         told = text_of(client.get(desk(world, work)))
         assert "SECRET" not in told
         assert _without_tokens(told) == _without_tokens(plain)

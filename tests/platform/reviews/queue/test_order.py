@@ -9,7 +9,6 @@ import pytest
 from config import clock
 from reviews.marking.models import Purpose
 from reviews.marking.scores import latest_submissions
-from reviews.queue import standings as module
 from reviews.queue.rows import hand_graded, latest, left_in_queue
 from reviews.queue.standings import standings
 from tests.factories import ExtensionFactory, ReadingFactory, person, reviewed, summary
@@ -45,22 +44,22 @@ def test_work_is_in_the_queue_from_the_second_after_its_due_moment_on(world, rea
     at(reading.due_at.replace(microsecond=999_999))
     assert seen(reading, world.ta).rows == ()
     assert seen(reading, world.ta).waiting == 1
-    assert left_in_queue(world.offering, clock.now()) == 0
+    assert left_in_queue(world.offering, world.ta.user, clock.now()) == 0
     at(reading.due_at.replace(microsecond=0) + timedelta(seconds=1))
     assert seen(reading, world.ta).waiting == 0
-    assert left_in_queue(world.offering, clock.now()) == 1
+    assert left_in_queue(world.offering, world.ta.user, clock.now()) == 1
 
 
 def test_an_extension_keeps_its_students_work_out_until_it_has_passed(world, reading, at):
     extended, plain = summary(reading, world.student), summary(reading, world.classmate)
     ExtensionFactory(assignment=reading, enrollment=world.student, due_at=reading.due_at + timedelta(days=3))
     assert order(reading, world.ta) == [plain.pk]
-    assert (seen(reading, world.ta).waiting, left_in_queue(world.offering, clock.now())) == (1, 1)
+    assert (seen(reading, world.ta).waiting, left_in_queue(world.offering, world.ta.user, clock.now())) == (1, 1)
     number = seen(reading, world.ta).rows[0].number
     at(reading.due_at + timedelta(days=3, seconds=1))
     assert set(order(reading, world.ta)) == {plain.pk, extended.pk}
     assert seen(reading, world.ta).find(plain.pk).number == number
-    assert left_in_queue(world.offering, clock.now()) == 2
+    assert left_in_queue(world.offering, world.ta.user, clock.now()) == 2
 
 
 def test_the_order_is_the_same_for_every_grader_and_after_every_save(world, reading, hand_ins):
@@ -101,16 +100,12 @@ def test_what_others_graded_is_graded_and_what_i_graded_is_mine(world, reading, 
     states = {row.submission_pk: row.state for row in seen(reading, world.ta).rows}
     assert states == {theirs.pk: "graded", mine.pk: "mine", left.pk: "left"}
     assert (seen(reading, world.ta).graded, seen(reading, world.ta).left) == (2, 1)
-    assert left_in_queue(world.offering, clock.now()) == 1
+    assert left_in_queue(world.offering, world.ta.user, clock.now()) == 1
 
 
 @pytest.mark.usefixtures("all_chosen")
 class TestSecondReadings:
     """What is read twice looks to the second reader as if nobody had read it."""
-
-    @pytest.fixture
-    def all_chosen(self, monkeypatch):
-        monkeypatch.setattr(module, "is_chosen", lambda *_: True)
 
     def test_the_second_reader_sees_work_that_nobody_read(self, world, reading, hand_ins, other_ta):
         plain = seen(reading, world.ta)
@@ -134,3 +129,12 @@ class TestSecondReadings:
         assert seen(reading, world.ta).rows[0].review_pk == second.pk
         row = seen(reading, world.instructor).rows[0]
         assert (row.state, row.purpose, row.review_pk) == ("graded", Purpose.FIRST, first.pk)
+
+    def test_the_number_left_tells_no_second_reading_from_a_first(self, world, reading, hand_ins, other_ta):
+        works = hand_ins(5)
+        reviewed(works[0], other_ta)
+        reviewed(works[1], world.ta)
+        reviewed(works[2], other_ta)
+        reviewed(works[2], world.instructor, purpose=Purpose.SECOND)
+        for who, left in ((world.ta, 3), (other_ta, 3), (world.instructor, 4)):
+            assert seen(reading, who).left == left_in_queue(world.offering, who.user, clock.now()) == left
