@@ -4,7 +4,6 @@ import { isTyping } from "./keys.js";
 const desk = document.querySelector("[data-desk]");
 const form = document.querySelector("form[data-marks]");
 const items = [...(form?.querySelectorAll("[data-item]") ?? [])];
-const announce = document.getElementById("announce");
 const kept = `gradlab-marks/${desk?.dataset.desk}`;
 let at = 0;
 let sending = false;
@@ -103,27 +102,40 @@ function bringBack() {
     return;
   }
   const listed = fields();
-  if (left?.revision !== form.elements.revision.value || left.typed.length !== listed.length) return;
+  if (left?.typed?.length !== listed.length) return;
+  // what somebody saved meanwhile is not overwritten unseen: the old revision makes saving show both
+  const changed = left.revision !== form.elements.revision.value;
+  form.elements.revision.value = left.revision;
   for (const [place, field] of listed.entries()) {
     if (/radio|checkbox/.test(field.type)) field.checked = left.typed[place];
     else field.value = left.typed[place];
   }
   for (const note of form.querySelectorAll(".desk-note")) note.open = Boolean(note.querySelector("textarea").value);
-  announce.textContent = "What you had not saved is back.";
+  const words = changed ? "What you had not saved is back. The marks were changed meanwhile; when you save, the page shows both." : "What you had not saved is back.";
+  const drop = document.createElement("button");
+  drop.type = "button";
+  drop.className = "btn btn-small";
+  drop.textContent = "Drop it";
+  drop.addEventListener("click", () => {
+    keep(null);
+    location.reload();
+  });
+  notice(document.querySelector("[data-kept]"), words, drop);
 }
 
 // the lease
+function notice(place, words, ...more) {
+  const made = document.querySelector("template[data-notice]").content.cloneNode(true);
+  made.querySelector("p").textContent = words;
+  made.firstElementChild.append(...more);
+  place.replaceChildren(made);
+}
+
 function tell(words) {
   const place = document.querySelector("[data-presence]");
   if (place.textContent.trim() === words) return;
-  place.replaceChildren();
-  if (!words) return;
-  const notice = document.createElement("div");
-  notice.className = "notice notice-warn";
-  const line = document.createElement("p");
-  line.textContent = words;
-  notice.append(line);
-  place.append(notice);
+  if (words) notice(place, words);
+  else place.replaceChildren();
 }
 
 async function renew() {
