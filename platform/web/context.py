@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -39,7 +40,7 @@ GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Template variables for `base.html`: `nav`, `demo_clock`; a page of an offering adds `offering` and `enrollment`."""
-    return {"nav": lambda: navigation(request), "demo_clock": demo_clock()}
+    return {"nav": cache(lambda: navigation(request)), "demo_clock": demo_clock()}
 
 
 def navigation(request: HttpRequest) -> list[NavItem]:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -81,12 +81,22 @@ class Standings:
         return next((row for row in self.rows if row.submission_pk == submission_pk), None)
 
 
+class _Given(NamedTuple):
+    """A review, as far as it decides how its submission stands."""
+
+    pk: int
+    submission_pk: int
+    purpose: str
+    grader_id: int | None
+    flagged: bool
+
+
 @dataclass(frozen=True)
 class _Known:
     """What the database says of the submissions in question, by submission id."""
 
     grader: User
-    reviews: dict[int, list[Review]]
+    reviews: dict[int, list[_Given]]
     claims: dict[int, list[Claim]]
 
 
@@ -120,9 +130,10 @@ def _reviews(assignments: Collection[Assignment]) -> QuerySet[Review]:
 
 
 def _known(assignments: Collection[Assignment], grader: User, now: datetime) -> _Known:
-    reviews: dict[int, list[Review]] = defaultdict(list)
-    for review in _reviews(assignments).only("submission_id", "purpose", "grader_id", "flagged"):
-        reviews[review.submission_id].append(review)
+    reviews: dict[int, list[_Given]] = defaultdict(list)
+    for row in _reviews(assignments).order_by().values_list("pk", "submission_id", "purpose", "grader_id", "flagged"):
+        review = _Given(*row)
+        reviews[review.submission_pk].append(review)
     claims: dict[int, list[Claim]] = defaultdict(list)
     held = Claim.objects.held_at(now).filter(submission__assignment__in=assignments)
     for claim in held.select_related("grader"):
