@@ -215,6 +215,9 @@ GRADING_MAX_WAITING = 5
 PRACTICE_RUNS_KEPT = 20
 SWEEP_EVERY_S = env.integer("SWEEP_EVERY_S", 15)
 
+# Reviews. How long a grader keeps a submission that is open for reading; the page renews it.
+REVIEW_LEASE_S = env.integer("REVIEW_LEASE_S", 600)
+
 # Workers. A canary is a lab's reference solution, graded by a worker to prove that worker; 0 means none.
 CANARY_MINUTES = env.integer("CANARY_MINUTES", 10)
 CANARY_RETRY_S = 60

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("reviews.regrades.urls")),
     path("", include("reviews.requests.urls")),
     path("", include("reviews.rubrics.urls")),
+    path("", include("reviews.queue.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from config import clock
 from courses.models import Enrollment
+from reviews.queue.rows import left_in_queue
 from reviews.requests.selectors import open_requests
 
 
@@ -34,9 +36,10 @@ STUDENT_PAGES = (
     ("Schedule", "schedule", "calendar-days"),
 )
 STAFF_PAGES = (
-    ("Rubrics", "rubrics", "list-checks"),
-    ("Scores", "scores", "table"),
+    ("Queue", "queue", "inbox"),
     ("Requests", "regrade-requests", "message-square-warning"),
+    ("Scores", "scores", "table"),
+    ("Rubrics", "rubrics", "list-checks"),
     ("Extensions", "extensions", "calendar-clock"),
     ("People", "people", "users"),
 )
@@ -45,7 +48,7 @@ GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Template variables for `base.html`: `nav`, `demo_clock`; a page of an offering adds `offering` and `enrollment`."""
-    return {"nav": lambda: navigation(request), "demo_clock": demo_clock()}
+    return {"nav": cache(lambda: navigation(request)), "demo_clock": demo_clock()}
 
 
 def navigation(request: HttpRequest) -> list[NavItem]:
@@ -56,8 +59,16 @@ def navigation(request: HttpRequest) -> list[NavItem]:
     pages = STUDENT_PAGES + (STAFF_PAGES if enrollment.is_staff else ())
     if enrollment.is_staff and enrollment.offering.is_current(clock.now()):
         pages += (GRADER_PAGE,)
-    badges = {"regrade-requests": open_requests(enrollment)} if enrollment.is_staff else {}
+    badges = _badges(enrollment) if enrollment.is_staff else {}
     return [_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages]
+
+
+def _badges(staff: Enrollment) -> dict[str, int]:
+    """What waits for staff, by the page that lists it."""
+    return {
+        "regrade-requests": open_requests(staff),
+        "queue": left_in_queue(staff.offering, staff.user, clock.now()),
+    }
 
 
 def demo_clock() -> datetime | None:
