@@ -1,0 +1,49 @@
+"""Keeps both readings of a submission side by side from the moment the second one is saved."""
+
+from __future__ import annotations
+
+from config import clock
+from reviews.agreement.models import DoubleMark, DoubleReading
+from reviews.marking.models import Purpose, Review
+from submissions.models import Submission
+
+
+def keep_double_reading(submission: Submission) -> DoubleReading | None:
+    """Store what both readers gave, once both have; None before.
+
+    A reader who corrects themselves is followed. What somebody else makes of the score later, a regrade or a settlement,
+    is no reading and changes nothing here.
+    """
+    if not Review.objects.second().filter(submission=submission).exists():
+        return None
+    reviews = Review.objects.filter(submission=submission).exclude(purpose=Purpose.CALIBRATION)
+    readings = {review.purpose: review for review in reviews.prefetch_related("marks")}
+    if len(readings) < 2:
+        return None
+    first, second = readings[Purpose.FIRST], readings[Purpose.SECOND]
+    kept, made = DoubleReading.objects.get_or_create(
+        submission=submission,
+        defaults={"first_grader": first.grader, "second_grader": second.grader, "read_at": clock.now()},
+    )
+    if not made and not _is_theirs(kept, first, second):
+        return kept
+    given = {mark.item_id: mark.score for mark in second.marks.all()}
+    kept.marks.all().delete()
+    DoubleMark.objects.bulk_create(
+        DoubleMark(
+            reading=kept,
+            item_id=mark.item_id,
+            title=mark.title,
+            points=mark.points,
+            first=mark.score,
+            second=given[mark.item_id],
+        )
+        for mark in first.marks.all()
+        if mark.item_id in given
+    )
+    return kept
+
+
+def _is_theirs(kept: DoubleReading, first: Review, second: Review) -> bool:
+    graders = (first.grader_id, second.grader_id)
+    return not kept.outcome and (kept.first_grader_id, kept.second_grader_id) == graders
