@@ -11,6 +11,8 @@ urlpatterns = [
     path("", include("grading.urls")),
     path("", include("reviews.urls")),
     path("", include("reviews.regrades.urls")),
+    path("", include("reviews.agreement.urls")),
+    path("", include("reviews.similar.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

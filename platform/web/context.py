@@ -32,7 +32,12 @@ STUDENT_PAGES = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STAFF_PAGES = (("Scores", "scores", "table"), ("People", "people", "users"))
+STAFF_PAGES = (
+    ("Scores", "scores", "table"),
+    ("Agreement", "agreement", "scale"),
+    ("Similar texts", "similar", "copy-check"),
+    ("People", "people", "users"),
+)
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 
 

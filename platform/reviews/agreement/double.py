@@ -27,23 +27,32 @@ def keep_double_reading(submission: Submission) -> DoubleReading | None:
     )
     if not made and not _is_theirs(kept, first, second):
         return kept
-    given = {mark.item_id: mark.score for mark in second.marks.all()}
+    kept.first_comment, kept.second_comment = first.comment, second.comment
+    kept.save(update_fields=["first_comment", "second_comment"])
     kept.marks.all().delete()
-    DoubleMark.objects.bulk_create(
-        DoubleMark(
-            reading=kept,
-            item_id=mark.item_id,
-            title=mark.title,
-            points=mark.points,
-            first=mark.score,
-            second=given[mark.item_id],
-        )
-        for mark in first.marks.all()
-        if mark.item_id in given
-    )
+    DoubleMark.objects.bulk_create(_marks(kept, first, second))
     return kept
 
 
 def _is_theirs(kept: DoubleReading, first: Review, second: Review) -> bool:
     graders = (first.grader_id, second.grader_id)
     return not kept.outcome and (kept.first_grader_id, kept.second_grader_id) == graders
+
+
+def _marks(kept: DoubleReading, first: Review, second: Review) -> list[DoubleMark]:
+    """The items that both have: a rubric may have changed between the two."""
+    given = {mark.item_id: mark for mark in second.marks.all()}
+    return [
+        DoubleMark(
+            reading=kept,
+            item_id=mark.item_id,
+            title=mark.title,
+            points=mark.points,
+            first=mark.score,
+            second=given[mark.item_id].score,
+            first_comment=mark.comment,
+            second_comment=given[mark.item_id].comment,
+        )
+        for mark in first.marks.all()
+        if mark.item_id in given
+    ]

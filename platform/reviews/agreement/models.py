@@ -27,6 +27,8 @@ class DoubleReading(models.Model):
     submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="double_reading")
     first_grader = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     second_grader = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    first_comment = models.TextField(blank=True)
+    second_comment = models.TextField(blank=True)
     read_at = models.DateTimeField(db_index=True, help_text="When both were there.")
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True)
     reason = models.TextField(blank=True)
@@ -49,12 +51,12 @@ class DoubleReading(models.Model):
     @property
     def difference(self) -> Decimal:
         """Points by which the second reading is above the first."""
-        return sum((mark.second - mark.first for mark in self.marks.all()), Decimal(0))
+        return sum((mark.difference for mark in self.marks.all()), Decimal(0))
 
     @property
     def widest(self) -> Decimal:
         """The largest difference on one item, without its sign."""
-        return max((abs(mark.second - mark.first) for mark in self.marks.all()), default=Decimal(0))
+        return max((abs(mark.difference) for mark in self.marks.all()), default=Decimal(0))
 
     @property
     def is_far_apart(self) -> bool:
@@ -71,6 +73,8 @@ class DoubleMark(models.Model):
     points = models.DecimalField(max_digits=7, decimal_places=2)
     first = models.DecimalField(max_digits=7, decimal_places=2)
     second = models.DecimalField(max_digits=7, decimal_places=2)
+    first_comment = models.TextField(blank=True)
+    second_comment = models.TextField(blank=True)
 
     class Meta:
         ordering = ("item__position", "pk")
@@ -78,6 +82,11 @@ class DoubleMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title}: {self.first} and {self.second} of {self.points}"
+
+    @property
+    def difference(self) -> Decimal:
+        """Points by which the second mark is above the first."""
+        return self.second - self.first
 
 
 class CalibrationText(models.Model):

@@ -33,9 +33,7 @@ class Found:
 def near_duplicates(texts: Mapping[int, Shingles], owners: Mapping[int, int]) -> list[Found]:
     """Pairs of texts of different owners that share a quarter of the shorter one's runs or more, the largest share first."""
     long = {key: runs for key, runs in texts.items() if len(runs) >= FEWEST}
-    pairs = (
-        measured(first, second, long) for first, second in _candidates(long) if owners[first] != owners[second]
-    )
+    pairs = (measured(first, second, long) for first, second in _candidates(long) if owners[first] != owners[second])
     return sorted((pair for pair in pairs if pair.share >= LEAST_SHARE), key=lambda pair: (-pair.share, pair.first))
 
 
