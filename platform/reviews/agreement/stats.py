@@ -106,6 +106,8 @@ def reader_effects(reader: Integers, submission: Integers, score: Floats) -> dic
     graph's Laplacian, whose shortest solution adds up to zero among readers that are linked by common submissions. A reader who
     shares no submission with anybody has no value.
     """
+    if not len(score):
+        return {}
     readers, who = np.unique(reader, return_inverse=True)
     works, what = np.unique(submission, return_inverse=True)
     sizes = np.bincount(what, minlength=len(works))
@@ -113,10 +115,10 @@ def reader_effects(reader: Integers, submission: Integers, score: Floats) -> dic
     np.add.at(held, (what, who), 1.0)
     laplacian = np.diag(np.bincount(who, minlength=len(readers)).astype(np.float64)) - held.T @ (held / sizes[:, None])
     rest = score - (np.bincount(what, score, len(works)) / sizes)[what]
-    solved = np.linalg.pinv(laplacian, hermitian=True)
+    solved = np.linalg.pinv(laplacian, rcond=NOTHING, hermitian=True)
     effects = solved @ np.bincount(who, rest, len(readers))
     left = rest - effects[who] + ((held @ effects) / sizes)[what]
-    free = len(score) - len(works) - int(np.linalg.matrix_rank(laplacian, hermitian=True))
+    free = len(score) - len(works) - int(np.linalg.matrix_rank(laplacian, tol=NOTHING, hermitian=True))
     spread = float(left @ left) / free if free >= FEWEST - 1 else None
     shared = np.bincount(who, sizes[what] > 1, len(readers)).astype(int)
     return {
