@@ -9,16 +9,15 @@ from submissions.models import Submission
 
 
 def keep_double_reading(submission: Submission) -> DoubleReading | None:
-    """Store what both readers gave, once both have; None before.
+    """Store what both readers gave, once both have; None before. Call it whenever a reading was saved or taken back.
 
-    A reader who corrects themselves is followed. What somebody else makes of the score later, a regrade or a settlement,
-    is no reading and changes nothing here.
+    A reader who corrects themselves is followed, and one who takes a reading back takes it out of here. What somebody else
+    makes of the score later, a regrade or a settlement, is no reading and changes nothing.
     """
-    if not Review.objects.second().filter(submission=submission).exists():
-        return None
     reviews = Review.objects.filter(submission=submission).exclude(purpose=Purpose.CALIBRATION)
-    readings = {review.purpose: review for review in reviews.prefetch_related("marks")}
+    readings = {review.purpose: review for review in reviews}
     if len(readings) < 2:
+        DoubleReading.objects.filter(submission=submission, outcome="").delete()
         return None
     first, second = readings[Purpose.FIRST], readings[Purpose.SECOND]
     kept, made = DoubleReading.objects.get_or_create(

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from audit.models import AuditEvent
+from reviews.agreement.double import keep_double_reading
 from reviews.agreement.models import DoubleReading, Outcome
 from reviews.agreement.services import settle
 from reviews.marking.models import Purpose, Review
@@ -53,6 +54,15 @@ def test_a_reader_who_corrects_themselves_is_followed(world, twice):
     marks = {mark.item_id: GivenMark(Decimal(1)) for mark in review.marks.all()}
     save_review(submission=kept.submission, by=world.ta.user, marks=marks, revision=review.revision)
     assert shown(kept) == [(1, mark) for mark in LOW]
+
+
+def test_a_reading_that_is_taken_back_is_no_reading_any_more(twice, other_ta):
+    kept = twice(FULL, LOW)
+    Review.objects.second().filter(submission=kept.submission).delete()
+    assert keep_double_reading(kept.submission) is None
+    assert not DoubleReading.objects.exists()
+    reviewed(kept.submission, other_ta, *FULL, purpose=Purpose.SECOND)
+    assert shown(DoubleReading.objects.get()) == [(2, 2)] * 6
 
 
 def test_what_somebody_else_makes_of_the_score_is_no_reading(world, twice):
