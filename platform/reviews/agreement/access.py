@@ -6,6 +6,7 @@ from django.db.models import Prefetch
 from django.http import Http404
 
 from accounts.models import User
+from config import clock
 from courses.access import get_instructor_enrollment, get_staff_enrollment
 from courses.models import Enrollment
 from reviews.agreement.models import CalibrationText, DoubleMark, DoubleReading
@@ -20,10 +21,15 @@ def get_double_reading_for(user: User, offering_slug: str, pk: int) -> tuple[Enr
         .prefetch_related(Prefetch("marks", DoubleMark.objects.select_related("item")))
         .first()
     )
-    readers = {found.first_grader_id, found.second_grader_id} if found else set()
-    if found is None or not (enrollment.is_instructor or user.pk in readers):
+    if found is None or not may_see(enrollment, found):
         raise Http404("There is no such pair of readings.")
     return enrollment, found
+
+
+def may_see(enrollment: Enrollment, reading: DoubleReading) -> bool:
+    """Whether staff may see both readings: instructors always, the two readers once neither is corrected any more."""
+    readers = {reading.first_grader_id, reading.second_grader_id}
+    return enrollment.is_instructor or (enrollment.user_id in readers and reading.is_fixed(clock.now()))
 
 
 def get_double_reading_to_settle(user: User, offering_slug: str, pk: int) -> tuple[Enrollment, DoubleReading]:

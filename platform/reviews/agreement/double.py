@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config import clock
-from reviews.agreement.models import DoubleMark, DoubleReading
+from reviews.agreement.models import CORRECTIONS, DoubleMark, DoubleReading
 from reviews.marking.models import Purpose, Review
 from submissions.models import Submission
 
@@ -11,13 +11,14 @@ from submissions.models import Submission
 def keep_double_reading(submission: Submission) -> DoubleReading | None:
     """Store what both readers gave, once both have; None before. Call it whenever a reading was saved or taken back.
 
-    A reader who corrects themselves is followed, and one who takes a reading back takes it out of here. What somebody else
-    makes of the score later, a regrade or a settlement, is no reading and changes nothing.
+    A reader who soon corrects themselves is followed, and one who soon takes a reading back takes it out of here. What comes
+    later, when the two may see each other's marks, and what somebody else makes of the score is no reading and changes nothing.
     """
     reviews = Review.objects.filter(submission=submission).exclude(purpose=Purpose.CALIBRATION)
     readings = {review.purpose: review for review in reviews}
     if len(readings) < 2:
-        DoubleReading.objects.filter(submission=submission, outcome="").delete()
+        fresh = DoubleReading.objects.filter(submission=submission, outcome="", read_at__gt=clock.now() - CORRECTIONS)
+        fresh.delete()
         return None
     first, second = readings[Purpose.FIRST], readings[Purpose.SECOND]
     kept, made = DoubleReading.objects.get_or_create(
@@ -35,7 +36,7 @@ def keep_double_reading(submission: Submission) -> DoubleReading | None:
 
 def _is_theirs(kept: DoubleReading, first: Review, second: Review) -> bool:
     graders = (first.grader_id, second.grader_id)
-    return not kept.outcome and (kept.first_grader_id, kept.second_grader_id) == graders
+    return not kept.is_fixed(clock.now()) and (kept.first_grader_id, kept.second_grader_id) == graders
 
 
 def _marks(kept: DoubleReading, first: Review, second: Review) -> list[DoubleMark]:

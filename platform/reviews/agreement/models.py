@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import models
@@ -10,6 +11,7 @@ from accounts.models import User
 from courses.pages import StateChip
 from submissions.models import Submission
 
+CORRECTIONS = timedelta(minutes=15)  # in which readers may still correct themselves, and see nothing of each other
 APART_ITEM, APART_WHOLE = Decimal(2), Decimal(3)  # points from which two readings are far apart
 
 
@@ -40,6 +42,10 @@ class DoubleReading(models.Model):
 
     def __str__(self) -> str:
         return f"Both readings of {self.submission_id}"
+
+    def is_fixed(self, now: datetime) -> bool:
+        """Whether corrections count no more; from then on the two readers may look at it."""
+        return bool(self.outcome) or now >= self.read_at + CORRECTIONS
 
     @property
     def chip(self) -> StateChip:

@@ -15,6 +15,7 @@ from assignments.models import Assignment, Kind
 from courses.models import Enrollment
 from courses.pages import StateChip
 from reviews.agreement import figures
+from reviews.agreement.access import may_see
 from reviews.agreement.choice import is_chosen
 from reviews.agreement.figures import ItemRow, ReaderFigures, WeekRow
 from reviews.agreement.forms import SettleForm
@@ -88,7 +89,7 @@ def agreement_page(enrollment: Enrollment, work_slug: str = "") -> AgreementPage
     overall = figures.overall(readings)
     readers = _readers(enrollment, figures.by_reader(readings, calibrations, enrollment.offering.zone))
     names = {row.figures.reader.pk: row.name for row in readers}
-    pairs = tuple(_pair(row, names) for row in readings if _may_see(enrollment, row))
+    pairs = tuple(_pair(row, names) for row in readings if may_see(enrollment, row))
     return AgreementPage(
         works=works,
         work=work,
@@ -201,10 +202,6 @@ def _name_for(enrollment: Enrollment, user: User) -> str:
     if enrollment.is_instructor:
         return user.name
     return "You" if user.pk == enrollment.user_id else "Another reader"
-
-
-def _may_see(enrollment: Enrollment, reading: DoubleReading) -> bool:
-    return enrollment.is_instructor or enrollment.user_id in {reading.first_grader_id, reading.second_grader_id}
 
 
 def _apart_order(row: PairRow) -> tuple[bool, float]:

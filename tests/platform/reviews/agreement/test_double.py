@@ -48,16 +48,30 @@ def test_both_are_kept_with_who_and_what(world, twice, other_ta):
     assert total(kept) == 12
 
 
-def test_a_reader_who_corrects_themselves_is_followed(world, twice):
-    kept = twice(FULL, LOW)
+def corrected(kept: DoubleReading, by) -> None:
+    """All of the first reading's marks become 1."""
     review = first_of(kept)
     marks = {mark.item_id: GivenMark(Decimal(1)) for mark in review.marks.all()}
-    save_review(submission=kept.submission, by=world.ta.user, marks=marks, revision=review.revision)
+    save_review(submission=kept.submission, by=by.user, marks=marks, revision=review.revision)
+
+
+def test_a_reader_who_soon_corrects_themselves_is_followed(world, twice):
+    kept = twice(FULL, LOW, just_now=True)
+    corrected(kept, world.ta)
     assert shown(kept) == [(1, mark) for mark in LOW]
 
 
-def test_a_reading_that_is_taken_back_is_no_reading_any_more(twice, other_ta):
+def test_a_reader_who_may_have_seen_the_other_marks_is_not(world, twice):
     kept = twice(FULL, LOW)
+    corrected(kept, world.ta)
+    Review.objects.second().filter(submission=kept.submission).delete()
+    keep_double_reading(kept.submission)
+    assert total(kept) == 6
+    assert shown(kept) == list(zip(FULL, LOW, strict=True))
+
+
+def test_a_reading_that_is_soon_taken_back_is_no_reading_any_more(twice, other_ta):
+    kept = twice(FULL, LOW, just_now=True)
     Review.objects.second().filter(submission=kept.submission).delete()
     assert keep_double_reading(kept.submission) is None
     assert not DoubleReading.objects.exists()
@@ -66,11 +80,9 @@ def test_a_reading_that_is_taken_back_is_no_reading_any_more(twice, other_ta):
 
 
 def test_what_somebody_else_makes_of_the_score_is_no_reading(world, twice):
-    kept = twice(FULL, LOW)
-    review = first_of(kept)
-    marks = {mark.item_id: GivenMark(Decimal(0)) for mark in review.marks.all()}
-    save_review(submission=kept.submission, by=world.instructor.user, marks=marks, revision=review.revision)
-    assert total(kept) == 0
+    kept = twice(FULL, LOW, just_now=True)
+    corrected(kept, world.instructor)
+    assert total(kept) == 6
     assert shown(kept) == list(zip(FULL, LOW, strict=True))
 
 
@@ -119,7 +131,7 @@ def test_the_first_reading_may_stand_and_nothing_is_saved_over_it(world, twice):
 
 
 def test_an_instructor_who_read_first_does_not_change_the_reading_by_settling(world, twice, other_ta):
-    kept = twice(FULL, LOW, by=(world.instructor, other_ta))
+    kept = twice(FULL, LOW, by=(world.instructor, other_ta), just_now=True)
     decided(kept, world.instructor)
     assert total(kept) == 6
     assert shown(kept) == list(zip(FULL, LOW, strict=True))

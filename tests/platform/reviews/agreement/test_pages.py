@@ -106,6 +106,14 @@ def test_a_ta_opens_what_they_read_themselves_and_nothing_else(world, twice, oth
     assert url(world, "double-reading", own.pk) in listed
 
 
+def test_readers_see_each_other_only_when_neither_is_corrected_any_more(world, twice, browser):
+    kept = twice(FULL, LOW, just_now=True)
+    address = url(world, "double-reading", kept.pk)
+    assert browser(world.ta).get(address).status_code == 404
+    assert address not in read(browser(world.ta), url(world))
+    assert "Settle it" in read(browser(world.instructor), address)
+
+
 def test_before_the_second_reading_is_there_nothing_can_be_opened(world, reading, browser):
     reviewed(summary(reading, world.student), world.ta)
     assert "Nothing has been read twice yet" in read(browser(world.instructor), url(world))

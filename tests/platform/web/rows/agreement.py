@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from config import clock
 from reviews.agreement.models import CalibrationText, DoubleMark, DoubleReading
 from reviews.agreement.services import choose_calibration
 from reviews.similar.models import SimilarPair, SimilarSearch
@@ -59,6 +61,7 @@ def make(world: Any, _: Any) -> dict[str, Any]:
     summary(reading, world.classmate, {"problem": text})
     reviewed(work, world.ta)
     reviewed(work, world.instructor, 0, 0, 0, 0, 0, 0, purpose="second")
+    DoubleReading.objects.update(read_at=clock.now() - timedelta(hours=1))  # its readers may look at it
     search_similar(assignment=reading)
     return {
         "read_twice": work,
