@@ -166,8 +166,11 @@ def _calibrated(
                 compared.setdefault(pk, []).append(_compare(review, reference))
     viewer = enrollment.user
     others = [pk for pk in graders if pk != viewer.pk]
-    ordered = sorted(others, key=lambda pk: anonymous_order(viewer, graders[pk]))
-    names = {pk: graders[pk].name if enrollment.is_instructor else f"Reader {at}" for at, pk in enumerate(ordered, 1)}
+    by_name = enrollment.is_instructor
+    ordered = sorted(
+        others, key=lambda pk: graders[pk].sort_name.encode() if by_name else anonymous_order(viewer, graders[pk])
+    )
+    names = {pk: graders[pk].name if by_name else f"Reader {at}" for at, pk in enumerate(ordered, 1)}
     rows = [_calibrated_row("You", compared[viewer.pk], is_viewer=True)] if viewer.pk in compared else []
     return (*rows, *(_calibrated_row(names[pk], compared[pk], is_viewer=False) for pk in ordered))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -76,8 +77,7 @@ def kappa_interval(first: Floats, second: Floats, submission: Integers) -> Inter
         return None
     columns = (np.ones_like(first), first, second, first**2, second**2, (first - second) ** 2)
     sums = np.stack([np.bincount(place, column, len(names)) for column in columns], axis=1)
-    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
-    n, a, b, aa, bb, apart = (drawn @ sums).T
+    n, a, b, aa, bb, apart = (_resamples(len(names)) @ sums).T
     by_chance = aa / n - (a / n) ** 2 + bb / n - (b / n) ** 2 + ((a - b) / n) ** 2
     defined = by_chance > NOTHING
     if defined.mean() < 0.9:
@@ -148,6 +148,12 @@ def student_t(free: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return z + sum(term / float(free) ** power for power, term in enumerate(terms, start=1))
+
+
+@lru_cache(maxsize=4)
+def _resamples(n: int) -> Floats:
+    """How often each of `n` submissions is drawn, a row a resample. Kept, since all items of a page have the same number."""
+    return np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
 
 
 def _effect(n: int, value: float, variance: float, spread: float | None, free: int) -> Effect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
 from django import template
@@ -47,6 +48,15 @@ def interval(found: Interval | None) -> str:
 def signed_interval(found: Interval | None) -> str:
     """The same with signs."""
     return f"{signed(found.low)} to {signed(found.high)}" if found else "–"
+
+
+@register.filter
+def is_points(value: object, points: Decimal) -> bool:
+    """Whether what came in a form is this number of points; what is no number is none."""
+    try:
+        return Decimal(str(value)) == points
+    except InvalidOperation:
+        return False
 
 
 @register.simple_tag

@@ -114,6 +114,15 @@ def test_missing_marks_are_named_and_what_was_given_comes_back(world, text, brow
     assert not Review.objects.exists()
 
 
+@pytest.mark.parametrize("value", ["two", "9", "-1", "1e999", "NaN", "<b>"])
+def test_marks_that_are_none_are_told(world, text, browser, value):
+    data = {f"item-{pk}": value for pk in marks(text)} | {"revision": "0"}
+    response = browser(world.ta).post(url(world, "calibration-mark", text.pk), data)
+    assert response.status_code == 422
+    assert "<b>" not in response.content.decode()
+    assert not Review.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("number", "sentence"),
     [("", "Please give the number"), ("abc", "digits alone"), ("999999", "no summary #999999"), ("9" * 30, "digits")],
