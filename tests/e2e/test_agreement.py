@@ -68,6 +68,7 @@ def test_a_ta_judges_two_similar_summaries(visit, week, viewport):
     page.goto(f"{priya.url}{OFFERING}/similar/")
     priya.see("similar")
     page.locator("tbody th a").first.click()
+    page.locator("mark").first.wait_for()
     assert page.locator("mark").count() == 2
     page.get_by_label("Followed up").check()
     page.get_by_label("Note, for course staff alone").fill("Asked both of them.")

@@ -51,7 +51,7 @@ class DoubleReading(models.Model):
     def chip(self) -> StateChip:
         """Whether an instructor has decided, and how far apart the readings are."""
         if self.outcome:
-            return StateChip("pass", self.get_outcome_display())
+            return StateChip("pass", "Settled")
         return StateChip("warn", "Far apart") if self.is_far_apart else StateChip("muted", "Close", "equal")
 
     @property

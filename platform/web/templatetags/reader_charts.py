@@ -22,14 +22,14 @@ def signed(value: float | None) -> str:
     """A number with its sign and two decimals: +0.50, −1.25, 0.00; a dash when there is none."""
     if value is None:
         return "–"
-    text = f"{value:+.{DIGITS}f}".replace("-", "−")
-    return "0.00" if float(f"{value:.{DIGITS}f}") == 0 else text
+    text = decimals(value)
+    return f"+{text}" if value > 0 and text != decimals(0.0) else text
 
 
 @register.filter
 def decimals(value: float | None) -> str:
     """A number with two decimals; a dash when there is none."""
-    return "–" if value is None else f"{value:.{DIGITS}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z.{DIGITS}f}".replace("-", "−")
 
 
 @register.filter

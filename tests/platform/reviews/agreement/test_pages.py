@@ -13,8 +13,10 @@ from django.urls import reverse
 from config import clock
 from reviews.agreement.models import DoubleReading
 from reviews.agreement.selectors import agreement_page
+from reviews.agreement.stats import Effect, Interval
 from reviews.marking.scores import hand_scores
 from tests.factories import ReadingFactory, person, reviewed, summary
+from web.templatetags.reader_charts import decimals, effect_chart, signed
 
 pytestmark = pytest.mark.django_db
 FULL, LOW = (2, 2, 2, 2, 2, 2), (0, 1, 1, 1, 1, 1)
@@ -176,7 +178,7 @@ def test_bad_input_is_told_and_what_was_typed_comes_back(world, twice, browser, 
     assert response.status_code == 422
     page = response.content.decode()
     assert sentence in page
-    assert f'required>{data.get("reason", "")}</textarea>' in page
+    assert f"required>{data.get('reason', '')}</textarea>" in page
     assert not DoubleReading.objects.get().outcome
 
 
@@ -215,3 +217,25 @@ def test_more_pairs_and_graders_ask_no_more_questions(world, twice, browser):
         other = ReadingFactory(assignment__offering=world.offering).assignment
         reviewed(summary(other, person(world.offering)), world.ta)
     assert asked() == few
+
+
+@pytest.mark.parametrize(
+    ("value", "plain", "with_sign"),
+    [
+        (0.5, "0.50", "+0.50"),
+        (-0.25, "−0.25", "−0.25"),
+        (-0.001, "0.00", "0.00"),
+        (0.001, "0.00", "0.00"),
+        (None, "–", "–"),
+    ],
+)
+def test_numbers_are_told_without_a_negative_zero(value, plain, with_sign):
+    assert (decimals(value), signed(value)) == (plain, with_sign)
+
+
+def test_charts_say_in_words_what_they_show():
+    effect = Effect(6, -0.5, Interval(-1.25, 0.25))
+    assert "Ada: −0.50 points, likely −1.25 to +0.25" in effect_chart(effect, 2.0, "Ada")
+    assert effect_chart(Effect(0, None, None), 2.0, "Ada") == ""
+    assert 'cx="37.50%"' in effect_chart(effect, 2.0, "Ada")
+    assert "&lt;b&gt;" in effect_chart(effect, 2.0, "<b>")
