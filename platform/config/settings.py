@@ -218,6 +218,12 @@ SWEEP_EVERY_S = env.integer("SWEEP_EVERY_S", 15)
 # Reviews. How long a grader keeps a submission that is open for reading; the page renews it.
 REVIEW_LEASE_S = env.integer("REVIEW_LEASE_S", 600)
 
+# What the sweeper does at each turn beside its own work: names of functions, since they live in apps above grading.
+SWEEP_ALSO = ("reviews.similar.services.search_due",)
+
+# Readings. So many of an assignment's submissions are read by two graders, chosen by a keyed hash.
+SECOND_READING_SHARE = env.integer("SECOND_READING_PERCENT", 10) / 100
+
 # Workers. A canary is a lab's reference solution, graded by a worker to prove that worker; 0 means none.
 CANARY_MINUTES = env.integer("CANARY_MINUTES", 10)
 CANARY_RETRY_S = 60

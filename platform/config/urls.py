@@ -15,6 +15,8 @@ urlpatterns = [
     path("", include("reviews.requests.urls")),
     path("", include("reviews.rubrics.urls")),
     path("", include("reviews.queue.urls")),
+    path("", include("reviews.agreement.urls")),
+    path("", include("reviews.similar.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

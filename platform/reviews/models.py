@@ -94,8 +94,10 @@ class RubricScore(models.Model):
         return f"{self.score} of {self.points} for {self.title}"
 
 
-# Django finds an app's models here; those of marking, regrades and changes of rubrics live with the rest of their parts.
+# Django finds an app's models here; those of its parts live with the rest of each part.
+from reviews.agreement.models import CalibrationText, DoubleMark, DoubleReading  # noqa: E402, F401
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
 from reviews.requests.models import RegradeRequest  # noqa: E402, F401
 from reviews.rubrics.models import BankComment, MarkChange, RubricChange, RubricEdit  # noqa: E402, F401
+from reviews.similar.models import SimilarPair, SimilarSearch  # noqa: E402, F401

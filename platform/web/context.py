@@ -40,6 +40,8 @@ STAFF_PAGES = (
     ("Requests", "regrade-requests", "message-square-warning"),
     ("Scores", "scores", "table"),
     ("Rubrics", "rubrics", "list-checks"),
+    ("Agreement", "agreement", "scale"),
+    ("Similar texts", "similar", "copy-check"),
     ("Extensions", "extensions", "calendar-clock"),
     ("People", "people", "users"),
 )

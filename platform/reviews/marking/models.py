@@ -13,17 +13,21 @@ from submissions.models import Submission
 
 
 class Purpose(models.TextChoices):
-    """What a review is for: the first one is the score, the second one is compared with it and never counts."""
+    """What a review is for: the first one is the score; the others are compared with it and never count.
+
+    Every grader has a calibration reading of their own; of the first and the second there is one.
+    """
 
     FIRST = "first", "First reading"
     SECOND = "second", "Second reading"
+    CALIBRATION = "calibration", "Calibration"
 
 
 class Review(models.Model):
     """One grader's marks of one submission, as saved. `revision` grows by one with each save."""
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="reviews")
-    purpose = models.CharField(max_length=6, choices=Purpose.choices, default=Purpose.FIRST)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.FIRST)
     grader = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     comment = models.TextField(blank=True, help_text="The student reads it from the release on.")
     staff_note = models.TextField(blank=True)
@@ -36,7 +40,14 @@ class Review(models.Model):
 
     class Meta:
         ordering = ("pk",)
-        constraints = (models.UniqueConstraint(fields=("submission", "purpose"), name="one_review_a_purpose"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("submission", "purpose"), condition=~Q(purpose="calibration"), name="one_review_a_purpose"
+            ),
+            models.UniqueConstraint(
+                fields=("submission", "grader"), condition=Q(purpose="calibration"), name="one_calibration_a_grader"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} of {self.submission}"
@@ -94,7 +105,7 @@ class Claim(models.Model):
     """A grader reads a submission until `until`; a lease that ran out may be taken by anyone."""
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="claims")
-    purpose = models.CharField(max_length=6, choices=Purpose.choices, default=Purpose.FIRST)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.FIRST)
     grader = models.ForeignKey(User, on_delete=models.CASCADE, related_name="claims")
     taken_at = models.DateTimeField()
     until = models.DateTimeField()

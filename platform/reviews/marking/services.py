@@ -11,11 +11,13 @@ from django.db import transaction
 from accounts.models import User
 from audit.services import record
 from config import clock
+from reviews.agreement.double import keep_double_reading
 from reviews.marking.models import Adjustment, Mark, Purpose, Review
 from reviews.models import RubricItem
 from submissions.models import Submission
 
 REASON_MIN = 3
+ACTIONS = {Purpose.FIRST: "graded", Purpose.SECOND: "graded again", Purpose.CALIBRATION: "calibrated"}
 
 
 class ReviewRefused(Exception):  # noqa: N818 - an answer to the grader, not a fault
@@ -65,7 +67,7 @@ def save_review(
     Submission.objects.select_for_update().get(pk=submission.pk)
     items = list(RubricItem.objects.filter(rubric__assignment=submission.assignment).prefetch_related("levels"))
     check_marks(items, marks)
-    review = Review.objects.filter(submission=submission, purpose=purpose).first()
+    review = _stored(submission, purpose, by)
     before = line(review) if review else ""
     if review is not None and review.revision != revision:
         if review.grader_id == by.pk and _same(review, marks, comment, staff_note, flagged=flagged):
@@ -78,9 +80,10 @@ def save_review(
     review.spent_s += spent_s
     review.save()
     _store(review, items, marks)
+    keep_double_reading(submission)
     record(
         actor=by,
-        action="graded" if purpose == Purpose.FIRST else "graded again",
+        action=ACTIONS[Purpose(purpose)],
         subject=submission,
         offering_id=submission.assignment.offering_id,
         before=before,
@@ -153,6 +156,11 @@ def line(review: Review) -> str:
 def number(value: Decimal) -> str:
     """Points without trailing zeros."""
     return f"{value.normalize():f}"
+
+
+def _stored(submission: Submission, purpose: str, by: User) -> Review | None:
+    reviews = Review.objects.filter(submission=submission, purpose=purpose)
+    return (reviews.filter(grader=by) if purpose == Purpose.CALIBRATION else reviews).first()
 
 
 def _store(review: Review, items: list[RubricItem], marks: Mapping[int, GivenMark]) -> None:
