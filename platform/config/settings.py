@@ -138,6 +138,11 @@ RECEIPT_MAIL = env.flag("RECEIPT_MAIL", default=True)
 RECEIPT_MAIL_TRIES = 8
 RECEIPT_MAIL_RETRY_S = 120
 
+# How long a release of scores can be undone; its mails, sent by the sweeper, go out after that.
+RELEASE_UNDO_S = env.integer("RELEASE_UNDO_S", 15 * 60)
+RELEASE_MAIL_TRIES = 8
+RELEASE_MAIL_RETRY_S = 120
+
 # Mail. The pages say all that a mail says; without a server, mails are printed where the site runs.
 MAIL = env.mail(env.secret("MAIL_URL"))
 EMAIL_BACKEND = MAIL.backend
@@ -214,6 +219,9 @@ GRADING_RETRY_S = env.integer("GRADING_RETRY_S", 60)
 GRADING_MAX_WAITING = 5
 PRACTICE_RUNS_KEPT = 20
 SWEEP_EVERY_S = env.integer("SWEEP_EVERY_S", 15)
+
+# What the sweeper does at each turn beside its own work: names of functions, since they live in apps above grading.
+SWEEP_ALSO = ("reviews.releases.mail.mail_due_releases",)
 
 # Workers. A canary is a lab's reference solution, graded by a worker to prove that worker; 0 means none.
 CANARY_MINUTES = env.integer("CANARY_MINUTES", 10)

@@ -13,6 +13,8 @@ urlpatterns = [
     path("", include("reviews.urls")),
     path("", include("reviews.regrades.urls")),
     path("", include("reviews.requests.urls")),
+    path("", include("reviews.releases.urls")),
+    path("", include("reviews.sheets.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

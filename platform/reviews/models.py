@@ -84,3 +84,4 @@ class RubricScore(models.Model):
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
 from reviews.requests.models import RegradeRequest  # noqa: E402, F401
+from reviews.releases.models import Release, ReleaseItem, ReleaseMail  # noqa: E402, F401

@@ -38,6 +38,7 @@ STAFF_PAGES = (
     ("Requests", "regrade-requests", "message-square-warning"),
     ("Extensions", "extensions", "calendar-clock"),
     ("People", "people", "users"),
+    ("Audit log", "audit", "history"),
 )
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.models import Max, QuerySet
 
 from assignments.models import Assignment
+from courses.models import Enrollment
 from reviews.marking.models import Adjustment, Mark, Review
 from submissions.models import Submission
 
@@ -31,13 +32,13 @@ class HandScore:
         return min(max(whole, Decimal(0)), self.points)
 
 
-def latest_submissions(assignment: Assignment) -> QuerySet[Submission]:
-    """The submission that counts of each active student: the last one before the due moment. One query."""
-    students = assignment.offering.enrollments.students().values("pk")
+def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
+    """The submission that counts of each active student, for each assignment: the last one before the due moment. One query."""
+    students = Enrollment.objects.students().order_by().values("pk")
     newest = (
-        Submission.objects.filter(assignment=assignment, enrollment__in=students)
+        Submission.objects.filter(assignment__in=assignments, enrollment__in=students)
         .order_by()
-        .values("enrollment")
+        .values("assignment", "enrollment")
         .annotate(newest=Max("pk"))
         .values("newest")
     )

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, close_old_connections
+from django.utils.module_loading import import_string
 
 from config.service import ServiceCommand
 from grading.sweep import sweep
@@ -22,7 +23,9 @@ log = structlog.get_logger(__name__)
 
 
 class Command(ServiceCommand):
-    """Sweeps every 15 s until it is told to stop, mails receipts, and once an hour deletes files that nothing names. Several may run."""
+    """Sweeps every 15 s until it is told to stop, mails receipts, does what other apps ask for, and once an hour deletes files
+    that nothing names. Several may run.
+    """
 
     help = "Send lost grading messages again, and give up jobs that no worker survives."
 
@@ -45,6 +48,8 @@ class Command(ServiceCommand):
             try:
                 sweep()
                 mail_due_receipts()
+                for also in settings.SWEEP_ALSO:
+                    import_string(also)()
                 if time.monotonic() - pruned_at > settings.PRUNE_EVERY_S:
                     pruned_at = time.monotonic()
                     log.info("pruned", files=forget_unused_files())
