@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from config import clock
+from gradebook.grid import scores_page
 from gradebook.models import Component
 from gradebook.presets import WEIGHTS, weights
-from gradebook.selectors import grades_page, scores_page
+from gradebook.selectors import grades_page
 from gradebook.services import WeightsRefused, create_scheme, set_weights
 from reviews.services import override
 from tests.factories import AssignmentFactory, person, reported, submit
