@@ -16,7 +16,7 @@ from audit.models import AuditEvent
 from audit.services import record
 from audit.triggers import COLUMNS, SENTENCE, TABLE
 from tests.factories import UserFactory
-from tests.postgres import running_server
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[3]
 CHANGES = [
@@ -68,10 +68,10 @@ class TestSqlite:
 
 
 @pytest.fixture(scope="module")
-def postgres(socket_enabled) -> Iterator[psycopg.Connection]:
+def postgres() -> Iterator[psycopg.Connection]:
     """A migrated database with one event, by someone."""
-    with running_server() as server:
-        url = f"{server}/postgres"
+    with Postgres(durable=False) as server:
+        url = server.url
         environment = {**os.environ, "GRADLAB_DEMO": "1", "GRADLAB_DATABASE_URL": url}
         order = [sys.executable, "manage.py", "migrate", "--verbosity=0", "audit"]
         done = subprocess.run(order, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
