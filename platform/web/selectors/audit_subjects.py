@@ -17,7 +17,9 @@ from django.urls import reverse
 from assignments.models import Assignment, Extension
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
-from reviews.models import LabRegrade, Release, Rubric
+from reviews.models import Rubric
+from reviews.regrades.models import LabRegrade
+from reviews.releases.models import Release
 from submissions.models import Submission
 
 

@@ -94,7 +94,7 @@ class TestServer:
         assert mail_due_releases() == 1
         assert len(mailbox.messages) == 2
 
-    @pytest.mark.usefixtures("mailbox")
+    @pytest.mark.usefixtures("socket_enabled", "mailbox")
     def test_a_server_that_is_away_delays_the_mail_and_nothing_else(self, world, graded, later, settings):
         release(assignment=graded.reading, by=world.instructor.user)
         later()

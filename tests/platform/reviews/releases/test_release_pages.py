@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from config import clock
 from reviews.releases.models import Release
-from tests.factories import person, reviewed, submit, summary
+from tests.factories import person, submit, summary
 
 pytestmark = pytest.mark.django_db
 
@@ -91,10 +91,3 @@ def test_a_long_class_comes_in_pages_and_can_be_searched(world, graded, browser)
     assert "Nobody matches" in text_of(client.get(url(graded, "release"), {"q": "nobody of that name"}))
     for odd in ("x", "0", "-3", "99999999999999999999", "٣"):
         assert client.get(url(graded, "release"), {"page": odd}).status_code == 200
-
-
-def test_the_graders_own_numbers_are_not_shown_to_students(world, graded, browser):
-    """Neither on the grades page nor behind the link to the work."""
-    reviewed(summary(graded.reading, graded.zoe), world.ta, 2, 2, 2, 2, 2, 1)
-    client = browser(graded.zoe)
-    assert "11 " not in text_of(client.get(reverse("grades", args=[world.offering.slug])))
