@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from deploy.stack import ROOT, Stack, free_port
 from tests.platform.web.corpus import CORPUS
@@ -69,6 +69,10 @@ def course(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running, json.loads(done.stdout)
 
 
+# it waits for a filter that takes the inner tags out
+HARMLESS_RAW = {"<scr<script>ipt>xss()</scr</script>ipt>"}
+
+
 class Witness:
     """A browser that tells of everything that happens in it."""
 
@@ -97,7 +101,11 @@ class Witness:
 
     def look(self) -> list[str]:
         """What the page that is open did, and what of it is live."""
-        found = [*self.heard, *self.page.evaluate(LIVE)]
+        try:
+            self.heard += self.page.evaluate(LIVE)
+        except Error as error:  # it leads elsewhere by itself
+            self.heard.append(f"the page has left: {error.message}")
+        found = list(self.heard)
         self.heard.clear()
         return found
 
@@ -120,10 +128,9 @@ def test_the_texts_are_really_on_the_pages(course, browser: Browser):
     """Or the test above would say nothing."""
     stack, found = course
     witness = witness_of(browser, stack, found, "instructor")
-    marks = {"people/": 20, "lab-submissions": 20, "readings": 20}
-    for page, wanted in ((f"/o/{found['offering']}/people/", marks["people/"]), (found["pages"][5][1], 1)):
-        witness.page.goto(stack.url + page)
-        assert witness.page.inner_text("body").count("xss()") >= wanted, page
+    for page in ("people", "scores", "audit", "schedule", "labs/tiny/submissions", "labs/tiny/regrades"):
+        witness.page.goto(f"{stack.url}/o/{found['offering']}/{page}/")
+        assert witness.page.inner_text("body").count("xss()") >= 20, page
 
 
 @pytest.mark.parametrize("text", [vector.text for vector in CORPUS if vector.kind == "html"])
@@ -139,11 +146,8 @@ def test_the_measure_hears_each_text_of_html_where_a_page_shows_it_raw(browser: 
     )
     witness.page.goto("http://raw.invalid/", wait_until="load")
     witness.page.wait_for_timeout(30)
-    assert witness.look() != [] or text in UNHEARD
+    assert (witness.look() != []) == (text not in HARMLESS_RAW)
     context.close()
-
-
-UNHEARD: set[str] = set()
 
 
 def witness_of(browser: Browser, stack: Stack, found: dict[str, Any], name: str) -> Witness:
