@@ -49,11 +49,21 @@ def publish_lab(folder: Path) -> Lab:
 
 
 @transaction.atomic
-def assign_lab(*, assignment: Assignment, lab: Lab) -> Assignment:
+def assign_lab(*, assignment: Assignment, lab: Lab, by: User | None = None) -> Assignment:
     """Make `lab` the version that this assignment grades with; its points become the assignment's."""
+    before = _version(assignment)
     assignment.lab = lab
     assignment.points = Decimal(str(lab.summary.max_score))
     assignment.save(update_fields=["lab", "points"])
+    if before != (after := _version(assignment)):
+        record(
+            actor=by,
+            action="set the lab's version",
+            subject=assignment,
+            offering_id=assignment.offering_id,
+            before=before,
+            after=after,
+        )
     return assignment
 
 
@@ -74,6 +84,10 @@ def set_limits(
         after=_limits(assignment),
     )
     return assignment
+
+
+def _version(assignment: Assignment) -> str:
+    return f"{assignment.lab}, {assignment.points.normalize():f} points" if assignment.lab else ""
 
 
 def _limits(assignment: Assignment) -> str:

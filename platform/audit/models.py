@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
+from audit.querysets import AuditQuerySet
+
 
 class AuditEvent(models.Model):
     """One act. `offering_id` and `subject_id` are plain numbers: the trail outlives what it speaks of."""
@@ -22,6 +24,8 @@ class AuditEvent(models.Model):
     before = models.TextField(blank=True)
     after = models.TextField(blank=True)
     reason = models.TextField(blank=True)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ("-at", "-pk")

@@ -138,6 +138,11 @@ RECEIPT_MAIL = env.flag("RECEIPT_MAIL", default=True)
 RECEIPT_MAIL_TRIES = 8
 RECEIPT_MAIL_RETRY_S = 120
 
+# How long a release of scores can be undone; its mails, sent by the sweeper, go out after that.
+RELEASE_UNDO_S = env.integer("RELEASE_UNDO_S", 15 * 60)
+RELEASE_MAIL_TRIES = 8
+RELEASE_MAIL_RETRY_S = 120
+
 # Mail. The pages say all that a mail says; without a server, mails are printed where the site runs.
 MAIL = env.mail(env.secret("MAIL_URL"))
 EMAIL_BACKEND = MAIL.backend
@@ -219,7 +224,7 @@ SWEEP_EVERY_S = env.integer("SWEEP_EVERY_S", 15)
 REVIEW_LEASE_S = env.integer("REVIEW_LEASE_S", 600)
 
 # What the sweeper does at each turn beside its own work: names of functions, since they live in apps above grading.
-SWEEP_ALSO = ("reviews.similar.services.search_due",)
+SWEEP_ALSO = ("reviews.similar.services.search_due", "reviews.releases.mail.mail_due_releases")
 
 # Readings. So many of an assignment's submissions are read by two graders, chosen by a keyed hash.
 SECOND_READING_SHARE = env.integer("SECOND_READING_PERCENT", 10) / 100

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.core.paginator import Page
+
+from courses.lists import holds, page_of
 from courses.models import Enrollment, Role
 
 
@@ -20,22 +23,27 @@ class PersonRow:
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """Staff first, then students, then those who dropped."""
+    """Staff first, then students, a page of them, then those who dropped; all of them as far as they match what is sought."""
 
     staff: tuple[PersonRow, ...]
-    students: tuple[PersonRow, ...]
+    students: Page[PersonRow]
     dropped: tuple[PersonRow, ...]
+    enrolled: int
+    q: str
 
 
-def people_page(enrollment: Enrollment) -> PeoplePage:
+def people_page(enrollment: Enrollment, *, q: str = "", number: str = "") -> PeoplePage:
     """Everyone in the viewer's offering. One query."""
     people = Enrollment.objects.filter(offering=enrollment.offering).select_related("user")
     listed = list(people.order_by("user__sort_name", "pk"))
-    active = [person for person in listed if person.dropped_at is None]
+    found = [row for row in listed if holds(q, row.user.name, row.user.sort_name, row.user.email)]
+    active = [person for person in found if person.dropped_at is None]
     return PeoplePage(
         staff=tuple(_row(person) for person in active if person.is_staff),
-        students=tuple(_row(person) for person in active if person.role == Role.STUDENT),
-        dropped=tuple(_row(person) for person in listed if person.dropped_at is not None),
+        students=page_of([_row(person) for person in active if person.role == Role.STUDENT], number),
+        dropped=tuple(_row(person) for person in found if person.dropped_at is not None),
+        enrolled=sum(person.dropped_at is None and person.role == Role.STUDENT for person in listed),
+        q=q,
     )
 
 

@@ -35,15 +35,19 @@ def set_weights(*, offering: Offering, weights: Mapping[str, Decimal], by: User 
 
 
 @transaction.atomic
-def create_scheme(*, offering: Offering, weights: Mapping[str, Decimal]) -> None:
+def create_scheme(*, offering: Offering, weights: Mapping[str, Decimal], by: User | None = None) -> None:
     """Give a new offering the usual components and letter cutoffs. An offering that has them keeps its own."""
     _check_sum({name: weights[kind] for kind, name, _ in COMPONENTS})
+    made = False
     for position, (kind, name, count) in enumerate(COMPONENTS, start=1):
         defaults = {"name": name, "count": count, "weight": weights[kind], "position": position}
-        Component.objects.get_or_create(offering=offering, kind=kind, defaults=defaults)
+        made |= Component.objects.get_or_create(offering=offering, kind=kind, defaults=defaults)[1]
     for position, (letter, absolute, share) in enumerate(LETTERS, start=1):
         cutoff = {"absolute": Decimal(absolute), "share": Decimal(share), "position": position}
-        LetterCutoff.objects.get_or_create(offering=offering, letter=letter, defaults=cutoff)
+        made |= LetterCutoff.objects.get_or_create(offering=offering, letter=letter, defaults=cutoff)[1]
+    if made:
+        after = _line({name: weights[kind] for kind, name, _ in COMPONENTS})
+        record(actor=by, action="made the grading scheme", subject=offering, offering_id=offering.pk, after=after)
 
 
 def _check_sum(parts: Mapping[str, Decimal]) -> None:

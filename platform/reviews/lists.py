@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.core.paginator import Page
+
 from assignments.models import Assignment
 from config import clock
+from courses.lists import holds, page_of
 from courses.models import Enrollment
 from courses.pages import StateChip
 from grader.contract import CheckResult, GradeReport
@@ -54,15 +57,17 @@ class AttemptsPage:
 
 @dataclass(frozen=True)
 class SubmissionsPage:
-    """All submissions of one lab, latest first, for staff."""
+    """All submissions of one lab, latest first, for staff; `shown` is a page of those that match."""
 
     assignment: Assignment
     rows: tuple[AttemptRow, ...]
+    shown: Page[AttemptRow]
     students_submitted: int
     students_enrolled: int
     pending: int
     older: int
     only: str
+    q: str
 
 
 @dataclass(frozen=True)
@@ -114,20 +119,29 @@ def attempts_page(enrollment: Enrollment, assignment: Assignment) -> AttemptsPag
     return AttemptsPage(assignment=assignment, rows=rows, best_pk=top.submission.pk if top else None)
 
 
-def submissions_page(enrollment: Enrollment, assignment: Assignment, *, only: str = "") -> SubmissionsPage:
+def submissions_page(
+    enrollment: Enrollment, assignment: Assignment, *, only: str = "", q: str = "", number: str = ""
+) -> SubmissionsPage:
     """All attempts at a lab for staff; `only` keeps `pending`, `running`, `needs-staff` or `refused` ones. Five queries."""
     submissions = assignment.submissions.select_related("enrollment__user").order_by("-pk")
     scored = score_all(submissions, for_staff=True)
     rows = _rows(scored)
     keep = FILTERS.get(only)
+    people = (row.submission.enrollment.user for row in scored)
+    found = tuple(
+        row for row, user in zip(rows, people, strict=True) if holds(q, user.name, user.sort_name, user.email)
+    )
+    matching = tuple(row for row in found if keep(row)) if keep else found
     return SubmissionsPage(
         assignment=assignment,
-        rows=tuple(row for row in rows if keep(row)) if keep else rows,
+        rows=matching,
+        shown=page_of(matching, number),
         students_submitted=len({row.submission.enrollment_id for row in scored}),
         students_enrolled=Enrollment.objects.students().filter(offering=enrollment.offering).count(),
         pending=sum(row.pending for row in rows),
         older=sum(row.older for row in rows),
         only=only if keep else "",
+        q=q,
     )
 
 

@@ -98,6 +98,7 @@ class RubricScore(models.Model):
 from reviews.agreement.models import CalibrationText, DoubleMark, DoubleReading  # noqa: E402, F401
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
+from reviews.releases.models import Release, ReleaseItem, ReleaseMail  # noqa: E402, F401
 from reviews.requests.models import RegradeRequest  # noqa: E402, F401
 from reviews.rubrics.models import BankComment, MarkChange, RubricChange, RubricEdit  # noqa: E402, F401
 from reviews.similar.models import SimilarPair, SimilarSearch  # noqa: E402, F401

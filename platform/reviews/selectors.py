@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from audit.models import AuditEvent
+from audit.selectors import history_of
 from config import clock
 from courses.pages import StateChip
 from grader.contract import CheckResult, Comparison, GradeReport, Measurement
@@ -114,6 +116,7 @@ class ResultPage:
     notes: tuple[str, ...]
     corrected_from: Decimal | None
     requests: RequestsOfScore
+    history: tuple[AuditEvent, ...]
 
 
 def result_page(access: SubmissionAccess) -> ResultPage:
@@ -160,6 +163,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         notes=report.notes if report else (),
         corrected_from=jobs.corrected_from,
         requests=requests_of(access),
+        history=history_of(submission) if viewer.is_staff else (),
     )
 
 

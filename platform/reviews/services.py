@@ -25,6 +25,7 @@ class OverrideRefused(Exception):  # noqa: N818 - an answer to staff, not a faul
 def sync_rubric(*, assignment: Assignment) -> Rubric:
     """Make the rubric follow the tasks of the assignment's lab. Items with scores keep them; none is removed."""
     rubric, _ = Rubric.objects.get_or_create(assignment=assignment)
+    before = _items(rubric)
     tasks = assignment.lab.summary.tasks if assignment.lab else ()
     for position, task in enumerate(tasks, start=1):
         RubricItem.objects.update_or_create(
@@ -32,7 +33,21 @@ def sync_rubric(*, assignment: Assignment) -> Rubric:
             task_id=task.id,
             defaults={"title": task.title, "points": Decimal(str(task.points)), "position": position},
         )
+    if before and before != (after := _items(rubric)):
+        record(
+            actor=None,
+            action="changed the rubric",
+            subject=rubric,
+            offering_id=assignment.offering_id,
+            before=before,
+            after=after,
+            reason="The lab's tasks changed.",
+        )
     return rubric
+
+
+def _items(rubric: Rubric) -> str:
+    return "; ".join(f"{item.title}: {item.points.normalize():f}" for item in rubric.items.all())
 
 
 def check_override(*, item: RubricItem, score: Decimal, reason: str) -> None:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from assignments.access import get_assignment_for, get_staff_assignment_for
 from assignments.models import Kind
+from courses.lists import sought
 from courses.pages import render_page
 from grading.services import GradingRefused, regrade
 from reviews import services
@@ -67,7 +68,8 @@ def attempts(request: AuthenticatedHttpRequest, offering: str, lab: str) -> Http
 def lab_submissions(request: AuthenticatedHttpRequest, offering: str, lab: str) -> HttpResponse:
     """Everyone's attempts at a lab, for staff."""
     enrollment, assignment = get_staff_assignment_for(request.user, offering, lab)
-    page = submissions_page(enrollment, assignment, only=request.GET.get("only", ""))
+    q, number = sought(request)
+    page = submissions_page(enrollment, assignment, only=request.GET.get("only", ""), q=q, number=number)
     return render_page(request, "assignments/submissions.html", page, enrollment=enrollment)
 
 

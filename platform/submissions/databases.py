@@ -16,6 +16,7 @@ from django.db import connection, connections
 from psycopg import sql
 
 from assignments.models import Lab
+from audit.triggers import REMOVE
 from submissions.models import SubmittedFile
 
 FILES = f"SELECT DISTINCT sha256 FROM {SubmittedFile._meta.db_table}"  # noqa: S608, SLF001 - our own name
@@ -128,7 +129,12 @@ class Postgres:
         with psycopg.connect(**self._parameters()) as reader:
             tables = reader.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
             names = sql.SQL(", ").join(sql.Identifier(str(name)) for (name,) in tables)
-            return sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(names).as_string(reader) if tables else "SELECT 1"
+            if not tables:
+                return "SELECT 1"
+            # the trail's function is no table, and the copy brings its own
+            return "; ".join(
+                (sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(names).as_string(reader), *REMOVE[self.kind])
+            )
 
     def _parameters(self) -> dict[str, Any]:
         found = connection.settings_dict

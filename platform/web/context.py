@@ -44,6 +44,7 @@ STAFF_PAGES = (
     ("Similar texts", "similar", "copy-check"),
     ("Extensions", "extensions", "calendar-clock"),
     ("People", "people", "users"),
+    ("Audit log", "audit", "history"),
 )
 GRADER_PAGE = ("Grader health", "grader-health", "activity")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from web.views import labs, pages, summaries
+from web.views import audit, labs, pages, summaries
 from web.views.dates import dates
 from web.views.limits import limits
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("o/<slug:offering>/", pages.dashboard, name="dashboard"),
     path("o/<slug:offering>/schedule/", pages.schedule, name="schedule"),
     path("o/<slug:offering>/dates/", dates, name="dates"),
+    path("o/<slug:offering>/audit/", audit.audit, name="audit"),
+    path("o/<slug:offering>/audit/audit.csv", audit.audit_file, name="audit-file"),
     path("o/<slug:offering>/labs/", labs.lab_list, name="labs"),
     path("o/<slug:offering>/labs/<slug:lab>/", labs.lab_detail, name="lab"),
     path("o/<slug:offering>/labs/<slug:lab>/draft/", labs.save_draft, name="lab-draft"),

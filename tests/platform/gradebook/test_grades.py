@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from config import clock
+from gradebook.grid import scores_page
 from gradebook.models import Component
 from gradebook.presets import WEIGHTS, weights
-from gradebook.selectors import grades_page, scores_page
+from gradebook.selectors import grades_page
 from gradebook.services import WeightsRefused, create_scheme, set_weights
 from reviews.services import override
 from tests.factories import AssignmentFactory, person, reported, submit
@@ -40,7 +41,7 @@ def test_scheme_b_as_half_published_does_not_add_up(world):
     ):
         assert part in sentence
     assert Component.objects.get(offering=world.offering, kind="presentation").weight == 14
-    assert not AuditEvent.objects.exists()
+    assert not AuditEvent.objects.filter(action="set weights").exists()
 
 
 def test_new_weights_are_set_and_told(world):
@@ -48,7 +49,7 @@ def test_new_weights_are_set_and_told(world):
     set_weights(offering=world.offering, weights=weights("B"), by=world.instructor.user)
     stored = dict(world.offering.components.values_list("kind", "weight"))
     assert stored == {kind: Decimal(weight) for kind, weight in WEIGHTS["B"].items()}
-    assert AuditEvent.objects.get().action == "set weights"
+    assert AuditEvent.objects.get(action="set weights").actor == world.instructor.user
 
 
 @pytest.mark.parametrize("wrong", [{"labs": Decimal(100)}, {**weights("A"), "extra": Decimal(0)}])

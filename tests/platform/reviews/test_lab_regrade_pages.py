@@ -151,7 +151,7 @@ def test_the_csv_holds_the_table(world, browser):
     response = browser(world.ta).get(url_of(world, "lab-regrade-scores", 1))
     assert response.headers["Content-Disposition"] == 'attachment; filename="tiny-regrade-1.csv"'
     (row,) = csv.DictReader(io.StringIO(response.content.decode()))
-    assert (row["student"], row["old"], row["new"], row["change"]) == ("Lindqvist, Ada", "5.00", "8.00", "3.00")
+    assert (row["student"], row["old"], row["new"], row["change"]) == ("Lindqvist, Ada", "5", "8", "3")
     assert (row["result"], row["tasks"], row["set by staff"]) == ("up", "1: 3.00 of 6.00 to 6.00 of 6.00", "yes")
 
 

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from courses.models import Enrollment, Offering, Role
+from courses.models import Offering, Role
+from courses.services import enroll
 
 
 class Command(BaseCommand):
@@ -33,9 +34,7 @@ class Command(BaseCommand):
         user = User.objects.filter(email=options["email"].lower()).first()
         if user is None:
             user = User.objects.create_user(options["email"], options["name"], self._password())
-        Enrollment.objects.update_or_create(
-            offering=offering, user=user, defaults={"role": options["role"], "dropped_at": None}
-        )
+        enroll(offering=offering, user=user, role=Role(options["role"]))
         self.stdout.write(f"{user} is now {Role(options['role']).label.lower()} in {offering}.")
 
     def _password(self) -> str:

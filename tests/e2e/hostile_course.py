@@ -1,0 +1,286 @@
+"""`python -m tests.e2e.hostile_course`: a course in which every free text is one of the corpus. Prints, as JSON, who looks at which page.
+
+A field is a line of `FIELDS`: its name, and the function that fills it for text number `n`. A page is a line of `pages`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402 - after the set-up, as all below
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.urls import reverse  # noqa: E402
+
+from assignments.models import Kind  # noqa: E402
+from audit.services import record  # noqa: E402
+from config import clock  # noqa: E402
+from courses.models import Enrollment, Role  # noqa: E402
+from grader.api import notebook_cells  # noqa: E402
+from grader.contract import CheckResult, Comparison, GradeReport, Measurement, Outcome, Side, Task, Verdict  # noqa: E402
+from grading import claims  # noqa: E402
+from grading.models import GradingJob  # noqa: E402
+from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
+from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
+from reviews.releases.models import Release, ReleaseItem  # noqa: E402
+from reviews.releases.services import release  # noqa: E402
+from reviews.services import override  # noqa: E402
+from submissions import storage  # noqa: E402
+from submissions.models import Submission, SubmittedFile  # noqa: E402
+from submissions.services import save_draft  # noqa: E402
+from tests.factories import (  # noqa: E402
+    AssignmentFactory,
+    OfferingFactory,
+    ReadingFactory,
+    SessionFactory,
+    person,
+    reported,
+    submit,
+    summary,
+)
+from tests.platform.web.corpus import STORABLE  # noqa: E402
+
+
+@dataclass
+class Course:
+    """An offering with one student a text, and a second offering with one assignment a text."""
+
+    offering: Any
+    lab: Any
+    reading: Any
+    instructor: Enrollment
+    students: list[Enrollment]
+    many: Any
+    reader: Enrollment
+    many_staff: Enrollment
+    work: dict[int, Submission] = field(default_factory=dict)
+    summaries: dict[int, Submission] = field(default_factory=dict)
+
+
+def make() -> Course:
+    """The people, the assignments, and a submission and a summary of each student; nothing hostile but the names."""
+    offering, many = OfferingFactory(), OfferingFactory()
+    lab = AssignmentFactory(offering=offering, slug="tiny", number=1)
+    reading = ReadingFactory(assignment__offering=offering, assignment__slug="paper").assignment
+    students = [
+        person(offering, name=text, sort_name=text, email=f"s{n}@example.edu") for n, text in enumerate(STORABLE)
+    ]
+    course = Course(
+        offering,
+        lab,
+        reading,
+        person(offering, Role.INSTRUCTOR, name=STORABLE[0], email="instructor@example.edu"),
+        students,
+        many,
+        person(many, email="reader@example.edu"),
+        person(many, Role.INSTRUCTOR, email="many@example.edu"),
+    )
+    for n, student in enumerate(students):
+        course.work[n] = reported(submit(lab, student))
+        course.summaries[n] = summary(
+            reading, student, {item.task_id: STORABLE[n] for item in reading.rubric.items.all()}
+        )
+    return course
+
+
+def draft_text(course: Course, n: int, text: str) -> None:
+    """All texts in the draft of one student, and each in one of its own."""
+    keys = [cell.key for cell in notebook_cells(course.lab.lab.folder) if cell.kind in {"solution", "code"}]
+    sources = {key: text if n else "\n".join(STORABLE) for key in keys}
+    save_draft(assignment=course.lab, enrollment=course.students[n], sources=sources, revision=0)
+
+
+def override_reason(course: Course, n: int, text: str) -> None:
+    item = course.lab.rubric.items.first()
+    override(submission=course.work[n], item=item, score=Decimal(1), reason=f"{text} ...", by=course.instructor.user)
+
+
+def review_comments(course: Course, n: int, text: str) -> None:
+    items = course.reading.rubric.items.all()
+    marks = {item.pk: GivenMark(Decimal(1), text) for item in items}
+    save_review(
+        submission=course.summaries[n],
+        by=course.instructor.user,
+        marks=marks,
+        comment=text,
+        staff_note=text,
+        reason=text,
+    )
+
+
+def adjustment_reason(course: Course, n: int, text: str) -> None:
+    adjust(submission=course.summaries[n], points=Decimal(-1), reason=f"{text} ...", by=course.instructor.user)
+
+
+def file_name(course: Course, n: int, text: str) -> None:
+    data = text.encode()
+    SubmittedFile.objects.create(submission=course.work[0], name=text, sha256=storage.store(data), size=len(data))
+
+
+def audit_words(course: Course, n: int, text: str) -> None:
+    said = {"before": text, "after": text, "reason": text}
+    record(actor=course.students[n].user, action=text[:60], subject=course.lab, offering_id=course.offering.pk, **said)
+
+
+def assignment_title(course: Course, n: int, text: str) -> None:
+    made = AssignmentFactory(offering=course.many, title=text, number=n + 1, slug=f"lab-{n}", lab=None)
+    LabRegrade.objects.create(
+        assignment=course.lab, number=n + 1, lab=course.lab.lab, scope=Scope.ALL, started_at=clock.now(), reason=text,
+        applied_at=clock.now(), applied_by=course.instructor.user, revert_reason=text, reverted_at=clock.now(),
+    )  # fmt: skip
+    assert made.kind == Kind.LAB
+
+
+def paper_words(course: Course, n: int, text: str) -> None:
+    """Title, authors, venue and topic of a paper; and the reason for which the score of its summary was taken back."""
+    reading = ReadingFactory(
+        assignment__offering=course.many, assignment__title=text, assignment__number=n + 1, position=n + 1
+    )
+    paper = reading.paper
+    paper.title, paper.authors, paper.venue, paper.topic_hint, paper.url = text, text, text[:80], text[:80], text
+    paper.save()
+    made = Release.objects.create(
+        assignment=reading.assignment,
+        released_at=clock.now(),
+        final_at=clock.now(),
+        retracted_at=clock.now(),
+        retract_reason=text,
+    )
+    ReleaseItem.objects.create(release=made, submission=summary(reading.assignment, course.reader, {"a": text}))
+
+
+def session_topic(course: Course, n: int, text: str) -> None:
+    SessionFactory(offering=course.offering, topic=text, part=text[:80], week=n + 1, week_label=text[:10])
+
+
+FIELDS: dict[str, Callable[[Course, int, str], None]] = {
+    "draft": draft_text,
+    "override reason": override_reason,
+    "review comments": review_comments,
+    "adjustment reason": adjustment_reason,
+    "file name": file_name,
+    "audit words": audit_words,
+    "assignment title and regrade reason": assignment_title,
+    "paper and retract reason": paper_words,
+    "session topic": session_topic,
+}
+
+
+def outputs(course: Course) -> None:
+    """What a student's code printed, raised and returned, in the report of one more attempt of the first student."""
+    submission = submit(course.lab, course.students[0])
+    checks = tuple(
+        CheckResult(
+            f"test_{n}", "1", text, Verdict.FAILED, 0.0, 1.0, message=text, hint=text, handout=text, output=text,
+            comparison=Comparison(text, Side(text, text, (text,)), Side(text, text, (text, "x")), (1,), text, text),
+            measurement=Measurement(text, 2.0, text, 1.0, 4.0, 1.5, 2.5), staff_note=text, hidden=False,
+        )
+        for n, text in enumerate(STORABLE)
+    )  # fmt: skip
+    report = GradeReport(
+        Outcome.GRADED,
+        0.0,
+        float(len(checks)),
+        seed=1,
+        checks=checks,
+        tasks=(Task("1", STORABLE[0], float(len(checks))),),
+        notes=STORABLE,
+    )
+    assert claims.record_report(claims.claim(job_id=submission.jobs.get().pk, worker="test"), report)
+    course.work[-1] = submission
+
+
+def fault(course: Course) -> None:
+    """What our grader said of a run that failed."""
+    job = submit(course.lab, course.students[1]).jobs.get()
+    for worker in ("one", "two"):
+        assert claims.record_fault(claims.claim(job_id=job.pk, worker=worker), error="\n".join(STORABLE))
+    assert GradingJob.objects.get(pk=job.pk).failed_at
+    course.work[-2] = job.submission
+
+
+def pages(course: Course) -> list[tuple[str, str]]:
+    """Who looks at what; an address may bring a text of its own."""
+    here, there, texts = course.offering.slug, course.many.slug, range(len(STORABLE))
+    one, two = course.work[0].pk, course.work[-1].pk
+    url = lambda name, *args: reverse(name, args=args)  # noqa: E731 - a word shorter in forty lines
+    staff = [
+        *(
+            url(name, here)
+            for name in ("dashboard", "schedule", "labs", "readings", "scores", "people", "audit", "grader-health")
+        ),
+        *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
+        *(
+            url(name, here, "tiny")
+            for name in ("lab", "lab-submissions", "lab-regrades", "lab-limits", "release", "score-sheet")
+        ),
+        f"{url('lab-submissions', here, 'tiny')}?page=2",
+        *(url(name, here, "paper") for name in ("release", "score-sheet")),
+        *(url("submission", course.work[n].pk) for n in (*texts, -1, -2)),
+        *(url("submission", made.pk) for made in course.summaries.values()),
+        url("submission-receipt", one),
+        url("submission-compare", one, two),
+    ]
+    student = [
+        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades")),
+        url("lab", here, "tiny"),
+        url("lab-attempts", here, "tiny"),
+        url("submission", one),
+        url("submission", two),
+        url("submission-receipt", one),
+    ]
+    elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
+    return [
+        *(("instructor", page) for page in staff),
+        *(("student", page) for page in student),
+        *(("reader", page) for page in elsewhere),
+        *(("many", page) for page in [*elsewhere, url("scores", there)]),
+    ]
+
+
+def session_of(enrollment: Enrollment) -> str:
+    """The cookie of someone who has signed in."""
+    store = SessionStore()
+    store[SESSION_KEY], store[HASH_SESSION_KEY] = str(enrollment.user.pk), enrollment.user.get_session_auth_hash()
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store.save()
+    return str(store.session_key)
+
+
+def main() -> None:
+    """Fill everything and say where to look."""
+    course = make()
+    for fill in FIELDS.values():
+        for n, text in enumerate(STORABLE):
+            fill(course, n, text)
+    outputs(course)
+    fault(course)
+    release(assignment=course.reading, by=course.instructor.user)
+    people = {
+        "instructor": course.instructor,
+        "student": course.students[0],
+        "reader": course.reader,
+        "many": course.many_staff,
+    }
+    found = {
+        "cookie": settings.SESSION_COOKIE_NAME,
+        "sessions": {name: session_of(who) for name, who in people.items()},
+        "pages": pages(course),
+        "offering": course.offering.slug,
+    }
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

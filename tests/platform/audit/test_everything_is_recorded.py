@@ -1,0 +1,230 @@
+"""Whatever writes a score, a rubric, a date, a role or an extension leaves a line: the code is read for it, then each act is done."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from assignments.services import assign_lab, grant_extension, set_limits
+from audit.models import AuditEvent
+from config import clock
+from courses.models import Role
+from courses.services import enroll
+from gradebook.presets import weights
+from gradebook.services import create_scheme, set_weights
+from reviews.marking.services import adjust
+from reviews.releases.services import release, retract, undo
+from reviews.services import override, sync_rubric, withdraw_override
+from reviews.services import release as release_overrides
+from tests.factories import ReadingFactory, UserFactory, reported, republish, reviewed, submit, summary
+
+PLATFORM = Path(__file__).resolve().parents[3] / "platform"
+AUDITED = {
+    *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
+    *("Assignment", "Extension", "Enrollment", "Component", "LetterCutoff", "Release"),
+}
+WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
+# who writes such a row and has a reason to leave no line
+SILENT = {
+    "reviews/rubrics.py": "the first rubric of a reading: nothing was there that could change",
+}
+# a new installation's data: nobody's score, date or role changes
+FIRST_DATA = ("web/seed/",)
+
+
+@dataclass(frozen=True)
+class Function:
+    """What one function of a module does, as far as its source tells."""
+
+    name: str
+    calls: frozenset[str]
+    writes: frozenset[str]
+
+
+def functions_of(source: str) -> list[Function]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+            names = {part for call in calls for part in (_name(call.func),) if part}
+            found.append(Function(node.name, frozenset(names), frozenset(_written(calls, node))))
+    return found
+
+
+def _name(func: ast.expr) -> str:
+    return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+
+
+def _written(calls: list[ast.Call], function: ast.FunctionDef) -> Iterator[str]:
+    """Models whose rows it writes: `Model.objects….create`, or a variable of that type that is saved."""
+    typed = {
+        arg.arg: arg.annotation.id
+        for arg in (*function.args.args, *function.args.kwonlyargs)
+        if isinstance(arg.annotation, ast.Name)
+    }
+    for call in calls:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in WRITES:
+            root: ast.expr = call.func.value
+            while isinstance(root, (ast.Attribute, ast.Call)):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            if isinstance(root, ast.Name):
+                model = typed.get(root.id, root.id)
+                if model in AUDITED:
+                    yield model
+
+
+def unrecorded(source: str) -> list[str]:
+    """Functions that write an audited row, and neither they nor whoever calls them in this module records it."""
+    listed = functions_of(source)
+    recording = {one.name for one in listed if one.calls & {"record", "_record"}}
+    while more := {
+        one.name for one in listed for caller in listed if one.name in caller.calls and caller.name in recording
+    }:
+        if more <= recording:
+            break
+        recording |= more
+    return [
+        f"{one.name} writes {', '.join(sorted(one.writes))}"
+        for one in listed
+        if one.writes and one.name not in recording
+    ]
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(PLATFORM.rglob("*.py")) if "migrations" not in path.parts]
+
+
+def test_no_code_writes_such_a_row_without_a_line_in_the_trail():
+    silent = {}
+    for path in modules():
+        where = str(path.relative_to(PLATFORM))
+        if where not in SILENT and not where.startswith(FIRST_DATA) and (found := unrecorded(path.read_text())):
+            silent[where] = found
+    assert silent == {}
+
+
+def test_the_reading_of_the_code_finds_what_is_careless():
+    careless = "def grant(*, extension: Extension) -> None:\n    extension.save()\n"
+    assert unrecorded(careless) == ["grant writes Extension"]
+    assert unrecorded(careless + "    record(actor=None)\n") == []
+    helper = "def _store() -> None:\n    Mark.objects.bulk_create([])\n"
+    assert unrecorded(helper) == ["_store writes Mark"]
+    assert unrecorded(helper + "def save_review() -> None:\n    _store()\n    record()\n") == []
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that staff do, and how the trail calls it."""
+
+    action: str
+    do: Callable[..., object]
+
+
+def _reading(world):
+    return ReadingFactory(assignment__offering=world.offering).assignment
+
+
+def _graded(world):
+    made = summary(_reading(world), world.student)
+    reviewed(made, world.ta)
+    return made
+
+
+def _released(world):
+    return release(assignment=_graded(world).assignment, by=world.instructor.user)
+
+
+def _overridden(world):
+    made = reported(submit(world.lab, world.student))
+    item = world.lab.rubric.items.first()
+    override(submission=made, item=item, score=Decimal(1), reason="because", by=world.ta.user)
+    return made
+
+
+def _later(world, settings):
+    settings.RELEASE_UNDO_S = 0
+    return _released(world)
+
+
+def _schemed(world):
+    create_scheme(offering=world.offering, weights=weights("A"))
+    return world.offering
+
+
+ACTS = [
+    Act("graded", lambda world, **_: _graded(world)),
+    Act(
+        "adjusted",
+        lambda world, **_: adjust(submission=_graded(world), points=Decimal(-1), reason="late", by=world.ta.user),
+    ),
+    Act("overrode", lambda world, **_: _overridden(world)),
+    Act(
+        "withdrew override",
+        lambda world, **_: withdraw_override(
+            submission=_overridden(world), item=world.lab.rubric.items.first(), by=world.ta.user
+        ),
+    ),
+    Act("released", lambda world, **_: release_overrides(submission=_overridden(world), by=world.ta.user)),
+    Act("released", lambda world, **_: _released(world)),
+    Act("undid a release", lambda world, **_: undo(release=_released(world), by=world.instructor.user)),
+    Act(
+        "took a release back",
+        lambda world, settings, **_: retract(
+            release=_later(world, settings), reason="wrong key", by=world.instructor.user
+        ),
+    ),
+    Act("changed the rubric", lambda world, tmp_path, **_: republish(world.lab, tmp_path / "newer")),
+    Act("set the lab's version", lambda world, tmp_path, **_: republish(world.lab, tmp_path / "newer")),
+    Act(
+        "set limits",
+        lambda world, **_: set_limits(
+            assignment=world.lab, max_attempts=3, cooldown_minutes=None, by=world.instructor.user
+        ),
+    ),
+    Act(
+        "extended",
+        lambda world, **_: grant_extension(
+            assignment=world.lab,
+            enrollment=world.student,
+            due_at=clock.now() + timedelta(days=30),
+            reason="ill",
+            by=world.instructor.user,
+        ),
+    ),
+    Act("enrolled", lambda world, **_: enroll(offering=world.offering, user=UserFactory(), role=Role.STUDENT)),
+    Act("set a role", lambda world, **_: enroll(offering=world.offering, user=world.ta.user, role=Role.INSTRUCTOR)),
+    Act("set a role", lambda world, **_: enroll(offering=world.offering, user=world.dropped.user, role=Role.STUDENT)),
+    Act(
+        "set a role",
+        lambda world, **_: call_command("enroll", world.offering.slug, world.ta.user.email, "x", role="student"),
+    ),
+    Act("made the grading scheme", lambda world, **_: _schemed(world)),
+    Act(
+        "set weights",
+        lambda world, **_: set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user),
+    ),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", ACTS, ids=[f"{number}-{act.action}" for number, act in enumerate(ACTS)])
+def test_each_act_leaves_its_line_in_the_offerings_log(act, world, settings, tmp_path, capsys):
+    act.do(world, settings=settings, tmp_path=tmp_path)
+    events = AuditEvent.objects.filter(action=act.action, offering_id=world.offering.pk)
+    assert events.exists()
+    assert all(event.before or event.after for event in events)
+
+
+@pytest.mark.django_db
+def test_what_changes_nothing_leaves_no_line(world):
+    enroll(offering=world.offering, user=world.ta.user, role=Role.TA)
+    sync_rubric(assignment=world.lab)
+    assign_lab(assignment=world.lab, lab=world.lab.lab)
+    assert not AuditEvent.objects.exists()
