@@ -40,10 +40,7 @@ class ReadingsPage:
 
 def readings_page(enrollment: Enrollment) -> ReadingsPage:
     """The reading list of the viewer's offering. Two queries."""
-    readings = Reading.objects.filter(assignment__offering=enrollment.offering)
-    if not enrollment.is_staff:
-        readings = readings.filter(hidden=False)
-    listed = list(readings.select_related("assignment", "paper"))
+    listed = list(Reading.objects.seen_by(enrollment))
     due = due_dates(enrollment, [reading.assignment for reading in listed])
     now = clock.now()
     rows = tuple(_row(reading, due[reading.assignment_id], now) for reading in listed)
