@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("grading.urls")),
     path("", include("reviews.urls")),
     path("", include("reviews.regrades.urls")),
+    path("", include("readings.keeping.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

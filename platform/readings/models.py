@@ -13,7 +13,7 @@ class Paper(models.Model):
 
     title = models.CharField(max_length=300)
     authors = models.TextField(blank=True)
-    venue = models.CharField(max_length=80, blank=True)
+    venue = models.CharField(max_length=200, blank=True)
     year = models.PositiveSmallIntegerField(null=True)
     arxiv_id = models.CharField(max_length=20, blank=True)
     doi = models.CharField(max_length=120, blank=True)

@@ -22,6 +22,7 @@ from readings.keeping.facts import PaperFacts
 
 MOST_ENTRIES = 200
 MOST_CHARS = 1_000_000
+TOPIC_CHARS = 80
 _START = re.compile(r"^[ \t]*@\s*([A-Za-z]+)\s*[{(]", re.MULTILINE)
 _KEY = re.compile(r"@\s*\w+\s*[{(]\s*([^\s,{}()]{1,60})")
 _VENUES = (
@@ -60,7 +61,7 @@ _FROM_LATEX = {
 _HELD = 0xE000  # private letters
 
 
-class BibTeXRefused(Exception):
+class BibTeXRefused(Exception):  # noqa: N818 - an answer to the instructor, not a fault
     """The text as a whole cannot be taken; the text of the error says why."""
 
 
@@ -170,8 +171,15 @@ def _facts(entry: Any) -> PaperFacts:
         arxiv_id=eprint or identifiers.arxiv_id(doi) or identifiers.arxiv_id(url),
         doi="" if identifiers.arxiv_id(doi) else doi,
         url=url,
-        topic_hint=_plain(fields.get("keywords", "")),
+        topic_hint=_clipped(_plain(fields.get("keywords", ""))),
     )
+
+
+def _clipped(keywords: str) -> str:
+    """As many whole keywords as a topic has room for."""
+    if len(keywords) <= TOPIC_CHARS:
+        return keywords
+    return keywords[: TOPIC_CHARS + 1].rpartition(",")[0].strip() or keywords[:TOPIC_CHARS].strip()
 
 
 def _name(person: Any) -> str:

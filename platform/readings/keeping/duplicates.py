@@ -24,7 +24,7 @@ class Duplicate:
         return f"{self.why} as “{self.reading.paper.title}”, {where}."
 
 
-class DuplicateFound(Exception):
+class DuplicateFound(Exception):  # noqa: N818 - a question to the instructor, not a fault
     """The paper is on the list already; nothing was stored."""
 
     def __init__(self, duplicates: list[Duplicate]) -> None:

@@ -5,31 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from zoneinfo import ZoneInfo
 
-from courses.models import Offering
+from courses.models import Offering, Recess
 
 WEEK = timedelta(days=7)
 FRIDAY = 4
 
 
 @dataclass(frozen=True)
-class FreeDays:
-    """Days from `first` to `last`, both included, on which nothing is due; `name` says why."""
-
-    name: str
-    first: date
-    last: date
-
-
-@dataclass(frozen=True)
 class WeeklyDay:
-    """A day of the row. One that is skipped has no reading due, and `why` says for what."""
+    """A day of the row. Nothing is due on one that is skipped; `recess` names the recess that it falls into, if any."""
 
     day: date
     skipped: bool
-    why: str
+    recess: str
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
@@ -42,25 +32,34 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     return start_of_day(day + timedelta(days=1), zone) - timedelta(seconds=1)
 
 
-def free_days(offering: Offering) -> tuple[FreeDays, ...]:
-    """The offering's recesses. One query."""
-    return tuple(FreeDays(recess.name, recess.starts_on, recess.ends_on) for recess in offering.recesses.all())
+def weekly(first: date, recesses: Sequence[Recess] = (), skip: Collection[date] | None = None) -> Iterator[WeeklyDay]:
+    """`first` and the same day of every later week, to the end of the calendar.
 
-
-def weekly(first: date, free: Sequence[FreeDays] = (), skip: Collection[date] = ()) -> Iterator[WeeklyDay]:
-    """`first` and the same day of every later week, without end but that of the calendar; days in `free` and in `skip` are marked."""
+    Skipped are the days in `skip`; where nobody said which, those in a recess.
+    """
     day = first
     while True:
-        why = next((span.name for span in free if span.first <= day <= span.last), "")
-        yield WeeklyDay(day, skipped=bool(why) or day in skip, why=why)
+        recess = next((row.name for row in recesses if row.starts_on <= day <= row.ends_on), "")
+        yield WeeklyDay(day, skipped=bool(recess) if skip is None else day in skip, recess=recess)
         if day > date.max - WEEK:
             return
         day += WEEK
 
 
-def kept_days(days: Iterable[WeeklyDay], count: int) -> list[date]:
-    """The first `count` days that are not skipped; fewer where the calendar ends."""
-    return list(islice((row.day for row in days if not row.skipped), count))
+def until_kept(days: Iterable[WeeklyDay], count: int) -> list[WeeklyDay]:
+    """The row up to its day number `count` that is not skipped; shorter where the calendar ends."""
+    row: list[WeeklyDay] = []
+    for day in days:
+        if not count:
+            break
+        row.append(day)
+        count -= not day.skipped
+    return row
+
+
+def kept(row: Iterable[WeeklyDay]) -> list[date]:
+    """The days that are not skipped."""
+    return [day.day for day in row if not day.skipped]
 
 
 def first_friday(offering: Offering, today: date) -> date:

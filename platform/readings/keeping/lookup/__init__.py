@@ -26,7 +26,7 @@ class Identifier:
     value: str
 
 
-class LookupFailed(Exception):
+class LookupFailed(Exception):  # noqa: N818 - an answer to the instructor, not a fault
     """No data; the text says why, in a sentence for people."""
 
 
