@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
-
 from assignments.selectors import due_dates
 from config import clock
 from courses.models import Enrollment, Offering
 from courses.pages import StateChip
+from readings.keeping.dates import summaries_by_assignment
 from readings.keeping.entry import PaperEntry
 from readings.models import Reading
 
@@ -59,7 +58,7 @@ class ReadingsPage:
 
 
 def readings_page(enrollment: Enrollment, editing: PaperEntry | None = None) -> ReadingsPage:
-    """The reading list of the viewer's offering. Two queries, and for staff one more."""
+    """The reading list of the viewer's offering. Two queries, and for staff two more."""
     listed = list(Reading.objects.seen_by(enrollment))
     due = due_dates(enrollment, [reading.assignment for reading in listed])
     now = clock.now()
@@ -76,11 +75,11 @@ def readings_page(enrollment: Enrollment, editing: PaperEntry | None = None) -> 
 
 
 def _archive(offering: Offering) -> tuple[ArchivedRow, ...]:
-    readings = Reading.objects.of(offering).archived()
-    counted = readings.annotate(summaries=Count("assignment__submissions__enrollment", distinct=True))
+    readings = list(Reading.objects.of(offering).archived())
+    summaries = summaries_by_assignment(reading.assignment_id for reading in readings)
     return tuple(
-        ArchivedRow(row.assignment.slug, row.paper.title, row.archived_at, row.summaries)
-        for row in counted
+        ArchivedRow(row.assignment.slug, row.paper.title, row.archived_at, summaries.get(row.assignment_id, 0))
+        for row in readings
         if row.archived_at is not None
     )
 

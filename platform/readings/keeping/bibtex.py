@@ -23,6 +23,7 @@ from readings.keeping.facts import PaperFacts
 MOST_ENTRIES = 200
 MOST_CHARS = 1_000_000
 TOPIC_CHARS = 80
+NO_ENTRY = "There is no BibTeX entry in this text. An entry begins like @inproceedings{key, …"
 _START = re.compile(r"^[ \t]*@\s*([A-Za-z]+)\s*[{(]", re.MULTILINE)
 _KEY = re.compile(r"@\s*\w+\s*[{(]\s*([^\s,{}()]{1,60})")
 _VENUES = (
@@ -59,6 +60,8 @@ _FROM_LATEX = {
     r"\\\}": "}",
 }
 _HELD = 0xE000  # private letters
+# how a word is set says nothing about the paper
+_FACES = re.compile(r"\\(?:emph|text(?:it|bf|sc|tt|rm|sf|normal)?|mbox|url)\s*(?=\{)|\\(?:em|it|bf|sc|tt|rm|sf)\b\s*")
 
 
 class BibTeXRefused(Exception):  # noqa: N818 - an answer to the instructor, not a fault
@@ -80,6 +83,8 @@ def read_bibtex(text: str) -> list[ReadEntry]:
     if len(text) > MOST_CHARS:
         raise BibTeXRefused("That is more than a megabyte of BibTeX. Please import the papers of this course alone.")
     starts = list(_START.finditer(text))
+    if not starts:
+        raise BibTeXRefused(NO_ENTRY)
     if len(starts) > MOST_ENTRIES:
         raise BibTeXRefused(
             f"These are more than {MOST_ENTRIES} entries. Please import the papers of this course alone."
@@ -94,7 +99,7 @@ def read_bibtex(text: str) -> list[ReadEntry]:
         if start[1].lower() not in {"string", "comment", "preamble"}
     ]
     if not entries:
-        raise BibTeXRefused("There is no BibTeX entry in this text. An entry begins like @inproceedings{key, …")
+        raise BibTeXRefused(NO_ENTRY)
     return entries
 
 
@@ -197,7 +202,7 @@ def _plain(latex: str) -> str:
         held[_HELD + len(held)] = text
         return chr(_HELD + len(held) - 1)
 
-    quiet = _MATHS.sub(lambda found: hold(found[0]), latex)
+    quiet = _FACES.sub("", _MATHS.sub(lambda found: hold(found[0]), latex))
     for pattern, letter in _FROM_LATEX.items():
         quiet = re.sub(pattern, hold(letter), quiet)
     text = _decoded(re.sub(r"(?<!\\)%", r"\\%", quiet)).translate(held)

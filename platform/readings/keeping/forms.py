@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.validators import URLValidator
+from django.http import QueryDict
 from django.utils import timezone
 
 from courses.models import Enrollment, Offering
@@ -146,7 +147,8 @@ class WeeksForm(forms.Form):
 
     def clean_skip(self) -> frozenset[date]:
         """The days that are ticked; what is no day is nothing."""
-        return frozenset(day for text in self.data.getlist("skip") if (day := _day(text)))
+        posted = cast("QueryDict", self.data).getlist("skip")
+        return frozenset(day for text in posted if (day := _day(text)))
 
     @property
     def skipped(self) -> frozenset[date] | None:

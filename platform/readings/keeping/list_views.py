@@ -59,12 +59,12 @@ def dates(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse:
     """Weekly due dates, shown before they are set by `act=set`."""
     enrollment = get_instructor_enrollment(request.user, offering)
     form = WeeksForm(request.POST or None)
-    page = dates_page(enrollment.offering, form)
-    if request.POST.get("act") != "set" or form.skipped is None:
+    page, confirmed = dates_page(enrollment.offering, form), answers(request.POST)["confirmed"]
+    if not (confirmed or request.POST.get("act") == "set") or not page.was_seen(request.POST):
         return _dates_page(request, enrollment, page)
     try:
         changed = arranging.set_weekly(
-            offering=enrollment.offering, days=page.days, by=request.user, confirmed=answers(request.POST)["confirmed"]
+            offering=enrollment.offering, days=page.days, by=request.user, confirmed=confirmed
         )
     except ListRefused as refusal:
         return _dates_page(request, enrollment, dates_page(enrollment.offering, form, failure=str(refusal)))
@@ -113,7 +113,7 @@ def copy(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse:
     seen = target is not None and request.POST.get("seen") == target.slug
     form = WeeksForm(request.POST if seen else None)
     page = copy_page(enrollment.offering, targets, form)
-    if request.POST.get("act") != "copy" or target is None or form.skipped is None:
+    if request.POST.get("act") != "copy" or target is None or not page.was_seen(request.POST):
         return _copy_page(request, enrollment, page)
     try:
         copied = arranging.copy_list(source=enrollment.offering, target=target, days=page.days, by=request.user)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -39,20 +39,35 @@ class WeekRow:
 
 
 @dataclass(frozen=True)
-class DatesPage:
-    """The row of due dates before it is set."""
+class WeeksShown:
+    """A row of due dates before it is set."""
 
     form: WeeksForm
-    first: date
+    first: date | None
     rows: tuple[WeekRow, ...]
-    readings: int
-    question: Question | None = None
-    failure: str = ""
 
     @property
     def days(self) -> list[date]:
         """The days that would be due dates."""
         return [row.day for row in self.rows if not row.skipped]
+
+    @property
+    def told(self) -> str:
+        """The days as a hidden field names them."""
+        return " ".join(day.isoformat() for day in self.days)
+
+    def was_seen(self, posted: Mapping[str, str]) -> bool:
+        """Whether the person saw exactly these days before they pressed the button."""
+        return not self.form.errors and posted.get("seen_days") == self.told
+
+
+@dataclass(frozen=True)
+class DatesPage(WeeksShown):
+    """The due dates of the list."""
+
+    readings: int
+    question: Question | None = None
+    failure: str = ""
 
     @property
     def changes(self) -> int:
@@ -61,21 +76,13 @@ class DatesPage:
 
 
 @dataclass(frozen=True)
-class CopyPage:
+class CopyPage(WeeksShown):
     """The papers that another offering would get; without `target` the person has no other offering to copy to."""
 
     targets: TargetForm
     target: Offering | None
-    form: WeeksForm
-    first: date | None
-    rows: tuple[WeekRow, ...]
     there_already: int
     failure: str = ""
-
-    @property
-    def days(self) -> list[date]:
-        """The days that would be due dates."""
-        return [row.day for row in self.rows if not row.skipped]
 
 
 @dataclass(frozen=True)
@@ -128,12 +135,12 @@ def copy_page(source: Offering, targets: TargetForm, form: WeeksForm, *, failure
     """What the chosen offering would get, and when it would be due there."""
     target = targets.offering
     if target is None:
-        return CopyPage(targets, None, form, None, (), 0, failure)
+        return CopyPage(form, None, (), targets, None, 0, failure)
     missing = to_copy(source, target)
     first = _first(form) or next_day(target)
     rows = _weeks(target, _row(target, form, first, len(missing)), missing, None)
     listed = Reading.objects.of(source).listed().count()
-    return CopyPage(targets, target, form, first, rows, listed - len(missing), failure)
+    return CopyPage(form, first, rows, targets, target, listed - len(missing), failure)
 
 
 def import_page(offering: Offering, form: BibTeXForm, picks: Collection[str] | None = None) -> ImportPage:
