@@ -13,6 +13,7 @@ from readings.keeping.dates import summaries_by_assignment
 from readings.keeping.entry import PaperEntry
 from readings.models import Reading
 
+NAMED = 3
 
 @dataclass(frozen=True)
 class ReadingRow:
@@ -30,6 +31,12 @@ class ReadingRow:
     due_at: datetime
     state: StateChip
     hidden: bool
+
+    @property
+    def byline(self) -> str:
+        """The first authors, and how many there are besides them."""
+        names = self.authors.split(", ")
+        return self.authors if len(names) <= NAMED + 1 else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 @dataclass(frozen=True)
