@@ -35,6 +35,7 @@ def _session_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         SESSION_COOKIE_SECURE=False,
         CSRF_COOKIE_SECURE=False,
         REDIS_URL="",
+        PAPER_LOOKUP="off",
         CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         # the tests' labs are ours; what walls do is tested where walls are
         SANDBOX="trusted",

@@ -152,6 +152,11 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "Gradlab <gradlab@localhost>")
 
+# Looking up a paper's data by arXiv id or DOI: `off`, `web` (arXiv and Crossref), or a class by its dotted name
+PAPER_LOOKUP = env.text("PAPER_LOOKUP", "off" if DEMO else "web")
+PAPER_LOOKUP_TIMEOUT_S = env.integer("PAPER_LOOKUP_TIMEOUT_S", 5)
+PAPER_LOOKUP_MAX_BYTES = 512 * 1024
+
 # Language, time and numbers
 LANGUAGE_CODE = "en-us"
 USE_I18N = False

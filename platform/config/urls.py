@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("reviews.similar.urls")),
     path("", include("reviews.releases.urls")),
     path("", include("reviews.sheets.urls")),
+    path("", include("readings.keeping.urls")),
     path("", include("readings.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),

@@ -7,9 +7,13 @@ from datetime import datetime
 
 from assignments.selectors import due_dates
 from config import clock
-from courses.models import Enrollment
+from courses.models import Enrollment, Offering
 from courses.pages import StateChip
+from readings.keeping.dates import summaries_by_assignment
+from readings.keeping.entry import PaperEntry
 from readings.models import Reading
+
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class ReadingRow:
     """One paper. `link` is empty when we know no address; `anchor` is the row's id on the page."""
 
     number: int
+    slug: str
     anchor: str
     title: str
     authors: str
@@ -28,33 +33,70 @@ class ReadingRow:
     state: StateChip
     hidden: bool
 
+    @property
+    def byline(self) -> str:
+        """The first authors, and how many there are besides them."""
+        names = self.authors.split(", ")
+        return self.authors if len(names) <= NAMED + 1 else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+
+
+@dataclass(frozen=True)
+class ArchivedRow:
+    """A paper that was taken off the list and kept for its summaries."""
+
+    slug: str
+    title: str
+    archived_at: datetime
+    summaries: int
+
 
 @dataclass(frozen=True)
 class ReadingsPage:
-    """All papers, in order; students see the ones that are not hidden."""
+    """All papers, in order; students see the ones that are not hidden. Staff see the archive, instructors edit.
+
+    `editing` is the row that is open as a form.
+    """
 
     rows: tuple[ReadingRow, ...]
     next_number: int | None
     is_staff: bool
+    can_edit: bool
+    archived: tuple[ArchivedRow, ...]
+    editing: PaperEntry | None = None
 
 
-def readings_page(enrollment: Enrollment) -> ReadingsPage:
-    """The reading list of the viewer's offering. Three queries."""
-    readings = Reading.objects.filter(assignment__offering=enrollment.offering)
-    if not enrollment.is_staff:
-        readings = readings.filter(hidden=False)
-    listed = list(readings.select_related("assignment", "paper"))
+def readings_page(enrollment: Enrollment, editing: PaperEntry | None = None) -> ReadingsPage:
+    """The reading list of the viewer's offering. Three queries, and for staff two more."""
+    listed = list(Reading.objects.seen_by(enrollment))
     due = due_dates(enrollment, [reading.assignment for reading in listed])
     now = clock.now()
     rows = tuple(_row(reading, due[reading.assignment_id], now) for reading in listed)
     coming = [row.number for row in rows if row.due_at >= now]
-    return ReadingsPage(rows=rows, next_number=min(coming, default=None), is_staff=enrollment.is_staff)
+    return ReadingsPage(
+        rows=rows,
+        next_number=min(coming, default=None),
+        is_staff=enrollment.is_staff,
+        can_edit=enrollment.is_instructor,
+        archived=_archive(enrollment.offering) if enrollment.is_staff else (),
+        editing=editing,
+    )
+
+
+def _archive(offering: Offering) -> tuple[ArchivedRow, ...]:
+    readings = list(Reading.objects.of(offering).archived())
+    summaries = summaries_by_assignment(reading.assignment_id for reading in readings)
+    return tuple(
+        ArchivedRow(row.assignment.slug, row.paper.title, row.archived_at, summaries.get(row.assignment_id, 0))
+        for row in readings
+        if row.archived_at is not None
+    )
 
 
 def _row(reading: Reading, due_at: datetime, now: datetime) -> ReadingRow:
     paper = reading.paper
     return ReadingRow(
         number=reading.assignment.number,
+        slug=reading.assignment.slug,
         anchor=f"reading-{reading.assignment.number}",
         title=paper.title,
         authors=paper.authors,

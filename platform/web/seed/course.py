@@ -110,16 +110,14 @@ def _labs(offering: Offering) -> None:
 
 def _readings(offering: Offering) -> None:
     for number, (facts, friday) in enumerate(zip(PAPERS, reading_fridays(), strict=True), start=1):
-        paper, _ = Paper.objects.get_or_create(
+        paper = Paper.objects.filter(title=facts.title).order_by("pk").first() or Paper.objects.create(
             title=facts.title,
-            defaults={
-                "authors": facts.authors,
-                "venue": facts.venue,
-                "year": facts.year,
-                "arxiv_id": facts.arxiv_id,
-                "url": facts.url,
-                "topic_hint": facts.hint,
-            },
+            authors=facts.authors,
+            venue=facts.venue,
+            year=facts.year,
+            arxiv_id=facts.arxiv_id,
+            url=facts.url,
+            topic_hint=facts.hint,
         )
         assignment, _ = Assignment.objects.get_or_create(
             offering=offering,

@@ -94,8 +94,8 @@ def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], rece
 
 
 def due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
-    """Labs and readings by due date; a student does not see hidden readings."""
-    assignments = enrollment.offering.assignments.select_related("reading")
+    """Labs and readings by due date; archived readings are gone, and a student does not see hidden ones."""
+    assignments = enrollment.offering.assignments.select_related("reading").exclude(reading__archived_at__isnull=False)
     if not enrollment.is_staff:
         assignments = assignments.exclude(reading__hidden=True)
     listed = list(assignments)

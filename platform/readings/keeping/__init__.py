@@ -1,0 +1,1 @@
+"""Keeping the reading list: adding, ordering, dating, hiding and removing papers, BibTeX, and copies for the next offering."""
