@@ -27,7 +27,7 @@ def main(slug: str, students: int) -> None:
     from config import clock
     from courses.models import Role
     from readings.models import Paper
-    from reviews.queue.choice import is_chosen
+    from reviews.agreement.choice import is_chosen
     from tests.factories import EnrollmentFactory, OfferingFactory, ReadingFactory, UserFactory, summary
 
     # older than the seeded one, which stays the first page of everybody

@@ -12,12 +12,15 @@ from itertools import chain
 
 from django.http import Http404
 
+from audit.models import AuditEvent
+from audit.selectors import history_of
 from config import clock
 from readings.models import Reading
 from readings.summaries.services import items_of
 from reviews.marking.models import Adjustment, Mark
 from reviews.marking.scores import HandScore, hand_scores
 from reviews.models import RubricItem, RubricLevel
+from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
 from submissions.texts import UploadedFile, read_texts, read_upload, word_count
@@ -81,6 +84,9 @@ class SummaryPage:
     student_name: str
     due_at: datetime
     is_owner: bool
+    is_staff: bool
+    requests: RequestsOfScore
+    history: tuple[AuditEvent, ...]
 
 
 @dataclass(frozen=True)
@@ -114,20 +120,23 @@ def summary_page(access: SubmissionAccess) -> SummaryPage:
         student_name=submission.enrollment.user.name,
         due_at=submission.assignment.due_for(submission.enrollment),
         is_owner=access.viewer.pk == submission.enrollment_id,
+        is_staff=access.viewer.is_staff,
+        requests=requests_of(access),
+        history=history_of(submission) if access.viewer.is_staff else (),
     )
 
 
 def attempt_view(submission: Submission, *, for_staff: bool) -> AttemptView:
     """The summary with what the viewer may know of its marks. The number of queries does not depend on its length."""
     assignment = submission.assignment
-    items, texts, upload = items_of(assignment), read_texts(submission), read_upload(submission)
+    texts, upload = read_texts(submission), read_upload(submission)
     released = assignment.is_released(clock.now())
     score = hand_scores([submission]).get(submission.pk)
     shown = score if released or for_staff else None
     others = tuple(assignment.submissions.filter(enrollment=submission.enrollment_id).order_by("number"))
     return AttemptView(
         submission=submission,
-        items=_items(items, texts, _marks(shown)),
+        items=_items([*items_of(assignment), *_retired(shown)], texts, _marks(shown)),
         upload=upload,
         words=word_count(upload.text or "") if upload else sum(map(word_count, texts.values())),
         counts=others[-1].pk == submission.pk,
@@ -174,6 +183,11 @@ def _items(
         ItemView(title, question, texts.get(name, ""), word_count(texts.get(name, "")), mark)
         for title, question, name, mark in chain(known, gone)
     )
+
+
+def _retired(score: HandScore | None) -> list[RubricItem]:
+    """Items that left the rubric after they were marked: their points still count, so they are still shown."""
+    return [mark.item for mark in score.marks if mark.item.retired_at is not None] if score else []
 
 
 def _marks(score: HandScore | None) -> dict[int, MarkView]:

@@ -20,6 +20,8 @@ from readings.summaries.states import chip_of, written
 from reviews.marking.models import Review
 from reviews.marking.scores import hand_scores, latest_submissions
 from reviews.models import RubricItem
+from reviews.requests.selectors import RequestsOfScore, requests_of
+from submissions.access import SubmissionAccess
 from submissions.models import Draft, DraftVersion, Submission
 from submissions.texts import word_count
 
@@ -79,6 +81,7 @@ class ReadingPage:
     versions: int
     attempts: tuple[Submission, ...]
     shown: AttemptView | None
+    requests: RequestsOfScore | None
     leftover: bool
     client_token: str
     answer: Answer
@@ -152,6 +155,7 @@ def reading_page(
         versions=draft.versions.count() if draft else 0,
         attempts=attempts,
         shown=shown,
+        requests=requests_of(SubmissionAccess(attempts[0], enrollment)) if shown else None,
         leftover=not accepts and _differs(fields, shown),
         client_token=answer.client_token or client_token,
         answer=answer,

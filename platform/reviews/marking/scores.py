@@ -46,9 +46,11 @@ def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
 
 
 def hand_scores(submissions: Iterable[Submission]) -> dict[int, HandScore]:
-    """By submission id; one that is not graded is not in it. Three queries, however many there are."""
+    """By submission id; one that is not graded is not in it. Four queries, however many there are."""
     listed = {submission.pk: submission for submission in submissions}
-    reviews = Review.objects.counting().filter(submission__in=listed).select_related("grader").prefetch_related("marks")
+    reviews = (
+        Review.objects.counting().filter(submission__in=listed).select_related("grader").prefetch_related("marks__item")
+    )
     adjustments: dict[int, list[Adjustment]] = {}
     for adjustment in Adjustment.objects.filter(submission__in=listed).select_related("made_by"):
         adjustments.setdefault(adjustment.submission_id, []).append(adjustment)

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assignments', '0002_cooldown'),
-        ('reviews', '0003_marks_by_hand'),
+        ('assignments', '0003_accommodations'),
+        ('reviews', '0004_rubric_changes_and_bank'),
         ('submissions', '0002_signed_receipts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -14,7 +14,7 @@ def person():
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reviews", "0003_marks_by_hand"),
+        ("reviews", "0005_second_readings_and_similar_pairs"),
         ("courses", "0002_extensions_and_requests"),
         ("submissions", "0002_signed_receipts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('assignments', '0002_cooldown'),
         ('courses', '0001_initial'),
-        ('reviews', '0003_marks_by_hand'),
+        ('reviews', '0006_regrade_requests'),
         ('submissions', '0002_signed_receipts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -9,10 +9,11 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
-from assignments.models import Assignment, Extension, Kind
+from assignments.due.selectors import grants_of
+from assignments.models import Assignment, Kind
 from courses.models import Enrollment, Offering
+from reviews.agreement.choice import is_chosen
 from reviews.marking.models import Purpose, Review
-from reviews.queue.choice import is_chosen
 from submissions.models import Submission
 
 
@@ -38,9 +39,15 @@ def is_due(assignment: Assignment, now: datetime) -> bool:
 
 
 def still_open(assignments: Collection[Assignment], now: datetime) -> set[tuple[int, int]]:
-    """Whose due moment has not passed although the assignment's has: ids of assignment and enrollment. One query."""
-    moved = Extension.objects.filter(assignment__in=assignments, due_at__gte=now.replace(microsecond=0))
-    return set(moved.values_list("assignment_id", "enrollment_id"))
+    """Whose due moment has not passed although the assignment's has: ids of assignment and enrollment. Three queries."""
+    offerings = {assignment.offering_id for assignment in assignments}
+    students = Enrollment.objects.students().filter(offering__in=offerings).order_by().values_list("pk", flat=True)
+    return {
+        (assignment.pk, student)
+        for student, grants in grants_of(list(students)).items()
+        for assignment in assignments
+        if grants.due_date(assignment, assignment.offering.zone).due_at >= now.replace(microsecond=0)
+    }
 
 
 def left_in_queue(offering: Offering, grader: User, now: datetime) -> int:

@@ -11,6 +11,7 @@ from accounts.models import User
 from assignments.models import Assignment
 from audit.services import record
 from config import clock
+from reviews.bank import bank_comments, count_use
 from reviews.marking.models import Adjustment, Mark, Review
 from reviews.marking.services import GivenMark, adjust, line, save_review
 from reviews.queue.claims import release
@@ -60,6 +61,8 @@ def save(*, submission: Submission, purpose: str, given: Given, by: User) -> Ste
     adjustment = None
     if given.adjust_points is not None and not repeated:
         adjustment = adjust(submission=submission, points=given.adjust_points, reason=given.adjust_reason, by=by)
+    if not repeated:
+        _count_uses(submission.assignment, given, former)
     release(submission_pk=submission.pk, grader=by)
     return Step(
         assignment_pk=submission.assignment_id,
@@ -107,6 +110,16 @@ def take_back(*, step: Step, submission: Submission, by: User) -> Former:
 def show_names(*, assignment: Assignment, by: User) -> None:
     """Put on record that a grader looks at the names of an assignment's students."""
     record(actor=by, action="names shown", subject=assignment, offering_id=assignment.offering_id)
+
+
+def _count_uses(assignment: Assignment, given: Given, former: Former | None) -> None:
+    """Count the comments of the bank that stand in the marks now and did not before."""
+    before = {mark["item_id"]: str(mark["comment"]) for mark in former.marks} if former else {}
+    for item, texts in bank_comments(assignment).items():
+        said = given.marks[item].comment if item in given.marks else ""
+        for text in texts:
+            if text in said and text not in before.get(item, ""):
+                count_use(item_id=item, text=text)
 
 
 def former_of(review: Review) -> Former:

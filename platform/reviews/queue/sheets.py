@@ -9,10 +9,10 @@ from django.db.models import Avg, Count
 
 from assignments.models import Assignment
 from config import clock
+from reviews.bank import bank_comments
 from reviews.marking.models import Adjustment, Purpose, Review
 from reviews.models import RubricItem
 from reviews.queue.access import Desk
-from reviews.queue.bank import bank_comments
 from reviews.queue.drafts import Draft, draft_of
 from reviews.queue.fields import Fields, fields_of
 from reviews.queue.filters import SHOWS, QueueFilter

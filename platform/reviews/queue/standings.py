@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from assignments.models import Assignment
+from reviews.agreement.choice import is_chosen
 from reviews.marking.models import Claim, Purpose, Review
-from reviews.queue.choice import is_chosen
 from reviews.queue.rows import is_due, latest, place, still_open
 
 State = Literal["left", "reading", "held", "mine", "graded"]

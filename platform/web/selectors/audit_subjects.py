@@ -14,7 +14,8 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 
-from assignments.models import Assignment, Extension
+from assignments.due.models import Extension
+from assignments.models import Assignment
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
 from reviews.models import Rubric

@@ -19,7 +19,7 @@ from readings.keeping.schedule import end_of_day
 from readings.keeping.services import ListRefused
 from readings.models import Paper, Reading
 from readings.selectors import readings_page
-from submissions.services import save_draft
+from submissions.drafts import save_draft
 from tests.factories import EnrollmentFactory, OfferingFactory, summary
 from web.selectors.schedule import schedule_page
 

@@ -53,7 +53,7 @@ class Command(ServiceCommand):
         self._start_steward(worker)
         connections.close_all()  # pool processes are forked from this one
         try:
-            status = app.worker_main(
+            status: int | None = app.worker_main(
                 [
                     "worker",
                     f"--hostname={worker.node}",

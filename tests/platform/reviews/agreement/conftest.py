@@ -14,7 +14,9 @@ from tests.factories import ReadingFactory, person, reviewed, summary
 
 @pytest.fixture
 def reading(world):
-    return ReadingFactory(assignment__offering=world.offering).assignment
+    """It was due an hour ago."""
+    due = clock.now() - timedelta(hours=1)
+    return ReadingFactory(assignment__offering=world.offering, assignment__due_at=due).assignment
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def a_class():
     from datetime import timedelta
 
     from config import clock
-    from reviews.queue.choice import is_chosen
+    from reviews.agreement.choice import is_chosen
     from tests.factories import OfferingFactory, ReadingFactory, person, summary
 
     offering = OfferingFactory()

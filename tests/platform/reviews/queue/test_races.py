@@ -13,7 +13,7 @@ from pytest_socket import enable_socket
 
 from reviews.marking.models import Claim, Review
 from tests.platform.reviews.queue import racing
-from tests.postgres import running_server
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -30,10 +30,10 @@ def test_graders_who_ask_at_once_share_the_work(files_dir):
 
 def test_the_same_on_postgresql(tmp_path):
     enable_socket()
-    with running_server() as url:
+    with Postgres(durable=False) as postgres:
         environment = os.environ | {
             "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
-            "GRADLAB_DATABASE_URL": f"{url}/postgres",
+            "GRADLAB_DATABASE_URL": postgres.url,
             "GRADLAB_DATA_DIR": str(tmp_path),
             "GRADLAB_DEMO": "1",
         }
