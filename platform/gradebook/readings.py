@@ -16,7 +16,7 @@ from readings.models import Reading
 from reviews.marking.models import Adjustment, Mark, Purpose
 from reviews.marking.scores import hand_scores, latest_submissions
 from reviews.releases.models import Release, ReleaseItem
-from reviews.releases.standing import STANDS, releases_of, taken_back
+from reviews.releases.standing import STANDS, released_since, taken_back, wholly_released
 from reviews.scores import CENT
 from submissions.models import Submission
 
@@ -50,7 +50,7 @@ class ReadingGrade:
 
 
 def class_totals(readings: Sequence[Assignment]) -> dict[tuple[int, int], HandTotal]:
-    """By student and reading, for everyone who handed in. Four queries, and the database adds up."""
+    """By student and reading, for everyone who handed in. Six queries, and the database adds up."""
     work = latest_submissions(*readings).order_by()
     counting = work.values("pk")
     marks = Mark.objects.filter(review__purpose=Purpose.FIRST, review__submission__in=counting).order_by()
@@ -61,19 +61,20 @@ def class_totals(readings: Sequence[Assignment]) -> dict[tuple[int, int], HandTo
     changed = Adjustment.objects.filter(submission__in=counting).order_by()
     adjusted = dict(changed.values_list("submission").annotate(Sum("points")))
     shown = set(ReleaseItem.objects.filter(submission__in=counting, **STANDS).values_list("submission", flat=True))
+    whole = wholly_released(reading.pk for reading in readings)
     return {
-        (student, reading): _total(pk, by_hand.get(pk), adjusted.get(pk), released=pk in shown)
+        (student, reading): _total(pk, by_hand.get(pk), adjusted.get(pk), released=pk in shown or reading in whole)
         for pk, student, reading in work.values_list("pk", "enrollment", "assignment")
     }
 
 
 def reading_grades(enrollment: Enrollment) -> tuple[ReadingGrade, ...]:
-    """The readings that students see, in order, for this student. Seven queries."""
+    """The readings that students see, in order, for this student. Nine queries."""
     listed = Reading.objects.filter(assignment__offering=enrollment.offering, hidden=False).select_related("assignment")
     assignments = [reading.assignment for reading in listed]
     handed_in = Submission.objects.filter(enrollment=enrollment, assignment__in=assignments).order_by("pk")
     work = {submission.assignment_id: submission for submission in handed_in}
-    scores, shown, hidden = hand_scores(work.values()), releases_of(work.values()), taken_back(work.values())
+    scores, shown, hidden = hand_scores(work.values()), released_since(work.values()), taken_back(work.values())
     grades = []
     for assignment in assignments:
         submission = work.get(assignment.pk)

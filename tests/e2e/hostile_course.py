@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
+from assignments.due.services import grant_extension  # noqa: E402
 from assignments.models import Kind  # noqa: E402
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
@@ -31,14 +33,16 @@ from grader.api import notebook_cells  # noqa: E402
 from grader.contract import CheckResult, Comparison, GradeReport, Measurement, Outcome, Side, Task, Verdict  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
+from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
 from reviews.releases.models import Release, ReleaseItem  # noqa: E402
 from reviews.releases.services import release  # noqa: E402
+from reviews.requests.models import RegradeRequest  # noqa: E402
 from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
-from submissions.models import Submission, SubmittedFile  # noqa: E402
-from submissions.services import save_draft  # noqa: E402
+from submissions.drafts import save_draft  # noqa: E402
+from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,
@@ -144,12 +148,10 @@ def assignment_title(course: Course, n: int, text: str) -> None:
 
 def paper_words(course: Course, n: int, text: str) -> None:
     """Title, authors, venue and topic of a paper; and the reason for which the score of its summary was taken back."""
+    paper = Paper.objects.create(title=text, authors=text, venue=text[:80], topic_hint=text[:80], url=text)
     reading = ReadingFactory(
-        assignment__offering=course.many, assignment__title=text, assignment__number=n + 1, position=n + 1
+        assignment__offering=course.many, assignment__title=text, assignment__number=n + 1, paper=paper
     )
-    paper = reading.paper
-    paper.title, paper.authors, paper.venue, paper.topic_hint, paper.url = text, text, text[:80], text[:80], text
-    paper.save()
     made = Release.objects.create(
         assignment=reading.assignment,
         released_at=clock.now(),
@@ -164,6 +166,36 @@ def session_topic(course: Course, n: int, text: str) -> None:
     SessionFactory(offering=course.offering, topic=text, part=text[:80], week=n + 1, week_label=text[:10])
 
 
+def extension_reason(course: Course, n: int, text: str) -> None:
+    grant_extension(
+        assignment=course.lab,
+        enrollment=course.students[n],
+        due_at=course.lab.due_at + timedelta(days=3),
+        reason=f"{text} ...",
+        by=course.instructor.user,
+    )
+
+
+def request_words(course: Course, n: int, text: str) -> None:
+    """A request of each student, every second one answered."""
+    done = {"status": "answered", "answered_at": clock.now(), "answer": text, "answered_by": course.instructor.user}
+    RegradeRequest.objects.create(
+        submission=course.summaries[n],
+        asked_by=course.students[n],
+        asked_at=clock.now(),
+        reason=text,
+        item_title=text,
+        **(done if n % 2 else {}),
+    )
+
+
+def summary_draft(course: Course, n: int, text: str) -> None:
+    cells = {item.task_id: text if n else "\n\n".join(STORABLE) for item in course.reading.rubric.items.all()}
+    Draft.objects.create(
+        assignment=course.reading, enrollment=course.students[n], cells=cells, revision=1, updated_at=clock.now()
+    )
+
+
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
@@ -174,6 +206,9 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "assignment title and regrade reason": assignment_title,
     "paper and retract reason": paper_words,
     "session topic": session_topic,
+    "extension reason": extension_reason,
+    "regrade request and answer": request_words,
+    "draft of a summary": summary_draft,
 }
 
 
@@ -218,7 +253,18 @@ def pages(course: Course) -> list[tuple[str, str]]:
     staff = [
         *(
             url(name, here)
-            for name in ("dashboard", "schedule", "labs", "readings", "scores", "people", "audit", "grader-health")
+            for name in (
+                "dashboard",
+                "schedule",
+                "labs",
+                "readings",
+                "scores",
+                "people",
+                "audit",
+                "grader-health",
+                "extensions",
+                "regrade-requests",
+            )
         ),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(
@@ -231,10 +277,15 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("submission", made.pk) for made in course.summaries.values()),
         url("submission-receipt", one),
         url("submission-compare", one, two),
+        url("reading", here, "paper"),
+        *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
     student = [
         *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades")),
         url("lab", here, "tiny"),
+        url("dates", here),
+        url("reading", here, "paper"),
+        url("submission", course.summaries[0].pk),
         url("lab-attempts", here, "tiny"),
         url("submission", one),
         url("submission", two),

@@ -14,12 +14,12 @@ from django.http import Http404
 
 from audit.models import AuditEvent
 from audit.selectors import history_of
-from config import clock
 from readings.models import Reading
 from readings.summaries.services import items_of
 from reviews.marking.models import Adjustment, Mark
 from reviews.marking.scores import HandScore, hand_scores
 from reviews.models import RubricItem, RubricLevel
+from reviews.releases.standing import is_released
 from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
@@ -130,7 +130,7 @@ def attempt_view(submission: Submission, *, for_staff: bool) -> AttemptView:
     """The summary with what the viewer may know of its marks. The number of queries does not depend on its length."""
     assignment = submission.assignment
     texts, upload = read_texts(submission), read_upload(submission)
-    released = assignment.is_released(clock.now())
+    released = is_released(submission)
     score = hand_scores([submission]).get(submission.pk)
     shown = score if released or for_staff else None
     others = tuple(assignment.submissions.filter(enrollment=submission.enrollment_id).order_by("number"))

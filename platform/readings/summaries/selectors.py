@@ -20,6 +20,7 @@ from readings.summaries.states import chip_of, written
 from reviews.marking.models import Review
 from reviews.marking.scores import hand_scores, latest_submissions
 from reviews.models import RubricItem
+from reviews.releases.standing import is_released
 from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
 from submissions.models import Draft, DraftVersion, Submission
@@ -249,6 +250,7 @@ def _chip(
         items=len(names),
         latest=latest,
         score=hand_scores([latest]).get(latest.pk) if latest else None,
+        released=latest is not None and is_released(latest),
     )
 
 

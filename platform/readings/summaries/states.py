@@ -15,6 +15,7 @@ from readings.models import Reading
 from reviews.marking.scores import HandScore, hand_scores
 from reviews.marking.services import number
 from reviews.models import RubricItem
+from reviews.releases.standing import released_since
 from submissions.models import Draft, Submission
 
 
@@ -39,7 +40,7 @@ class SummaryState:
 def summary_states(
     enrollment: Enrollment, now: datetime, readings: Iterable[Reading] | None = None
 ) -> dict[int, SummaryState]:
-    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eight queries."""
+    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eleven queries."""
     if readings is None:
         readings = Reading.objects.filter(assignment__offering=enrollment.offering, hidden=False)
         readings = readings.select_related("assignment", "paper")
@@ -50,7 +51,7 @@ def summary_states(
         Draft.objects.filter(enrollment=enrollment, assignment__in=listed).values_list("assignment_id", "cells")
     )
     latest = _latest(enrollment, listed)
-    scores = hand_scores(latest.values())
+    scores, shown = hand_scores(latest.values()), released_since(latest.values())
     states = {}
     for pk, reading in listed.items():
         submission = latest.get(pk)
@@ -64,6 +65,7 @@ def summary_states(
             items=len(names),
             latest=submission,
             score=scores.get(submission.pk) if submission else None,
+            released=submission is not None and submission.pk in shown,
         )
     return states
 
@@ -82,10 +84,11 @@ def chip_of(
     items: int,
     latest: Submission | None,
     score: HandScore | None,
+    released: bool,
 ) -> StateChip:
     """Not started, draft, handed in, graded, released with its score, or past."""
     if latest is not None:
-        return _handed_in(reading, now, latest, score)
+        return _handed_in(latest, score, released=released)
     if not reading.assignment.is_open(now):
         return StateChip("muted", f"Opens {day(reading.assignment.opens_at)}")
     if not accepts:
@@ -93,8 +96,8 @@ def chip_of(
     return StateChip("warn", f"Draft, {written} of {items}") if written else StateChip("muted", "Not started")
 
 
-def _handed_in(reading: Reading, now: datetime, latest: Submission, score: HandScore | None) -> StateChip:
-    if reading.assignment.is_released(now):
+def _handed_in(latest: Submission, score: HandScore | None, *, released: bool) -> StateChip:
+    if released:
         if score is None:
             return StateChip("warn", "Not graded yet")
         return StateChip("pass", f"{number(score.total)} of {number(score.points)}")
@@ -113,6 +116,7 @@ def _state(
     items: int,
     latest: Submission | None,
     score: HandScore | None,
+    released: bool,
 ) -> SummaryState:
     assignment = reading.assignment
     is_open = assignment.is_open(now)
@@ -121,11 +125,20 @@ def _state(
         reading=reading,
         due_at=due_at,
         url=reverse("reading", args=[enrollment.offering.slug, assignment.slug]) if is_open else None,
-        chip=chip_of(reading, now=now, accepts=accepts, written=written, items=items, latest=latest, score=score),
+        chip=chip_of(
+            reading,
+            now=now,
+            accepts=accepts,
+            written=written,
+            items=items,
+            latest=latest,
+            score=score,
+            released=released,
+        ),
         written=written,
         items=items,
         latest=latest,
-        score=score if assignment.is_released(now) else None,
+        score=score if released else None,
         accepts=accepts,
     )
 

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('released_at', models.DateTimeField()),
                 ('final_at', models.DateTimeField(help_text='From then on students are told, and it can no longer be undone.')),
-                ('opened_checks', models.BooleanField(default=False, help_text='It is this act that shows what hidden checks found.')),
+                ('opened', models.BooleanField(default=False, help_text="The assignment's first one that stands; of a lab it shows what hidden checks found.")),
                 ('undone_at', models.DateTimeField(null=True)),
                 ('retracted_at', models.DateTimeField(null=True)),
                 ('retract_reason', models.TextField(blank=True, help_text='Students read it.')),

@@ -16,6 +16,7 @@ from reviews.marking.models import Adjustment, Mark, Review
 from reviews.marking.services import GivenMark, adjust, line, save_review
 from reviews.queue.claims import release
 from reviews.queue.undo import Former, Step
+from reviews.releases.standing import is_released
 from submissions.models import Submission
 
 
@@ -86,7 +87,7 @@ def take_back(*, step: Step, submission: Submission, by: User) -> Former:
     if review is None or review.revision != step.revision or review.grader_id != by.pk:
         who = review.grader.name if review and review.grader and review.grader_id != by.pk else "Someone"
         raise UndoRefused(f"{who} has changed this one since you saved it, so your save was not taken back.")
-    if step.former is None and submission.assignment.is_released(clock.now()):
+    if step.former is None and is_released(submission):
         raise UndoRefused(
             "The scores are released, so the marks cannot go away. Change them here instead; the change is on record."
         )

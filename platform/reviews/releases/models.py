@@ -22,7 +22,9 @@ class Release(models.Model):
     released_at = models.DateTimeField()
     released_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     final_at = models.DateTimeField(help_text="From then on students are told, and it can no longer be undone.")
-    opened_checks = models.BooleanField(default=False, help_text="It is this act that shows what hidden checks found.")
+    opened = models.BooleanField(
+        default=False, help_text="The assignment's first one that stands; of a lab it shows what hidden checks found."
+    )
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     retracted_at = models.DateTimeField(null=True)

@@ -14,7 +14,7 @@ from courses.pages import StateChip
 from reviews.marking.scores import hand_scores, latest_submissions
 from reviews.models import RubricScore
 from reviews.regrades.standings import class_submissions, standings
-from reviews.releases.standing import releases_of
+from reviews.releases.standing import released_since
 from submissions.models import Submission
 
 State = Literal["ready", "flagged", "released", "ungraded", "nothing"]
@@ -75,7 +75,7 @@ def plan_of(assignment: Assignment) -> Plan:
 
 def _rows(assignment: Assignment, students: Sequence[Enrollment]) -> tuple[PlanRow, ...]:
     work = {row.enrollment_id: row for row in latest_submissions(assignment)}
-    scores, released = hand_scores(work.values()), releases_of(work.values())
+    scores, released = hand_scores(work.values()), released_since(work.values())
     rows = []
     for student in students:
         submission = work.get(student.pk)
@@ -91,7 +91,7 @@ def _rows(assignment: Assignment, students: Sequence[Enrollment]) -> tuple[PlanR
                 score.total if score else None,
                 score.points if score else assignment.points,
                 state,
-                release.released_at if release else None,
+                release,
             )
         )
     return tuple(rows)
@@ -102,7 +102,7 @@ def _lab_rows(assignment: Assignment, students: Sequence[Enrollment]) -> tuple[P
     submissions = class_submissions(assignment.pk)
     found = standings(submissions)
     counting = {student: standing.counting.submission for student, standing in found.items()}
-    released = releases_of(counting.values())
+    released = released_since(counting.values())
     hidden = RubricScore.objects.filter(submission__in=submissions, released_at=None)
     waiting = set(hidden.order_by().values_list("submission__enrollment", flat=True))
     rows = []
@@ -118,7 +118,7 @@ def _lab_rows(assignment: Assignment, students: Sequence[Enrollment]) -> tuple[P
                 scored.score if scored else None,
                 (scored.max_score if scored else None) or assignment.points,
                 _state(submission, graded=scored is not None, released=shown, flagged=False),
-                release.released_at if release else None,
+                release,
             )
         )
     return tuple(rows)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from assignments.models import Assignment, Kind
+from assignments.models import Assignment
 from audit.services import record
 from config import clock
 from reviews.models import RubricScore
@@ -42,7 +42,7 @@ def release(*, assignment: Assignment, by: User, partial: bool = False, with_fla
         released_at=now,
         released_by=by,
         final_at=now + timedelta(seconds=settings.RELEASE_UNDO_S),
-        opened_checks=_open_checks(fresh, now),
+        opened=_open(fresh, now),
     )
     _show(made, chosen)
     left = plan.count("ready", "flagged", "ungraded") - len(chosen)
@@ -109,9 +109,9 @@ def _check_retract(release: Release, reason: str) -> None:
         raise ReleaseRefused("Please give a reason; students read it in place of their score.")
 
 
-def _open_checks(assignment: Assignment, now: datetime) -> bool:
-    """Let students see what hidden checks found; False when they do already, or there are none."""
-    if assignment.kind != Kind.LAB or assignment.is_released(now):
+def _open(assignment: Assignment, now: datetime) -> bool:
+    """Mark the assignment itself as released, which of a lab shows what hidden checks found; False when it is already."""
+    if assignment.is_released(now):
         return False
     assignment.released_at = now
     assignment.save(update_fields=["released_at"])
@@ -134,7 +134,7 @@ def _hide(release: Release) -> None:
     assignment = release.assignment
     shown = RubricScore.objects.filter(submission__assignment=assignment, released_at=release.released_at)
     shown.update(released_at=None)
-    ours = assignment.releases.filter(opened_checks=True).exists()
+    ours = assignment.releases.filter(opened=True).exists()
     if ours and not assignment.releases.standing().exists():
         assignment.released_at = None
         assignment.save(update_fields=["released_at"])

@@ -14,7 +14,7 @@ from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.lists import best
 from reviews.marking.scores import HandScore, hand_scores, latest_submissions
 from reviews.models import RubricItem, RubricScore
-from reviews.releases.standing import releases_of
+from reviews.releases.standing import released_since
 from reviews.scores import Scored, auto_scores, score_all
 from submissions.models import Submission
 
@@ -104,7 +104,7 @@ def _row(student: Enrollment, work: _Work | None) -> SheetRow:
 def _by_hand(assignments: Sequence[Assignment], names: dict[int, str]) -> dict[tuple[int, int], _Work]:
     """By student and assignment. Marks of items that the rubric no longer has count in the total and have no column."""
     work = list(latest_submissions(*assignments))
-    scores, released = hand_scores(work), releases_of(work)
+    scores, released = hand_scores(work), released_since(work)
     found = {}
     for submission in work:
         score = scores.get(submission.pk)
@@ -125,7 +125,7 @@ def _of_labs(labs: Sequence[Assignment]) -> dict[tuple[int, int], _Work]:
     """The same for labs: the attempt that counts, its report by tasks, and what staff set in place of it."""
     work = _counting(labs)
     submissions = [scored.submission for scored in work.values()]
-    released, reports = releases_of(submissions), _reports(jobs_of([row.pk for row in submissions]))
+    released, reports = released_since(submissions), _reports(jobs_of([row.pk for row in submissions]))
     overrides: dict[int, list[RubricScore]] = {}
     for override in RubricScore.objects.filter(submission__in=submissions).select_related("item", "overridden_by"):
         overrides.setdefault(override.submission_id, []).append(override)

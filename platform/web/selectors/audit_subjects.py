@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 
-from assignments.due.models import Extension
+from assignments.due.models import Accommodation, Extension
 from assignments.models import Assignment
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
@@ -83,6 +83,14 @@ KINDS = {
         Extension,
         ("assignment", "enrollment__user"),
         lambda row: f"Extension of {row.assignment.label}",
+        student="enrollment",
+        of_scores=False,
+    ),
+    "Accommodation": Kind(
+        "Accommodation",
+        Accommodation,
+        ("enrollment__user",),
+        lambda _: "Standing extra time",
         student="enrollment",
         of_scores=False,
     ),

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from assignments.services import assign_lab, grant_extension, set_limits
+from assignments.due.services import grant_extension
+from assignments.services import assign_lab, set_limits
 from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
@@ -28,7 +29,7 @@ from tests.factories import ReadingFactory, UserFactory, reported, republish, re
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
-    *("Assignment", "Extension", "Enrollment", "Component", "LetterCutoff", "Release"),
+    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 # who writes such a row and has a reason to leave no line
@@ -189,7 +190,7 @@ ACTS = [
         ),
     ),
     Act(
-        "extended",
+        "granted an extension",
         lambda world, **_: grant_extension(
             assignment=world.lab,
             enrollment=world.student,

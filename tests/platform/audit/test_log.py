@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from assignments.services import grant_extension
+from assignments.due.services import grant_extension
 from audit.models import AuditEvent
 from audit.selectors import history_of
 from audit.services import record
@@ -44,7 +44,7 @@ def actions(enrollment, **filters) -> list[str]:
 
 
 def test_an_instructor_reads_everything_of_the_offering_the_latest_first(world, acts):
-    assert actions(world.instructor) == ["enrolled", "extended", "overrode"]
+    assert actions(world.instructor) == ["enrolled", "granted an extension", "overrode"]
 
 
 def test_a_teaching_assistant_reads_what_concerns_scores(world, acts):
@@ -56,7 +56,7 @@ def test_an_event_names_its_subject_and_its_student(world, acts):
     rows = {row.event.action: row.subject for row in audit_page(world.instructor, {}).rows}
     assert (rows["overrode"].label, rows["overrode"].student) == (f"{world.lab.label}, attempt 1", "Ada Lindqvist")
     assert rows["overrode"].url == reverse("submission", args=[acts.pk])
-    assert rows["extended"].student == "Kofi Mensah"
+    assert rows["granted an extension"].student == "Kofi Mensah"
     assert rows["enrolled"].student == "New Person"
 
 
@@ -72,14 +72,14 @@ def test_what_is_gone_keeps_its_line(world):
     ("filters", "found"),
     [
         ({"who": "Priya Raman"}, ["overrode"]),
-        ({"who": "Ines Carvalho"}, ["enrolled", "extended"]),
-        ({"action": "extended"}, ["extended"]),
+        ({"who": "Ines Carvalho"}, ["enrolled", "granted an extension"]),
+        ({"action": "granted an extension"}, ["granted an extension"]),
         ({"kind": "Submission"}, ["overrode"]),
         ({"student": "lindqvist"}, ["overrode"]),
-        ({"student": "kofi.mensah@example.edu"}, ["extended"]),
+        ({"student": "kofi.mensah@example.edu"}, ["granted an extension"]),
         ({"student": "nobody of that name"}, []),
         ({"text": "SIGN WAS"}, ["overrode"]),
-        ({"text": "ill", "who": "Ines Carvalho"}, ["extended"]),
+        ({"text": "ill", "who": "Ines Carvalho"}, ["granted an extension"]),
         ({"text": "ill", "who": "Priya Raman"}, []),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_filter_that_cannot_be_read_is_named_and_left_out(world, acts, browser
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 40, "٣", "0"])
 def test_a_cursor_that_is_none_is_the_first_page(world, acts, before):
-    assert actions(world.instructor, before=before) == ["enrolled", "extended", "overrode"]
+    assert actions(world.instructor, before=before) == ["enrolled", "granted an extension", "overrode"]
 
 
 def test_pages_do_not_shift_when_something_is_added(world):
