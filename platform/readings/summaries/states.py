@@ -39,7 +39,7 @@ class SummaryState:
 def summary_states(
     enrollment: Enrollment, now: datetime, readings: Iterable[Reading] | None = None
 ) -> dict[int, SummaryState]:
-    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eight queries."""
+    """By assignment id, in the order of the list; without `readings`, all that the student may see. Nine queries."""
     if readings is None:
         readings = Reading.objects.filter(assignment__offering=enrollment.offering, hidden=False)
         readings = readings.select_related("assignment", "paper")

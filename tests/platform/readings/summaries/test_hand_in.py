@@ -128,7 +128,7 @@ def test_the_last_second_counts_and_the_next_does_not(reading, post, at, seconds
     assert Submission.objects.exists() is accepted
     if not accepted:
         assert "was due Fri 20 Feb 2026, 23:59:59" in page
-        assert "this arrived Sat 21 Feb 2026, 00:00:00 by the server&#x27;s clock" in page
+        assert "this arrived Sat 21 Feb 2026, 00:00:00 CST by the server&#x27;s clock" in page
 
 
 def test_what_came_too_late_is_not_handed_in_and_not_lost(reading, post, at):
