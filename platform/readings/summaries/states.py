@@ -41,8 +41,7 @@ def summary_states(
 ) -> dict[int, SummaryState]:
     """By assignment id, in the order of the list; without `readings`, all that the student may see. Nine queries."""
     if readings is None:
-        readings = Reading.objects.filter(assignment__offering=enrollment.offering, hidden=False)
-        readings = readings.select_related("assignment", "paper")
+        readings = Reading.objects.seen_by(enrollment)
     listed = {reading.assignment_id: reading for reading in readings}
     due = due_dates(enrollment, [reading.assignment for reading in listed.values()])
     items = _items(listed)
