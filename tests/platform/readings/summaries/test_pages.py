@@ -28,7 +28,7 @@ class TestWhoMay:
 
     def test_nor_is_an_archived_one_and_what_was_handed_in_stays(self, world, listed, url, browser):
         made = summary(listed.assignment, world.student)
-        listed.archived_at = clock.now()
+        listed.archived_at, listed.hidden = clock.now(), True
         listed.save()
         assert browser(world.student).get(url("reading")).status_code == 404
         assert browser(world.student).get(reverse("summary", args=[made.pk])).status_code == 200
