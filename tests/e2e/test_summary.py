@@ -75,7 +75,7 @@ def test_a_student_writes_previews_hands_in_and_hands_in_again(visit):
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Submit anyway").click()
     page.get_by_role("link", name="Compare the last two").click()
-    expect(page.locator("ins")).to_contain_text("Tile the work")
+    expect(page.locator(".compared ins")).to_contain_text("Tile the work")
     visitor.see("summary-compare")
 
 

@@ -15,13 +15,14 @@ from submissions.models import DraftVersion
 
 
 def get_reading_for(user: User, offering_slug: str, slug: str) -> tuple[Enrollment, Reading]:
-    """A reading of the offering; raises `Http404` for strangers, and for students while it is hidden or not open."""
+    """A reading of the offering, archived ones too; raises `Http404` for strangers.
+
+    Students find it once it is open, while it is on the list and not hidden.
+    """
     enrollment = get_enrollment(user, offering_slug)
-    readings = Reading.objects.select_related("assignment__offering", "paper")
-    reading = readings.filter(assignment__offering=enrollment.offering, assignment__slug=slug).first()
-    if reading is None:
-        raise Http404("There is no such reading.")
-    if not enrollment.is_staff and (reading.hidden or not reading.assignment.is_open(clock.now())):
+    readings = Reading.objects.of(enrollment.offering) if enrollment.is_staff else Reading.objects.seen_by(enrollment)
+    reading = readings.select_related("assignment__offering").filter(assignment__slug=slug).first()
+    if reading is None or not (enrollment.is_staff or reading.assignment.is_open(clock.now())):
         raise Http404("There is no such reading, or it is not open yet.")
     return enrollment, reading
 

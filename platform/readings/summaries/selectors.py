@@ -72,7 +72,7 @@ class ReadingPage:
 
     reading: Reading
     due_at: datetime
-    extended: bool
+    due_why: str
     chip: StateChip
     accepts: bool
     fields: tuple[ItemField, ...]
@@ -137,16 +137,16 @@ def reading_page(
     now, assignment, answer = clock.now(), reading.assignment, answer or Answer()
     draft = Draft.objects.filter(assignment=assignment, enrollment=enrollment).first()
     attempts = tuple(assignment.submissions.filter(enrollment=enrollment).order_by("-number"))
-    due_at = assignment.due_for(enrollment)
-    accepts = assignment.accepts_from(enrollment, now)
+    due = assignment.due_date_for(enrollment)
+    accepts = assignment.is_open(now) and now.replace(microsecond=0) <= due.due_at
     items = items_of(assignment)
     texts = _texts(draft, answer)
     shown = None if accepts or not attempts else attempt_view(attempts[0], for_staff=False)
     fields = _fields(items, texts, answer.conflict)
     return ReadingPage(
         reading=reading,
-        due_at=due_at,
-        extended=due_at != assignment.due_at,
+        due_at=due.due_at,
+        due_why=due.why,
         chip=_chip(reading, now, items, draft, attempts, accepts=accepts),
         accepts=accepts,
         fields=fields,

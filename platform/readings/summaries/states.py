@@ -40,10 +40,9 @@ class SummaryState:
 def summary_states(
     enrollment: Enrollment, now: datetime, readings: Iterable[Reading] | None = None
 ) -> dict[int, SummaryState]:
-    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eleven queries."""
+    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eleven queries at most."""
     if readings is None:
-        readings = Reading.objects.filter(assignment__offering=enrollment.offering, hidden=False)
-        readings = readings.select_related("assignment", "paper")
+        readings = Reading.objects.seen_by(enrollment)
     listed = {reading.assignment_id: reading for reading in readings}
     due = due_dates(enrollment, [reading.assignment for reading in listed.values()])
     items = _items(listed)

@@ -26,6 +26,14 @@ class TestWhoMay:
         assert browser(world.student).post(url("reading-submit"), {}).status_code == 404
         assert "hidden from students" in browser(world.ta).get(url("reading")).content.decode()
 
+    def test_nor_is_an_archived_one_and_what_was_handed_in_stays(self, world, listed, url, browser):
+        made = summary(listed.assignment, world.student)
+        listed.archived_at, listed.hidden = clock.now(), True
+        listed.save()
+        assert browser(world.student).get(url("reading")).status_code == 404
+        assert browser(world.student).get(reverse("summary", args=[made.pk])).status_code == 200
+        assert "archived" in browser(world.ta).get(url("reading")).content.decode()
+
     def test_nor_is_one_that_is_not_open(self, world, reading, url, browser, at):
         at(reading.opens_at - timedelta(seconds=1))
         assert browser(world.student).get(url("reading")).status_code == 404
