@@ -13,6 +13,7 @@ from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.marking.models import Review
 from reviews.marking.scores import hand_scores
 from reviews.models import RubricItem, RubricLevel
+from reviews.releases.standing import releases_of
 from reviews.scores import auto_scores, score_all, visible
 from submissions.models import Submission
 
@@ -46,6 +47,9 @@ def by_hand(assignment: Assignment) -> bool:
 def shown_since(submission: Submission) -> datetime | None:
     """Since when its student may see the released score; None before. What a release is, is asked here and nowhere else in this part."""
     assignment = submission.assignment
+    if by_hand(assignment):
+        release = releases_of([submission]).get(submission.pk)
+        return release.released_at if release else None
     return assignment.released_at if assignment.is_released(clock.now()) else None
 
 
