@@ -14,6 +14,8 @@ from audit.models import AuditEvent
 from courses.models import Role
 from reviews.marking.scores import hand_scores
 from reviews.models import RubricScore
+from reviews.releases.services import release as release_all
+from reviews.releases.services import undo
 from reviews.requests.models import RegradeRequest
 from reviews.requests.rules import RequestRefused, last_moment
 from reviews.requests.scores import score_now
@@ -50,9 +52,10 @@ def other_ta(world):
 @pytest.fixture
 def work(world):
     """A summary that Priya gave 1 point an item, released."""
-    reading = ReadingFactory(assignment__offering=world.offering, assignment__released_at=RELEASED).assignment
+    reading = ReadingFactory(assignment__offering=world.offering).assignment
     made = summary(reading, world.student)
     reviewed(made, world.ta, *[1] * 6, comment="Read section 4 again.")
+    release_all(assignment=reading, by=world.instructor.user, partial=True)
     return made
 
 
@@ -98,7 +101,8 @@ def test_one_request_a_score_is_open_and_the_database_holds_it(world, work):
         RegradeRequest.objects.create(submission=work, asked_by=world.student, reason=WHY, asked_at=RELEASED)
 
 
-def test_nothing_is_asked_before_the_release(work):
+def test_nothing_is_asked_before_the_release(lab_work):
+    work = lab_work
     work.assignment.released_at = None
     with pytest.raises(RequestRefused, match="not released yet"):
         asked(work)
@@ -106,6 +110,16 @@ def test_nothing_is_asked_before_the_release(work):
     with pytest.raises(RequestRefused, match="not released yet"):
         asked(work)
     assert not RegradeRequest.objects.exists()
+
+
+def test_marks_are_asked_about_while_their_release_stands(world, work):
+    later = summary(ReadingFactory(assignment__offering=world.offering).assignment, world.student)
+    reviewed(later, world.ta)
+    with pytest.raises(RequestRefused, match="not released yet"):
+        asked(later)
+    undo(release=work.assignment.releases.get(), by=world.instructor.user)
+    with pytest.raises(RequestRefused, match="not released yet"):
+        asked(work)
 
 
 @pytest.mark.parametrize(("seconds", "taken"), [(-1, True), (0, True), (0.9, True), (1, False)])
@@ -134,7 +148,8 @@ def test_the_window_is_the_offerings(world, work, at):
     ]
 
 
-def test_a_window_across_a_change_of_the_clock_ends_at_the_end_of_its_day(work, at):
+def test_a_window_across_a_change_of_the_clock_ends_at_the_end_of_its_day(lab_work, at):
+    work = lab_work
     at(datetime(2026, 3, 5, tzinfo=UTC))
     work.assignment.released_at = datetime(2026, 3, 4, 16, 30, tzinfo=UTC)  # CST
     assert last_moment(work) == datetime(2026, 3, 12, 4, 59, 59, tzinfo=UTC)  # 23:59:59 CDT
@@ -164,6 +179,7 @@ def test_another_grader_answers_and_an_instructor_may_take_any(world, work, othe
     second = asked(work)
     reply(second, world.instructor)
     reviewed(summary(work.assignment, world.classmate), world.instructor)
+    release_all(assignment=work.assignment, by=world.instructor.user, partial=True)
     own = asked(work.assignment.submissions.get(enrollment=world.classmate))
     assert own.grader_before == world.instructor.user
     reply(own, world.instructor)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from config import clock
 from courses.models import Role
+from reviews.releases.services import release
 from reviews.requests.models import RegradeRequest
 from reviews.requests.services import ask
 from tests.factories import ReadingFactory, person, reviewed, summary
@@ -18,12 +16,12 @@ SENTENCE = "Item three is there, in my second paragraph."
 def make(world, things):
     """Two released scores of one student, both given by a TA who is nobody of the matrix; about the first a request is open."""
     grader = person(world.offering, Role.TA)
-    since = clock.now() - timedelta(days=1)
     scored = []
     for _ in range(2):
-        reading = ReadingFactory(assignment__offering=world.offering, assignment__released_at=since).assignment
+        reading = ReadingFactory(assignment__offering=world.offering).assignment
         scored.append(summary(reading, world.student))
         reviewed(scored[-1], grader)
+        release(assignment=reading, by=world.instructor.user, partial=True)
     return {"request": ask(submission=scored[0], item=None, reason=SENTENCE), "asked": scored[0], "scored": scored[1]}
 
 
