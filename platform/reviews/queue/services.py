@@ -11,11 +11,13 @@ from accounts.models import User
 from assignments.models import Assignment
 from audit.services import record
 from config import clock
+from reviews.agreement.double import keep_double_reading
 from reviews.bank import bank_comments, count_use
 from reviews.marking.models import Adjustment, Mark, Review
 from reviews.marking.services import GivenMark, adjust, line, save_review
 from reviews.queue.claims import release
 from reviews.queue.undo import Former, Step
+from reviews.releases.standing import is_released
 from submissions.models import Submission
 
 
@@ -86,7 +88,7 @@ def take_back(*, step: Step, submission: Submission, by: User) -> Former:
     if review is None or review.revision != step.revision or review.grader_id != by.pk:
         who = review.grader.name if review and review.grader and review.grader_id != by.pk else "Someone"
         raise UndoRefused(f"{who} has changed this one since you saved it, so your save was not taken back.")
-    if step.former is None and submission.assignment.is_released(clock.now()):
+    if step.former is None and is_released(submission):
         raise UndoRefused(
             "The scores are released, so the marks cannot go away. Change them here instead; the change is on record."
         )
@@ -96,6 +98,7 @@ def take_back(*, step: Step, submission: Submission, by: User) -> Former:
     after = _bring_back(review, step.former) if step.former else ""
     if not step.former:
         review.delete()
+    keep_double_reading(submission)
     record(
         actor=by,
         action="took back",
