@@ -169,7 +169,7 @@ def test_keys_comments_flags_and_what_is_not_saved_comes_back(visit, class_of):
     assert page.url == here
     keyboard.go("s")
     assert page.url != here
-    keyboard.go("a")
+    keyboard.press("a")
     expect(page.locator("#desk-title")).to_contain_text("Student")
 
 

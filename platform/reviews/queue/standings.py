@@ -67,6 +67,11 @@ class Standings:
         return self.count("mine", "graded")
 
     @property
+    def mine(self) -> int:
+        """How many of them this grader gave."""
+        return self.count("mine")
+
+    @property
     def left(self) -> int:
         """How many have none, whoever reads them now."""
         return len(self.rows) - self.graded

@@ -364,7 +364,7 @@ class TestList:
             reviewed(work, by)
         page = browser(world.ta).get(reverse("queue", args=[world.offering.slug])).context["page"]
         assert [(one.name, one.count) for one in page.graders] == [("Tomas Brandt", 2), ("Priya Raman", 1)]
-        assert [(row.standings.graded, row.standings.left) for row in page.rows] == [(3, 0)]
+        assert [(row.standings.graded, row.standings.mine, row.standings.left) for row in page.rows] == [(3, 1, 0)]
 
     def test_the_number_left_stands_in_the_navigation_of_staff(self, world, hand_ins, browser):
         hand_ins(4)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from audit.models import AuditEvent
-from config import clock
+from reviews.agreement.models import DoubleReading
 from reviews.marking.models import Adjustment, Claim, Mark, Purpose, Review
 from reviews.marking.scores import hand_scores
 from reviews.marking.services import GivenMark, ReviewConflict, ReviewRefused
 from reviews.queue.claims import claim
 from reviews.queue.services import Given, UndoRefused, save, take_back
+from reviews.releases.services import release
 from tests.factories import reviewed
 
 pytestmark = pytest.mark.django_db
@@ -127,8 +127,7 @@ def test_nobody_takes_back_for_another(world, work, other_ta):
 
 def test_released_marks_do_not_vanish(world, work):
     step = saved(work, world.ta, given(work))
-    work.assignment.released_at = clock.now() - timedelta(minutes=1)
-    work.assignment.save()
+    release(assignment=work.assignment, by=world.instructor.user, partial=True)
     with pytest.raises(UndoRefused, match="released"):
         take_back(step=step, submission=work, by=world.ta.user)
     assert hand_scores([work])[work.pk].total == 12
@@ -137,5 +136,7 @@ def test_released_marks_do_not_vanish(world, work):
 def test_a_second_reading_taken_back_leaves_the_first(world, work, other_ta):
     first = reviewed(work, other_ta)
     step = save(submission=work, purpose=Purpose.SECOND, given=given(work, 0, 0, 0, 0, 0, 0), by=world.ta.user)
+    assert DoubleReading.objects.exists()
     take_back(step=replace(step), submission=work, by=world.ta.user)
     assert list(Review.objects.all()) == [first]
+    assert not DoubleReading.objects.exists()
