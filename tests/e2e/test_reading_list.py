@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.conftest import DESKTOP, PHONE
+from tests.e2e.conftest import DESKTOP, PHONE, Visitor
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 BIB = r"""@inproceedings{alpa, title = {Gau{\ss}ian {GPU}s}, author = {Erd{\H{o}}s, Paul}, booktitle = {OSDI}, year = 2024}
@@ -27,14 +27,28 @@ def handle(page: Page, title: str):
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_an_instructor_keeps_the_list(visit, viewport):
-    wide = viewport is DESKTOP
     added = f"An Added Paper {viewport['width']}"
     keeper = visit(viewport)
     page = keeper.sign_in("ines")
     page.goto(f"{keeper.url}/o/cs498-sp26/readings/")
     keeper.see("reading-list")
+    add_by_hand(keeper, added)
+    before = titles(page)
+    assert before[-1] == added
+    order_by_keys(keeper, added)
+    order_by_pointer(page, added)
+    edit_hide_and_remove(keeper, added)
+    assert titles(page) == before[:-1]
+    read_bibtex(keeper)
+    look_at_dates(keeper)
+    page.goto(f"{keeper.url}/o/cs498-sp26/readings/list/copy/")
+    page.get_by_text("There is no offering to copy to.").wait_for()
+    keeper.see("reading-copy")
 
-    # by hand, with a mistake first
+
+def add_by_hand(keeper: Visitor, added: str) -> None:
+    """With a mistake first."""
+    page = keeper.page
     page.get_by_role("link", name="Add a paper").click()
     page.get_by_text("Looking up papers is switched off here.").wait_for()
     page.get_by_label("Title").fill(added)
@@ -46,10 +60,12 @@ def test_an_instructor_keeps_the_list(visit, viewport):
     page.get_by_label("arXiv id").fill("2401.00001")
     page.get_by_role("button", name="Add to the list").click()
     page.get_by_text(f"“{added}” is on the list").wait_for()
-    before, dates = titles(page), dues(page)
-    assert before[-1] == added
 
-    # by keys: to the top, one down, then saved as one act
+
+def order_by_keys(keeper: Visitor, added: str) -> None:
+    """To the top, one down, then saved as one act; the paper takes its date along."""
+    page = keeper.page
+    before, dates = titles(page), dues(page)
     handle(page, added).focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
@@ -64,37 +80,42 @@ def test_an_instructor_keeps_the_list(visit, viewport):
     assert titles(page) == [before[0], added, *before[1:-1]]
     assert dues(page)[1] == dates[-1]
 
-    # by pointer: dragged below its neighbour, given up with Escape, then dragged for good
+
+def order_by_pointer(page: Page, added: str) -> None:
+    """Dragged below its neighbour: given up with Escape, then for good, then undone."""
+    neighbour = titles(page)[2]
     for drops in (False, True):
-        start, end = handle(page, added).bounding_box(), handle(page, before[1]).bounding_box()
+        start, end = handle(page, added).bounding_box(), page.locator(f"tr[data-row='{neighbour}']").bounding_box()
         page.mouse.move(start["x"] + 8, start["y"] + 8)
         page.mouse.down()
-        page.mouse.move(start["x"] + 8, end["y"] + end["height"] + 8, steps=8)
-        page.mouse.move(start["x"] + 8, end["y"] + 90 if not wide else end["y"] + end["height"] + 6, steps=4)
-        assert titles(page)[1:3] == [before[1], added]
-        if drops:
-            page.mouse.up()
-        else:
+        page.mouse.move(start["x"] + 8, end["y"] + end["height"] * 0.8, steps=8)
+        assert titles(page)[1:3] == [neighbour, added]
+        if not drops:
             page.keyboard.press("Escape")
-            page.mouse.up()
-            assert titles(page)[1:3] == [added, before[1]]
+        page.mouse.up()
+        assert titles(page)[1:3] == ([neighbour, added] if drops else [added, neighbour])
     page.get_by_role("button", name="Undo").click()
-    assert titles(page)[1] == added
+    assert titles(page)[1:3] == [added, neighbour]
 
-    # a row is edited where it stands, and removed from there: nobody has written about it
+
+def edit_hide_and_remove(keeper: Visitor, added: str) -> None:
+    """A row is edited where it stands, and removed from there: nobody has written about it."""
+    page = keeper.page
     page.get_by_role("link", name=f"Edit {added}").click()
     page.get_by_label("Topic").fill("Testing")
     keeper.see("reading-edit")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text(f"“{added}” is saved.").wait_for()
     page.get_by_role("button", name=f"Hide {added}").click()
-    page.get_by_text("is hidden from students").first.wait_for()
+    page.get_by_text(f"“{added}” is hidden from students").wait_for()
     page.get_by_role("link", name=f"Edit {added}").click()
     page.get_by_role("button", name="Remove from the list").click()
     page.get_by_text("is removed.").wait_for()
-    assert titles(page) == before[:-1]
 
-    # BibTeX: what is broken is named, and nothing is added before it was seen
+
+def read_bibtex(keeper: Visitor) -> None:
+    """What is broken is named, and nothing is added before it was seen."""
+    page = keeper.page
     page.get_by_role("link", name="Import BibTeX").click()
     page.get_by_label("BibTeX", exact=True).fill(BIB)
     page.get_by_role("button", name="Read it").click()
@@ -102,7 +123,10 @@ def test_an_instructor_keeps_the_list(visit, viewport):
     page.get_by_text("a brace or a quote is not closed").wait_for()
     keeper.see("reading-import")
 
-    # dates: spring break is skipped, and only what was seen is set
+
+def look_at_dates(keeper: Visitor) -> None:
+    """Spring break is skipped by itself, and another week once it is ticked."""
+    page = keeper.page
     page.goto(f"{keeper.url}/o/cs498-sp26/readings/")
     page.get_by_role("link", name="Due dates").click()
     page.get_by_label("First due date").fill("2026-02-06")
@@ -113,9 +137,6 @@ def test_an_instructor_keeps_the_list(visit, viewport):
     page.get_by_role("button", name="Show the dates again").click()
     page.get_by_role("row", name="Fri 27 Feb 2026").get_by_text("Skipped").wait_for()
     keeper.see("reading-dates")
-    page.goto(f"{keeper.url}/o/cs498-sp26/readings/list/copy/")
-    page.get_by_text("There is no offering to copy to.").wait_for()
-    keeper.see("reading-copy")
 
 
 def test_without_scripts_the_arrows_move_a_paper(visit):

@@ -47,16 +47,8 @@ def reorder(*, offering: Offering, order: Sequence[str], dates_stay: bool, by: U
     if wanted == listed:
         return False
     if dates_stay:
-        places = [Dates.of(reading.assignment) for reading in listed]
-        set_dates(
-            dates={reading.assignment: place for reading, place in zip(wanted, places, strict=True)},
-            by=by,
-            confirmed=confirmed,
-        )
-    for position, reading in enumerate(wanted, start=1):
-        reading.position = position
-    Reading.objects.bulk_update(wanted, ["position"])
-    renumber(offering)
+        set_dates(dates=_by_place(wanted, listed), by=by, confirmed=confirmed)
+    _store_order(offering, wanted)
     record(
         actor=by,
         action="reordered the readings",
@@ -152,6 +144,18 @@ def dates_on(offering: Offering, day: date) -> Dates:
     """Due at the end of this day, open with the offering."""
     due_at = end_of_day(day, offering.zone)
     return Dates(opening(offering, due_at), due_at)
+
+
+def _by_place(wanted: Sequence[Reading], listed: Sequence[Reading]) -> dict[Assignment, Dates]:
+    """Each paper's dates in the new order: those of the place that it comes to."""
+    return {new.assignment: Dates.of(old.assignment) for new, old in zip(wanted, listed, strict=True)}
+
+
+def _store_order(offering: Offering, wanted: Sequence[Reading]) -> None:
+    for position, reading in enumerate(wanted, start=1):
+        reading.position = position
+    Reading.objects.bulk_update(wanted, ["position"])
+    renumber(offering)
 
 
 def _told(readings: Sequence[Reading]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, TextIO
@@ -13,15 +14,19 @@ from pybtex.database import BibliographyData, Entry, Person
 from pybtex.database.input.bibtex import Parser, month_names
 from pybtex.database.output.bibtex import Writer
 from pybtex.exceptions import PybtexError
-from pybtex.richtext import Text
 from pybtex.scanner import PrematureEOF
 from pybtex.utils import CaseInsensitiveDict
 
 from readings.keeping import identifiers
 from readings.keeping.facts import PaperFacts
+from readings.keeping.latex import latex_of, plain
 
 MOST_ENTRIES = 200
-MOST_CHARS = 1_000_000
+MOST_CHARS = 400_000
+ENTRY_CHARS = 30_000
+# decoding takes its time, and no title is that long
+FIELD_CHARS = 2_000
+MOST_AUTHORS = 500
 TOPIC_CHARS = 80
 NO_ENTRY = "There is no BibTeX entry in this text. An entry begins like @inproceedings{key, …"
 _START = re.compile(r"^[ \t]*@\s*([A-Za-z]+)\s*[{(]", re.MULTILINE)
@@ -39,29 +44,6 @@ _VENUES = (
 )
 # a name that BibTeX would cut in two keeps its braces
 _CUT = re.compile(r"(?:^|\s)(?:and|others)(?:\s|$)|,", re.IGNORECASE)
-_MATHS = re.compile(r"((?<!\\)\$[^$]*[^$\\]\$)")
-# what LaTeX would take for a command, as LaTeX writes it; the empty groups keep ligatures apart
-_TO_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\textbraceleft{}",
-    "}": r"\textbraceright{}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    **{letter: f"\\{letter}" for letter in "$&%#_"},
-}
-_LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=`)(?=`)|(?<=[?!])(?=`)")
-# commands that the library leaves alone: read by us, and held apart from it meanwhile
-_FROM_LATEX = {
-    r"\\textbraceleft(?:\{\}|\s+|\b)": "{",
-    r"\\textbraceright(?:\{\}|\s+|\b)": "}",
-    r"\\textasciicircum(?:\{\}|\s+|\b)": "^",
-    r"\\\$": "$",
-    r"\\\{": "{",
-    r"\\\}": "}",
-}
-_HELD = 0xE000  # private letters
-# how a word is set says nothing about the paper
-_FACES = re.compile(r"\\(?:emph|text(?:it|bf|sc|tt|rm|sf|normal)?|mbox|url)\s*(?=\{)|\\(?:em|it|bf|sc|tt|rm|sf)\b\s*")
 
 
 class BibTeXRefused(Exception):  # noqa: N818 - an answer to the instructor, not a fault
@@ -80,17 +62,9 @@ class ReadEntry:
 
 def read_bibtex(text: str) -> list[ReadEntry]:
     """Every entry of `text`, in order; raises `BibTeXRefused` where there is none, or far too many."""
-    if len(text) > MOST_CHARS:
-        raise BibTeXRefused("That is more than a megabyte of BibTeX. Please import the papers of this course alone.")
-    starts = list(_START.finditer(text))
-    if not starts:
-        raise BibTeXRefused(NO_ENTRY)
-    if len(starts) > MOST_ENTRIES:
-        raise BibTeXRefused(
-            f"These are more than {MOST_ENTRIES} entries. Please import the papers of this course alone."
-        )
+    starts = _starts(text)
     ends = [start.start() for start in starts[1:]] + [len(text)]
-    strings = "".join(
+    strings = _strings(
         text[start.start() : end] for start, end in zip(starts, ends, strict=True) if start[1].lower() == "string"
     )
     entries = [
@@ -101,6 +75,21 @@ def read_bibtex(text: str) -> list[ReadEntry]:
     if not entries:
         raise BibTeXRefused(NO_ENTRY)
     return entries
+
+
+def _starts(text: str) -> list[re.Match[str]]:
+    if len(text) > MOST_CHARS:
+        raise BibTeXRefused(
+            "That is more BibTeX than a reading list needs. Please import the papers of this course alone."
+        )
+    starts = list(_START.finditer(text))
+    if not starts:
+        raise BibTeXRefused(NO_ENTRY)
+    if len(starts) > MOST_ENTRIES:
+        raise BibTeXRefused(
+            f"These are more than {MOST_ENTRIES} entries. Please import the papers of this course alone."
+        )
+    return starts
 
 
 def write_bibtex(papers: Iterable[PaperFacts]) -> str:
@@ -138,9 +127,23 @@ class _Writer(Writer):  # type: ignore[misc]
         stream.write(f",\n    {type} = {{{value}}}")
 
 
+def _strings(sources: Iterable[str]) -> str:
+    """The abbreviations that can be read; entries that use another one get its name."""
+    good = ""
+    for source in sources:
+        with suppress(PybtexError, RecursionError):
+            _Strict().parse_string(source)
+            good += source
+    return good
+
+
 def _entry(source: str, strings: str, *, line: int) -> ReadEntry:
     named = _KEY.search(source)
     key = named[1] if named else "without a key"
+    if len(source) > ENTRY_CHARS:
+        return ReadEntry(
+            key, line, None, f"It is longer than {ENTRY_CHARS:,} characters. Please leave its abstract out."
+        )
     try:
         data = _Strict().parse_string(strings + source)
     except PybtexError as error:
@@ -163,20 +166,20 @@ def _problem(error: PybtexError) -> str:
 
 
 def _facts(entry: Any) -> PaperFacts:
-    fields = {name.lower(): value for name, value in entry.fields.items()}
+    fields = {name.lower(): value[:FIELD_CHARS] for name, value in entry.fields.items()}
     eprint = identifiers.arxiv_id(_raw(fields.get("eprint", "")))
     doi, url = identifiers.doi(_raw(fields.get("doi", ""))), _raw(fields.get("url", ""))
     year = re.search(r"\d{4}", fields.get("year", "") or fields.get("date", ""))
-    venue = next((text for name in _VENUES if (text := _plain(fields.get(name, "")))), "")
+    venue = next((text for name in _VENUES if (text := plain(fields.get(name, "")))), "")
     return PaperFacts(
-        title=_plain(fields.get("title", "")),
-        authors=", ".join(filter(None, map(_name, entry.persons.get("author", [])))),
+        title=plain(fields.get("title", "")),
+        authors=", ".join(filter(None, map(_name, entry.persons.get("author", [])[:MOST_AUTHORS]))),
         venue=venue,
         year=int(year[0]) if year else None,
         arxiv_id=eprint or identifiers.arxiv_id(doi) or identifiers.arxiv_id(url),
         doi="" if identifiers.arxiv_id(doi) else doi,
         url=url,
-        topic_hint=_clipped(_plain(fields.get("keywords", ""))),
+        topic_hint=_clipped(plain(fields.get("keywords", ""))),
     )
 
 
@@ -191,29 +194,7 @@ def _name(person: Any) -> str:
     if str(person) == "others":
         return "et al."
     parts = (person.first_names, person.middle_names, person.prelast_names, person.last_names, person.lineage_names)
-    return _plain(" ".join(name for part in parts for name in part))
-
-
-def _plain(latex: str) -> str:
-    """Text without LaTeX: accents as letters, braces gone, maths between dollars as it is."""
-    held: dict[int, str] = {}
-
-    def hold(text: str) -> str:
-        held[_HELD + len(held)] = text
-        return chr(_HELD + len(held) - 1)
-
-    quiet = _FACES.sub("", _MATHS.sub(lambda found: hold(found[0]), latex))
-    for pattern, letter in _FROM_LATEX.items():
-        quiet = re.sub(pattern, hold(letter), quiet)
-    text = _decoded(re.sub(r"(?<!\\)%", r"\\%", quiet)).translate(held)
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def _decoded(latex: str) -> str:
-    try:
-        return str(Text.from_latex(latex))
-    except (PybtexError, ValueError):
-        return latex  # no LaTeX, so as it stands
+    return plain(" ".join(name for part in parts for name in part))
 
 
 def _raw(field: str) -> str:
@@ -224,14 +205,14 @@ def _raw(field: str) -> str:
 def _as_entry(facts: PaperFacts) -> Any:
     fields = {
         # in a second pair of braces, styles leave its capitals alone
-        "title": f"{{{_latex(facts.title)}}}",
-        "booktitle": _latex(facts.venue),
+        "title": f"{{{latex_of(facts.title)}}}",
+        "booktitle": latex_of(facts.venue),
         "year": str(facts.year or ""),
         "eprint": facts.arxiv_id,
         "archiveprefix": "arXiv" if facts.arxiv_id else "",
         "doi": facts.doi,
         "url": facts.url,
-        "keywords": _latex(facts.topic_hint),
+        "keywords": latex_of(facts.topic_hint),
     }
     kind = "inproceedings" if facts.venue else "misc"
     authors = [_person(name) for name in facts.authors.split(", ") if name.strip()]
@@ -241,31 +222,12 @@ def _as_entry(facts: PaperFacts) -> Any:
 def _person(name: str) -> Any:
     if name == "et al.":
         return Person("others")
-    latex = _latex(name)
+    latex = latex_of(name)
     if not _CUT.search(name):
         person = Person(latex)
         if _name(person) == name:
             return person
     return Person(f"{{{latex}}}")
-
-
-def _latex(text: str) -> str:
-    """Text as LaTeX; maths between dollars stays as it is. A dollar without a partner is money."""
-    parts = _MATHS.split(text)
-    return "".join(part if number % 2 and _balanced(part) else _escaped(part) for number, part in enumerate(parts))
-
-
-def _escaped(text: str) -> str:
-    return "".join(_TO_LATEX.get(letter, letter) for letter in _LIGATURES.sub("\0", text)).replace("\0", "{}")
-
-
-def _balanced(maths: str) -> bool:
-    depth = 0
-    for letter in maths:
-        depth += (letter == "{") - (letter == "}")
-        if depth < 0:
-            return False
-    return depth == 0
 
 
 def _key(facts: PaperFacts) -> str:

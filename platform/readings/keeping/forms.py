@@ -166,7 +166,7 @@ class BibTeXForm(forms.Form):
         label="BibTeX",
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false", "class": "mono"}),
         error_messages={
-            "max_length": "That is more than a megabyte of BibTeX. Please import the papers of this course alone."
+            "max_length": "That is more BibTeX than a reading list needs. Please import the papers of this course alone."
         },
     )
     file = forms.FileField(required=False, label="or a .bib file", allow_empty_file=True)
