@@ -35,6 +35,11 @@ class EditLevel:
     points: Field
     label: Field
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All three, for what is wrong with them below the row."""
+        return self.key, self.points, self.label
+
 
 @dataclass(frozen=True)
 class EditItem:
