@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as SocketTimeout
 
 from readings.keeping.lookup import LookupFailed
@@ -37,6 +37,8 @@ def within(pool: HTTPConnectionPool, path: str, *, timeout_s: float, max_bytes: 
     waiting = _threads.submit(_read, pool, path, time.monotonic() + timeout_s, max_bytes)
     try:
         return waiting.result(timeout=timeout_s)
+    except NewConnectionError as error:  # for urllib3 a time-out too, and none of ours
+        raise LookupFailed(f"{pool.host} could not be reached.") from error
     except (TimeoutError, SocketTimeout) as error:  # whichever of the two clocks is first
         waiting.cancel()
         raise LookupFailed(f"{pool.host} did not answer within {timeout_s:g} seconds.") from error
