@@ -11,6 +11,7 @@ from accounts.models import User
 from assignments.models import Assignment
 from audit.services import record
 from config import clock
+from reviews.agreement.double import keep_double_reading
 from reviews.bank import bank_comments, count_use
 from reviews.marking.models import Adjustment, Mark, Review
 from reviews.marking.services import GivenMark, adjust, line, save_review
@@ -96,6 +97,7 @@ def take_back(*, step: Step, submission: Submission, by: User) -> Former:
     after = _bring_back(review, step.former) if step.former else ""
     if not step.former:
         review.delete()
+    keep_double_reading(submission)
     record(
         actor=by,
         action="took back",
