@@ -12,14 +12,14 @@ OFFERING = "/o/cs498-sp26"
 WEEK = """
 from courses.models import Offering
 from reviews.agreement.services import choose_calibration
-from reviews.marking.models import Review
+from reviews.agreement.models import CalibrationText
 from reviews.similar.services import search_similar
 from tests.factories import reviewed, summary
 from tests.platform.reviews.similar.writing import Writer
 
 offering = Offering.objects.get(slug="cs498-sp26")
 reading = offering.assignments.readings().get(number=3)
-if not Review.objects.filter(submission__assignment=reading, purpose="second").exists():
+if not CalibrationText.objects.filter(submission__assignment=reading).exists():
     staff = {row.user.email.split("@")[0]: row for row in offering.enrollments.staff().select_related("user")}
     writer, names = Writer(1), [item.task_id for item in reading.rubric.items.all()]
     shared = writer.paragraph(120)
@@ -67,9 +67,9 @@ def test_a_ta_judges_two_similar_summaries(visit, week, viewport):
     page = priya.sign_in("priya")
     page.goto(f"{priya.url}{OFFERING}/similar/")
     priya.see("similar")
-    page.locator("tbody th a").first.click()
+    page.locator("tr", has_text="Reading 3").first.get_by_role("link").first.click()
     page.locator("mark").first.wait_for()
-    assert page.locator("mark").count() == 2
+    assert page.locator("mark").count() >= 2
     page.get_by_label("Followed up").check()
     page.get_by_label("Note, for course staff alone").fill("Asked both of them.")
     priya.see("similar-pair")

@@ -6,26 +6,30 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
+
+from submissions.models import Submission
 
 if TYPE_CHECKING:
     from reviews.similar.models import SimilarSearch  # noqa: F401 - named in the base class
 
 BEGIN_AGAIN = timedelta(minutes=10)
-SETTLED = timedelta(minutes=1)  # after a due moment, when all that came in time is stored
+SETTLED = timedelta(minutes=1)  # after which all that came in time is stored
 
 
 class SimilarSearchQuerySet(models.QuerySet["SimilarSearch"]):
     """Searches, by whether they are due."""
 
     def due(self, now: datetime) -> Self:
-        """Those never made of work that was due, made before a due moment that has passed, or asked for since."""
+        """Those not made since work was due or since something came later, by whichever rule; and those asked for since."""
         passed, seen = now - SETTLED, F("searched_at") - SETTLED
-        made_before = Q(searched_at=None) | Q(assignment__due_at__gt=seen)
-        moved = Q(assignment__extensions__due_at__lt=passed, assignment__extensions__due_at__gt=seen)
+        late = Submission.objects.filter(
+            assignment=OuterRef("assignment"), created_at__lt=passed, created_at__gt=OuterRef("searched_at") - SETTLED
+        )
+        stale = Q(searched_at=None) | Q(assignment__due_at__gt=seen) | Exists(late)
         asked = Q(asked_at__isnull=False) & (Q(searched_at=None) | Q(searched_at__lt=F("asked_at")))
-        wanted = self.filter(Q(made_before, assignment__due_at__lt=passed) | moved | asked)
-        return wanted.free(now).distinct().order_by("pk")
+        wanted = self.filter(Q(stale, assignment__due_at__lt=passed) | asked)
+        return wanted.free(now).order_by("pk")
 
     def free(self, now: datetime) -> Self:
         """Those that nobody makes now."""

@@ -13,6 +13,8 @@ from reviews.agreement.services import settle
 from reviews.marking.models import Purpose, Review
 from reviews.marking.scores import hand_scores
 from reviews.marking.services import GivenMark, ReviewConflict, ReviewRefused, save_review
+from reviews.queue.services import take_back
+from reviews.queue.undo import Step
 from tests.factories import reviewed, summary
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +79,14 @@ def test_a_reading_that_is_soon_taken_back_is_no_reading_any_more(twice, other_t
     assert not DoubleReading.objects.exists()
     reviewed(kept.submission, other_ta, *FULL, purpose=Purpose.SECOND)
     assert shown(DoubleReading.objects.get()) == [(2, 2)] * 6
+
+
+def test_undo_in_the_queue_takes_a_reading_out(twice, other_ta):
+    kept = twice(FULL, LOW, just_now=True)
+    work = kept.submission
+    step = Step(assignment_pk=work.assignment_id, submission_pk=work.pk, purpose=Purpose.SECOND, revision=1)
+    take_back(step=step, submission=work, by=other_ta.user)
+    assert not DoubleReading.objects.exists()
 
 
 def test_what_somebody_else_makes_of_the_score_is_no_reading(world, twice):

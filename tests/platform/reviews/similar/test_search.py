@@ -16,7 +16,7 @@ from reviews.similar.services import ask_for_search, decide, search_due, search_
 from submissions import storage
 from submissions.models import Source
 from submissions.services import StoredFile, record_submission
-from tests.factories import ExtensionFactory, OfferingFactory, ReadingFactory, person, submit, summary
+from tests.factories import OfferingFactory, ReadingFactory, person, submit, summary
 
 pytestmark = pytest.mark.django_db
 
@@ -199,14 +199,19 @@ def test_nothing_is_searched_before_it_is_due_and_once_after(reading, copied, at
     assert len(pairs()) == 1
 
 
-def test_an_extension_that_ends_later_is_searched_again(reading, copied, world, at):
-    extension = ExtensionFactory(assignment=reading, enrollment=world.student)
+def test_what_comes_later_by_an_extension_is_searched_too(reading, copied, world, at):
     at(reading.due_at + timedelta(seconds=61))
     assert search_due() is not None
-    at(extension.due_at + timedelta(seconds=30))
+    at(reading.due_at + timedelta(days=2))
     assert search_due() is None
-    at(extension.due_at + timedelta(seconds=61))
+    late = wrote(
+        reading, person(world.offering), *(storage.read(file.sha256).decode() for file in copied[0].files.all())
+    )
+    at(reading.due_at + timedelta(days=2, seconds=30))
+    assert search_due() is None
+    at(reading.due_at + timedelta(days=2, seconds=61))
     assert search_due() is not None
+    assert len([pair for pair in pairs() if late.pk in pair]) == 2
     assert search_due() is None
 
 
