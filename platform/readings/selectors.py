@@ -8,7 +8,8 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from assignments.selectors import due_dates
+from assignments.due.rules import DueDate
+from assignments.due.selectors import decided
 from config import clock
 from courses.models import Enrollment, Offering
 from courses.pages import StateChip
@@ -35,6 +36,7 @@ class ReadingRow:
     arxiv_id: str
     link: str
     due_at: datetime
+    due_why: str  # where it was moved for this student: from when, and by what
     state: StateChip
     hidden: bool
 
@@ -73,7 +75,7 @@ class ReadingsPage:
 def readings_page(enrollment: Enrollment, editing: PaperEntry | None = None) -> ReadingsPage:
     """The reading list of the viewer's offering, with a student's own summaries. The number of queries does not depend on its length."""
     listed = list(Reading.objects.seen_by(enrollment))
-    due = due_dates(enrollment, [reading.assignment for reading in listed])
+    due = decided(enrollment, [reading.assignment for reading in listed])
     now = clock.now()
     own = {} if enrollment.is_staff else summary_states(enrollment, now, listed)
     rows = tuple(_row(enrollment, reading, due[reading.assignment_id], now, own) for reading in listed)
@@ -99,7 +101,7 @@ def _archive(offering: Offering) -> tuple[ArchivedRow, ...]:
 
 
 def _row(
-    enrollment: Enrollment, reading: Reading, due_at: datetime, now: datetime, own: Mapping[int, SummaryState]
+    enrollment: Enrollment, reading: Reading, due: DueDate, now: datetime, own: Mapping[int, SummaryState]
 ) -> ReadingRow:
     paper, state = reading.paper, own.get(reading.assignment_id)
     return ReadingRow(
@@ -113,8 +115,9 @@ def _row(
         topic_hint=paper.topic_hint,
         arxiv_id=paper.arxiv_id,
         link=paper.link,
-        due_at=due_at,
-        state=state.chip if state else _when(due_at, now),
+        due_at=due.due_at,
+        due_why=due.why,
+        state=state.chip if state else _when(due.due_at, now),
         hidden=reading.hidden,
     )
 

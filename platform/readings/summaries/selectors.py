@@ -24,6 +24,7 @@ from reviews.releases.standing import is_released
 from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
 from submissions.models import Draft, DraftVersion, Submission
+from submissions.services import SubmissionRefused
 from submissions.texts import word_count
 
 # what the course asks for; advice, and never a limit
@@ -56,7 +57,7 @@ class Answer:
     `empty` asks whether the items without text are meant to be empty.
     """
 
-    refusal: str = ""
+    refusal: str | SubmissionRefused = ""
     empty: str = ""
     texts: Mapping[str, str] | None = None
     conflict: Draft | None = None

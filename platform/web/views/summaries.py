@@ -62,7 +62,7 @@ def draft(request: AuthenticatedHttpRequest, offering: str, reading: str) -> Htt
         kept = _keep(enrollment, found.assignment, work)
     except SubmissionRefused as refusal:
         if wants_page:
-            return _again(request, enrollment, found, work, Answer(refusal=str(refusal)))
+            return _again(request, enrollment, found, work, Answer(refusal=refusal))
         return JsonResponse({"detail": str(refusal)}, status=422)
     except DraftConflict as conflict:
         if wants_page:
@@ -82,7 +82,7 @@ def submit(request: AuthenticatedHttpRequest, offering: str, reading: str) -> Ht
     try:
         made = _hand_in(enrollment, found.assignment, work)
     except SubmissionRefused as refusal:
-        return _again(request, enrollment, found, work, Answer(refusal=str(refusal)))
+        return _again(request, enrollment, found, work, Answer(refusal=refusal))
     except SomeItemsEmpty as question:
         return _again(request, enrollment, found, work, Answer(empty=str(question)))
     except DraftConflict as conflict:

@@ -13,6 +13,7 @@ from assignments.due.selectors import decided_for_all
 from assignments.due.services import GrantRefused, grant_accommodations, grant_extensions, let_tas_extend, revoke
 from audit.models import AuditEvent
 from tests.factories import ExtensionFactory, ReadingFactory, person
+from tests.platform.readings.summaries.posts import whole
 
 pytestmark = pytest.mark.django_db
 SECRET = "a diagnosis that is nobody's business"
@@ -195,6 +196,24 @@ def test_the_rule_is_named_wherever_the_date_stands(world, browser):
         assert why not in browser(world.classmate).get(page).content.decode(), page
     sentence = "Due Mon 9 Feb 2026, 23:59:59 CST, moved from 6 Feb by an extension"
     assert sentence in browser(world.ta).get(url(world, "extensions")).content.decode()
+
+
+def test_the_rule_is_named_on_a_readings_pages_and_so_is_the_second_of_a_refusal(world, browser, at):
+    reading = ReadingFactory(
+        assignment__offering=world.offering,
+        assignment__opens_at=world.lab.opens_at,
+        assignment__due_at=world.lab.due_at,
+    ).assignment
+    accommodate(world)
+    client, own = browser(world.student), reverse("reading", args=[world.offering.slug, reading.slug])
+    for page in (url(world, "readings"), own):
+        assert "moved from 6 Feb by an accommodation of 2 days" in client.get(page).content.decode()
+        assert "moved from" not in browser(world.classmate).get(page).content.decode()
+    at(world.lab.due_at + timedelta(days=2, seconds=1))
+    late = client.post(reverse("reading-submit", args=[world.offering.slug, reading.slug]), whole())
+    assert late.status_code == 422
+    assert "was due Sun 8 Feb 2026, 23:59:59 CST, moved from 6 Feb by an accommodation" in late.content.decode()
+    assert 'datetime="2026-02-08T23:59:59-06:00"' in late.content.decode()
 
 
 def test_tas_grant_extensions_where_the_instructor_lets_them(world, browser, form, extra):
