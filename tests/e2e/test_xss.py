@@ -36,7 +36,7 @@ LIVE = r"""
   for (const script of document.scripts) if (!script.src || !own(script.src)) found.push(script.outerHTML.slice(0, 200));
   for (const link of document.querySelectorAll("link")) if (!own(link.href)) found.push(link.outerHTML.slice(0, 200));
   for (const meta of document.querySelectorAll("meta[http-equiv]")) found.push(meta.outerHTML.slice(0, 200));
-  for (const form of document.forms) if (new URL(form.action).origin !== location.origin) found.push(form.outerHTML.slice(0, 200));
+  for (const form of document.forms) if (new URL(form.getAttribute("action") ?? "", location.href).origin !== location.origin) found.push(form.outerHTML.slice(0, 200));
   for (const image of document.images) if (new URL(image.src).origin !== location.origin) found.push(image.outerHTML.slice(0, 200));
   for (const element of document.querySelectorAll("*")) {
     for (const { name, value } of element.attributes) {
@@ -104,7 +104,7 @@ class Witness:
         try:
             self.heard += self.page.evaluate(LIVE)
         except Error as error:  # it leads elsewhere by itself
-            self.heard.append(f"the page has left: {error.message}")
+            self.heard.append(f"the page could not be looked at: {error.message}")
         found = list(self.heard)
         self.heard.clear()
         return found

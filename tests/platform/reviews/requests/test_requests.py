@@ -104,9 +104,11 @@ def test_one_request_a_score_is_open_and_the_database_holds_it(world, work):
 def test_nothing_is_asked_before_the_release(lab_work):
     work = lab_work
     work.assignment.released_at = None
+    work.assignment.save()
     with pytest.raises(RequestRefused, match="not released yet"):
         asked(work)
     work.assignment.released_at = RELEASED + timedelta(seconds=1)
+    work.assignment.save()
     with pytest.raises(RequestRefused, match="not released yet"):
         asked(work)
     assert not RegradeRequest.objects.exists()
@@ -152,6 +154,7 @@ def test_a_window_across_a_change_of_the_clock_ends_at_the_end_of_its_day(lab_wo
     work = lab_work
     at(datetime(2026, 3, 5, tzinfo=UTC))
     work.assignment.released_at = datetime(2026, 3, 4, 16, 30, tzinfo=UTC)  # CST
+    work.assignment.save()
     assert last_moment(work) == datetime(2026, 3, 12, 4, 59, 59, tzinfo=UTC)  # 23:59:59 CDT
 
 
@@ -164,6 +167,7 @@ def test_a_reason_is_a_sentence_at_least(work, reason):
 def test_work_without_a_score_and_work_that_a_later_one_replaced(world, work, lab_work):
     ungraded = submit(world.lab, world.classmate)
     ungraded.assignment.released_at = RELEASED
+    ungraded.assignment.save()
     with pytest.raises(RequestRefused, match="no score yet"):
         asked(ungraded)
     reviewed(summary(work.assignment, world.student), world.ta)
