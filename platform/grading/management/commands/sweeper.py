@@ -48,11 +48,21 @@ class Command(ServiceCommand):
             try:
                 sweep()
                 mail_due_receipts()
-                for also in settings.SWEEP_ALSO:
-                    import_string(also)()
+                _do_also()
                 if time.monotonic() - pruned_at > settings.PRUNE_EVERY_S:
                     pruned_at = time.monotonic()
                     log.info("pruned", files=forget_unused_files())
             except (DatabaseError, OSError) as error:
                 log.warning("sweep_failed", error=str(error))
             stop.wait(settings.SWEEP_EVERY_S)
+
+
+def _do_also() -> None:
+    """What other apps ask for. One that breaks is told in the log, and keeps neither the others nor lost jobs waiting."""
+    for also in settings.SWEEP_ALSO:
+        try:
+            import_string(also)()
+        except (DatabaseError, OSError):
+            raise
+        except Exception:
+            log.exception("sweep_part_failed", part=also)
