@@ -40,7 +40,7 @@ class SummaryState:
 def summary_states(
     enrollment: Enrollment, now: datetime, readings: Iterable[Reading] | None = None
 ) -> dict[int, SummaryState]:
-    """By assignment id, in the order of the list; without `readings`, all that the student may see. Eleven queries at most."""
+    """By assignment id, in the order of the list; without `readings`, all that the student may see. Thirteen queries at most."""
     if readings is None:
         readings = Reading.objects.seen_by(enrollment)
     listed = {reading.assignment_id: reading for reading in readings}
