@@ -36,7 +36,9 @@ LIVE = r"""
   for (const script of document.scripts) if (!script.src || !own(script.src)) found.push(script.outerHTML.slice(0, 200));
   for (const link of document.querySelectorAll("link")) if (!own(link.href)) found.push(link.outerHTML.slice(0, 200));
   for (const meta of document.querySelectorAll("meta[http-equiv]")) found.push(meta.outerHTML.slice(0, 200));
-  for (const form of document.forms) if (new URL(form.getAttribute("action") ?? "", location.href).origin !== location.origin) found.push(form.outerHTML.slice(0, 200));
+  const origin = (address) => new URL(address ?? "", location.href).origin;
+  for (const form of document.forms)
+    if (origin(form.getAttribute("action")) !== location.origin) found.push(form.outerHTML.slice(0, 200));
   for (const image of document.images) if (new URL(image.src).origin !== location.origin) found.push(image.outerHTML.slice(0, 200));
   for (const element of document.querySelectorAll("*")) {
     for (const { name, value } of element.attributes) {
