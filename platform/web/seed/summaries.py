@@ -17,21 +17,24 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
 from assignments.models import Assignment
+from audit.services import record
 from config import clock
 from courses.models import Enrollment, Offering
 from readings.summaries.services import items_of
 from reviews.marking.models import Review
 from reviews.marking.services import GivenMark, adjust, save_review
 from reviews.models import RubricItem
+from reviews.releases.models import Release, ReleaseItem
 from submissions import storage
 from submissions.models import Draft, DraftVersion, Source, Submission
 from submissions.services import StoredFile, record_submission
 from submissions.texts import file_name
-from web.seed.people import TAS, address
+from web.seed.people import INSTRUCTOR, TAS, address
 
 TEXTS = Path(__file__).parent / "summaries.toml"
 CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
@@ -86,7 +89,7 @@ def _past(reading: Assignment, students: Sequence[Enrollment], *, released: bool
         handed_in = [_hand_in(reading, summary, files) for summary, files in zip(summaries, stored, strict=True)]
         if released:
             _grade(reading, items, summaries, handed_in, random)
-            Assignment.objects.filter(pk=reading.pk).update(released_at=reading.due_at + timedelta(days=4))
+            _release(reading, handed_in)
     return len(handed_in)
 
 
@@ -213,6 +216,19 @@ def _grade(
             adjust(submission=submission, points=Decimal(1), reason=reason, by=graders[0])
     saved_at = reading.due_at + timedelta(days=2, hours=15)
     Review.objects.filter(submission__in=handed_in).update(saved_at=saved_at)
+
+
+def _release(reading: Assignment, handed_in: Sequence[Submission]) -> None:
+    """The instructor released them four days after the due moment; who was told of it then is not told again."""
+    at, instructor = reading.due_at + timedelta(days=4), User.objects.get(email=address(INSTRUCTOR))
+    release = Release.objects.create(
+        assignment=reading,
+        released_at=at,
+        released_by=instructor,
+        final_at=at + timedelta(seconds=settings.RELEASE_UNDO_S),
+    )
+    ReleaseItem.objects.bulk_create(ReleaseItem(release=release, submission=submission) for submission in handed_in)
+    record(actor=instructor, action="released", subject=reading, offering_id=reading.offering_id)
 
 
 def _mark(item: RubricItem, level: int, *, strict: bool) -> GivenMark:
