@@ -34,7 +34,10 @@ AUDITED = {
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 # who writes such a row and has a reason to leave no line
 SILENT = {
-    "reviews/rubrics.py": "the first rubric of a reading: nothing was there that could change",
+    "reviews/rubrics/summaries.py": "the first rubric of a reading: nothing was there that could change",
+    "readings/keeping/rubric.py": "the same, copied from another reading",
+    "reviews/rubrics/services.py": "rubric_of: an empty rubric for work that has none; what is saved into it is recorded",
+    "reviews/rubrics/writing.py": "the hand of services.py, whose acts record each rubric and each score that changed",
 }
 # a new installation's data: nobody's score, date or role changes
 FIRST_DATA = ("web/seed/",)

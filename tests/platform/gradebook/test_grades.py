@@ -96,7 +96,7 @@ def test_the_columns_say_how_the_class_stands(world):
     [
         ("scores", 12),
         ("lab-submissions", 12),
-        ("dashboard", 16),
+        ("dashboard", 17),
         ("people", 8),
         ("grades", 10),
         ("labs", 10),
