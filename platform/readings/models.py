@@ -25,10 +25,12 @@ class Paper(models.Model):
 
     @property
     def link(self) -> str:
-        """Where it can be read, or nothing."""
+        """Where it can be read, or nothing. Whatever is stored, it leads to the web and is no script."""
         if self.arxiv_id:
             return f"https://arxiv.org/abs/{self.arxiv_id}"
-        return f"https://doi.org/{self.doi}" if self.doi else self.url
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        return self.url if self.url.startswith(("https://", "http://")) else ""
 
 
 class Reading(models.Model):

@@ -10,9 +10,9 @@ from deploy.stack import Stack
 from tests.e2e.conftest import DESKTOP, PHONE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
-READING = "o/cs498-sp26/rubrics/reading-2"
+READING = "o/cs498-sp26/rubrics/reading-9"
 
-# a summary of the second reading, with a mark of 1 on each item: what the queue leaves behind
+# a summary of the ninth reading, which nobody else has, with a mark of 1 on each item: what the queue leaves behind
 SEED = """
 from decimal import Decimal
 from accounts.models import User
@@ -23,7 +23,7 @@ from reviews.marking.models import Review
 from reviews.marking.services import GivenMark, save_review
 from submissions.models import Source, Submission
 from submissions.services import record_submission
-reading = Assignment.objects.get(slug="reading-2", offering__slug="cs498-sp26")
+reading = Assignment.objects.get(slug="reading-9", offering__slug="cs498-sp26")
 ada = Enrollment.objects.get(user__email__startswith="ada@")
 priya = User.objects.get(email__startswith="priya@")
 work = Submission.objects.filter(assignment=reading, enrollment=ada).first() or record_submission(

@@ -186,7 +186,7 @@ def test_an_instructor_sees_everyones_scores(visit):
     visitor = visit()
     page = visitor.sign_in("ines")
     page.get_by_role("link", name="Scores").first.click()
-    expect(page.get_by_role("region", name="Scores of all students").locator("tbody tr")).to_have_count(40)
+    expect(page.get_by_role("region", name="Scores of students").locator("tbody tr")).to_have_count(40)
     visitor.see("scores")
     page.get_by_role("link", name="People").first.click()
     visitor.see("people")

@@ -24,6 +24,7 @@ for name, role in PEOPLE.items():
 """
 # what a week does
 PASSES = """
+from datetime import timedelta
 from assignments.models import Assignment
 from config import clock
 reading = Assignment.objects.get(offering__slug="week", number=1)
@@ -58,6 +59,8 @@ def grade_by_keys(ta: Page, course: str) -> None:
     """Both summaries, without the mouse and without names."""
     ta.goto(f"{course}/queue/")
     ta.get_by_role("link", name=re.compile("Orca")).first.click()
+    ta.wait_for_url(re.compile(r"/queue/[\w-]+/$"))
+    ta.wait_for_load_state("load")
     keyboard = Keyboard(ta)
     keyboard.go("n")
     for marks in ("222221", "212221"):
