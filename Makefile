@@ -22,7 +22,7 @@ demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sw
 
 test: setup ## the whole suite
 	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile --ignore=tests/chaos -n 2 --dist loadgroup
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile
 
 hostile: setup runner-image ## what students have tried, in both sandboxes, as a table (10 minutes)
 	$(BIN)/python -m tests.hostile
