@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format bench bench-peers bench-first-check bench-deadline gpu-judge shape lock runner-image machine clean
+.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-deadline gpu-judge shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ imports: $(VENV)/.site $(VENV)/.dev ## imports go one way
 format: $(VENV)/.site $(VENV)/.dev ## rewrite sources in the house's format
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --fix --quiet .
+
+access: setup ## print who may open which URL: the tests knock at every cell
+	PYTHONPATH=platform:. $(BIN)/python -m tests.platform.web.rows
 
 bench: setup ## print the tables that the README quotes
 	$(BIN)/python -m tests.benchmarks.autodiff_speed

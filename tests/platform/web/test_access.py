@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.urls import get_resolver, reverse
 
+from assignments.models import Assignment
 from audit.models import AuditEvent
+from config import clock
+from courses.models import Enrollment
 from grading.models import Drain, GradingJob, Worker
 from reviews.marking.models import Adjustment, Claim, Mark, Review
 from reviews.models import RubricScore
@@ -165,6 +169,8 @@ def state_of_the_world() -> list[Any]:
         *(
             list(model.objects.order_by("pk").values())
             for model in (
+                Enrollment,
+                Assignment,
                 Submission,
                 GradingJob,
                 RubricScore,
@@ -254,6 +260,70 @@ def test_two_students_submissions_cannot_be_compared(world, things, browser):
 def test_a_file_belongs_to_its_submission(world, things, browser):
     theirs = submit(world.lab, world.classmate).files.get()
     assert browser(world.student).get(reverse("submission-file", args=[things.first.pk, theirs.pk])).status_code == 404
+
+
+# what a hostile form would add: other people's names, roles, scores, dates, and fields of ours
+EXTRAS = {
+    "user": "1",
+    "user_id": "1",
+    "enrollment": "1",
+    "enrollment_id": "1",
+    "student": "1",
+    "role": "instructor",
+    "is_staff": "1",
+    "is_superuser": "1",
+    "grader": "1",
+    "grader_id": "1",
+    "by": "1",
+    "purpose": "first",
+    "number": "99",
+    "created_at": "2020-01-01T00:00",
+    "released_at": "2020-01-01T00:00",
+    "late": "0",
+    "status": "finished",
+    "fence": "99",
+    "offering": "1",
+    "offering_id": "1",
+    "assignment_id": "1",
+    "submission_id": "1",
+    "pk": "1",
+    "id": "1",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [name for name, row in MATRIX.items() if row.method == "post" and name != "sign-out"])
+def test_fields_that_a_form_does_not_have_change_nothing(name, world, things, browser, at):
+    """The same post with and without them, by everyone who may: the same rows, but for what is drawn by chance."""
+    at(clock.now().replace(microsecond=0))
+    row = MATRIX[name]
+    for role in [role for role in ("student", "ta", "instructor") if role in row.allowed]:
+        plain = row.data(things)
+        added = {key: value for key, value in EXTRAS.items() if key not in plain and key not in row.fields}
+        states = [_after(browser(getattr(world, role)), row, name, things, extra) for extra in ({}, added)]
+        assert states[0] == states[1], role
+
+
+def _after(client, row: Row, name: str, things: Things, extra: dict[str, str]) -> list[Any]:
+    """The state of the world after a post that is then taken back."""
+    data = row.data(things) | extra
+    with transaction.atomic():
+        response = client.post(reverse(name, args=row.args(things)), data)
+        assert response.status_code == row.found
+        state = _comparable(state_of_the_world())
+        transaction.set_rollback(True)
+    return state
+
+
+def _comparable(state: list[Any]) -> list[Any]:
+    """Without seeds and tokens, which are drawn anew each time."""
+    drawn = {"seed", "client_token"}
+    return [
+        [{key: value for key, value in row.items() if key not in drawn} for row in part]
+        if isinstance(part, list)
+        else part
+        for part in state
+    ]
 
 
 @pytest.mark.django_db

@@ -39,8 +39,11 @@ class Row:
     method: str = "get"
     data: Callable[[Any], dict[str, Any]] = lambda _: {}
     found: int = 200
+    # names that the form has beyond those of `data`
+    fields: frozenset[str] = frozenset()
 
 
 def parts() -> list[ModuleType]:
     """Every module of rows."""
-    return [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    found = [module.name for module in pkgutil.iter_modules(__path__) if module.name != "__main__"]
+    return [import_module(f"{__name__}.{name}") for name in found]
