@@ -131,10 +131,11 @@ def pair_page(enrollment: Enrollment, pair: SimilarPair, *, status: str = "", no
     works = (pair.first.assignment_id, pair.second.assignment_id)
     items = RubricItem.objects.filter(rubric__assignment__in=works)
     titles = dict(items.values_list("task_id", "title"))
+    first, second = (_passages(submission, pair.passages.get(name, {}), titles) for name, submission in _by_time(pair))
     return PairPage(
         row=pair_row(enrollment, pair),
-        first=_passages(pair.first, pair.passages.get("first", {}), titles),
-        second=_passages(pair.second, pair.passages.get("second", {}), titles),
+        first=first,
+        second=second,
         statuses=_statuses(),
         status=status or pair.status,
         note=pair.note if note is None else note,
@@ -142,8 +143,15 @@ def pair_page(enrollment: Enrollment, pair: SimilarPair, *, status: str = "", no
 
 
 def pair_row(enrollment: Enrollment, pair: SimilarPair) -> PairRow:
-    """Both sides. Who a student of another offering was is told to instructors alone."""
-    return PairRow(pair, _side(enrollment, pair.first), _side(enrollment, pair.second))
+    """Both sides, the one that was handed in first before the other. Who a student of another offering was is told to instructors alone."""
+    first, second = (_side(enrollment, submission) for _, submission in _by_time(pair))
+    return PairRow(pair, first, second)
+
+
+def _by_time(pair: SimilarPair) -> list[tuple[str, Submission]]:
+    """Its sides by name, as they came: who wrote first matters to whoever judges."""
+    sides = [("first", pair.first), ("second", pair.second)]
+    return sorted(sides, key=lambda side: (side[1].created_at, side[1].pk))
 
 
 def pieces_of(text: str, spans: Iterable[tuple[int, int]]) -> tuple[Piece, ...]:

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from reviews.similar.models import SimilarPair, SimilarSearch, Status
-from reviews.similar.selectors import pieces_of
+from reviews.similar.selectors import pair_page, pair_row, pieces_of
 from reviews.similar.services import search_similar
+from submissions.texts import read_texts
 from tests.factories import OfferingFactory, ReadingFactory, person, reviewed, summary
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,18 @@ def test_both_texts_stand_side_by_side_with_the_passages_marked(world, pair, bro
     marked = [unescape(part.split("</mark>")[0]) for part in page.split("<mark>")[1:]]
     assert marked[0].lower() == marked[1].lower()
     assert len(marked[0].split()) == 100
+
+
+def test_who_handed_in_first_stands_first_whatever_the_numbers_of_rows(world, pair):
+    """A row that was stored later may be of an earlier moment, where data came from elsewhere."""
+    for earlier, later in ((pair.first, pair.second), (pair.second, pair.first)):
+        type(earlier).objects.filter(pk=earlier.pk).update(created_at=later.created_at - timedelta(hours=1))
+        found = SimilarPair.objects.get(pk=pair.pk)
+        row, page = pair_row(world.ta, found), pair_page(world.ta, found)
+        assert (row.first.submission, row.second.submission) == (earlier, later)
+        assert "".join(piece.text for piece in page.first[0].pieces) in read_texts(earlier).values()
+        later.refresh_from_db()
+        earlier.refresh_from_db()
 
 
 def test_pieces_are_the_text():
