@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from assignments.models import Assignment
+from config.outbox import Letter
 from courses.models import Enrollment
 
 
@@ -80,7 +81,7 @@ class Submission(models.Model):
         return f"#{self.pk}"
 
 
-class SignedReceipt(models.Model):
+class SignedReceipt(Letter):
     """The receipt of a submission as it was signed with it, and whether it has been mailed.
 
     `mail_at` is when the sweeper sends it (again); empty: it has been sent, is not wanted, or was given up.
@@ -89,9 +90,6 @@ class SignedReceipt(models.Model):
     submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="signed_receipt")
     code = models.CharField(max_length=20, unique=True, help_text="Looks the receipt up at its short address.")
     text = models.TextField(help_text="The signed receipt, byte for byte.")
-    mail_at = models.DateTimeField(null=True, db_index=True)
-    mail_tries = models.PositiveSmallIntegerField(default=0)
-    mailed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"Receipt {self.code}"

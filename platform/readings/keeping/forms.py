@@ -195,7 +195,9 @@ class TargetForm(forms.Form):
     def __init__(self, data: Any, targets: Iterable[Enrollment]) -> None:
         super().__init__(data)
         self.targets = {row.offering.slug: row.offering for row in targets}
-        self.fields["target"].choices = [(slug, str(row)) for slug, row in self.targets.items()]  # type: ignore[attr-defined]
+        target = self.fields["target"]
+        assert isinstance(target, forms.ChoiceField)
+        target.choices = [(slug, str(row)) for slug, row in self.targets.items()]
 
     @property
     def offering(self) -> Offering | None:

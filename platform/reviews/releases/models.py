@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from assignments.models import Assignment
+from config.outbox import Letter
 from courses.models import Enrollment
 from courses.pages import StateChip
 from reviews.releases.querysets import ReleaseMailQuerySet, ReleaseQuerySet
@@ -80,15 +81,12 @@ class News(models.TextChoices):
     RETRACTED = "retracted", "Taken back"
 
 
-class ReleaseMail(models.Model):
+class ReleaseMail(Letter):
     """One mail to one student. `mail_at` is when the sweeper sends it (again); empty: sent, not wanted any more, or given up."""
 
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="mails")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="release_mails")
     news = models.CharField(max_length=9, choices=News.choices, default=News.RELEASED)
-    mail_at = models.DateTimeField(null=True, db_index=True)
-    mail_tries = models.PositiveSmallIntegerField(default=0)
-    mailed_at = models.DateTimeField(null=True)
 
     objects = ReleaseMailQuerySet.as_manager()
 

@@ -128,3 +128,18 @@ def test_clocks_of_two_hosts_may_differ_by_less_than_a_lease(world, live_redis, 
     at(start - timedelta(seconds=50))
     assert sweep().redriven == 0
     assert claims.claim(job_id=job.pk, worker="behind") is None
+
+
+def breaks() -> None:
+    """A part of the sweep that is at fault."""
+    raise ValueError("a part that breaks")
+
+
+def test_a_part_that_breaks_keeps_the_others_from_nothing(db, settings, monkeypatch):
+    from grading.management.commands import sweeper
+
+    done = []
+    monkeypatch.setattr(sweeper, "import_string", {"breaks": breaks, "works": lambda: done.append(1)}.__getitem__)
+    settings.SWEEP_ALSO = ("breaks", "works")
+    sweeper._do_also()
+    assert done == [1]

@@ -13,6 +13,7 @@ from aiosmtpd.controller import Controller
 from django.core import mail
 
 from config import clock
+from config.outbox import Outbox
 from submissions.issuing import check_text
 from submissions.mail import mail_due_receipts
 from submissions.models import SignedReceipt, Submission
@@ -130,17 +131,15 @@ def test_what_is_refused_again_and_again_is_given_up(world, mailbox, at, setting
 
 def test_two_sweepers_send_one_mail(world, mailbox, monkeypatch):
     """The other one takes the same list before this one comes to the row."""
-    from submissions import mail as mailing
-
     submit(world.lab, world.student)
-    real = mailing._claim
+    real = Outbox._claim
 
-    def both(receipt):
-        first, second = real(SignedReceipt.objects.get(pk=receipt.pk)), real(receipt)
+    def both(outbox, receipt):
+        first, second = real(outbox, SignedReceipt.objects.get(pk=receipt.pk)), real(outbox, receipt)
         assert (first, second) == (True, False)
         return second
 
-    monkeypatch.setattr(mailing, "_claim", both)
+    monkeypatch.setattr(Outbox, "_claim", both)
     assert mail_due_receipts() == 0
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 
 from config import clock
+from config.outbox import Outbox
 from reviews.releases.mail import mail_due_releases, message_of
 from reviews.releases.models import ReleaseMail
 from reviews.releases.services import release, retract, undo
@@ -115,18 +116,16 @@ class TestServer:
 
 def test_two_sweepers_send_one_mail(world, graded, later, monkeypatch):
     """The other one takes the same list before this one comes to the row."""
-    from reviews.releases import mail as mailing
-
     release(assignment=graded.reading, by=world.instructor.user)
     later()
-    real = mailing._claim
+    real = Outbox._claim
 
-    def both(row):
-        first, second = real(ReleaseMail.objects.get(pk=row.pk)), real(row)
+    def both(outbox, row):
+        first, second = real(outbox, ReleaseMail.objects.get(pk=row.pk)), real(outbox, row)
         assert (first, second) == (True, False)
         return second
 
-    monkeypatch.setattr(mailing, "_claim", both)
+    monkeypatch.setattr(Outbox, "_claim", both)
     assert mail_due_releases() == 0
 
 
