@@ -1,9 +1,8 @@
-"""A bench for each pair of database and sandbox, made when it is first asked for; the lab here is no test of ours."""
+"""A bench for each pair of database and sandbox, one at a time; the lab here is no test of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,19 +16,25 @@ from .site import open_site, sandbox_is_here
 collect_ignore = ["lab"]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever the order, all tests of one site stand together: a site is opened once, and ended before the next one is."""
+    here = [place for place, item in enumerate(items) if "bench" in getattr(item, "fixturenames", ())]
+    together = sorted((items[place] for place in here), key=lambda item: str(item.callspec.params["bench"]))
+    for place, item in zip(here, together, strict=True):
+        items[place] = item
+
+
 @pytest.fixture(scope="session")
-def bench_of() -> Iterator[Callable[[str, str], Bench]]:
-    """`bench_of("sqlite", "bubblewrap")`; skips with the reason where this machine cannot have it."""
-    made: dict[tuple[str, str], Bench] = {}
-    with ExitStack() as stack:
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """The bench of a pair such as `("sqlite", "bubblewrap")`; skips with the reason where this machine cannot have it.
 
-        def bench(database: str, sandbox: str) -> Bench:
-            if (database, sandbox) not in made:
-                _check(database, sandbox)
-                made[database, sandbox] = Bench(stack.enter_context(open_site(database, sandbox)))
-            return made[database, sandbox]
-
-        yield bench
+    pytest ends the site of one pair before it opens that of the next.
+    """
+    database, sandbox = request.param
+    _check(database, sandbox)
+    with open_site(database, sandbox) as site:
+        yield Bench(site)
 
 
 def _check(database: str, sandbox: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import require
 
+from .bench import Bench
 from .cases import Case, chosen
 
 AWAY_S = 10.0  # of a database; the table waits for 30 s
@@ -21,11 +22,11 @@ def everything() -> Iterator[object]:
         marks = [pytest.mark.xdist_group("chaos")]
         marks += [pytest.mark.docker if sandbox == "docker" else pytest.mark.sandbox]
         for case in chosen(database, sandbox, AWAY_S):
-            yield pytest.param(database, sandbox, case, id=f"{database}-{sandbox}-{case.name}", marks=marks)
+            yield pytest.param((database, sandbox), case, id=f"{database}-{sandbox}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize(("database", "sandbox", "case"), list(everything()))
-def test_nothing_is_lost_and_nothing_counts_twice(database: str, sandbox: str, case: Case, bench_of):
+@pytest.mark.parametrize(("bench", "case"), list(everything()), indirect=["bench"])
+def test_nothing_is_lost_and_nothing_counts_twice(bench: Bench, case: Case):
     if case.needs_root and os.geteuid() != 0:
         require("root", "only root can make a folder that is soon full")
-    assert bench_of(database, sandbox).attempt(case).problems == []
+    assert bench.attempt(case).problems == []
