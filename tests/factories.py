@@ -21,9 +21,12 @@ from grading import claims
 from grading.models import GradingJob, Worker
 from grading.runner import run_job
 from grading.services import hand_in, run_checks
+from projects.deliverables.models import Stage
+from projects.models import Deliverable, Membership, Team, TeamSubmission
 from readings.models import Paper, Reading
 from reviews.marking.models import Purpose, Review
 from reviews.marking.services import GivenMark, save_review
+from reviews.models import Rubric, RubricItem
 from reviews.rubrics import give_summary_rubric
 from reviews.services import sync_rubric
 from submissions import storage
@@ -214,6 +217,44 @@ def summary(
         waiting_ahead=None,
         mail=False,
     )
+
+
+def team(offering: Offering, *members: Enrollment, name: str = "") -> Team:
+    """A team of these students, formed a month ago."""
+    then = clock.now() - timedelta(days=30)
+    number = offering.teams.count() + 1
+    made = Team.objects.create(offering=offering, name=name or f"Team {number}", created_at=then)
+    Membership.objects.bulk_create(Membership(team=made, enrollment=member, joined_at=then) for member in members)
+    return made
+
+
+def deliverable(offering: Offering, stage: str = Stage.PROPOSAL, **assignment: object) -> Assignment:
+    """A deliverable that opened a week ago and is due in a week, with one item of ten points to mark by hand."""
+    made = AssignmentFactory(
+        offering=offering, kind=Kind.DELIVERABLE, lab=None, slug=stage, title=Stage(stage).label, **assignment
+    )
+    Deliverable.objects.create(assignment=made, stage=stage)
+    rubric = Rubric.objects.create(assignment=made)
+    RubricItem.objects.create(rubric=rubric, task_id="whole", title="The whole", points=Decimal(10), position=1)
+    return made
+
+
+def team_work(assignment: Assignment, by: Team, *, data: bytes = b"%PDF-1.7", at: datetime | None = None) -> Submission:
+    """Hand in a file for all current members of the team; the first one presses the button."""
+    members = [row.enrollment for row in by.memberships.current().select_related("enrollment")]
+    made = record_submission(
+        assignment=assignment,
+        enrollment=members[0],
+        files=[StoredFile("report.pdf", storage.store(data), len(data))],
+        source=Source.UPLOAD,
+        client_token=None,
+        received_at=at or clock.now(),
+        waiting_ahead=None,
+        mail=False,
+        authors=members,
+    )
+    TeamSubmission.objects.create(submission=made, team=by)
+    return made
 
 
 def reviewed(

@@ -22,6 +22,10 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         """Readings, in order."""
         return self.filter(kind="reading").order_by("number")
 
+    def deliverables(self) -> Self:
+        """Deliverables of projects, in order."""
+        return self.filter(kind="deliverable").order_by("number")
+
     def open_at(self, now: datetime) -> Self:
         """Those that students may see."""
         return self.filter(opens_at__lte=now)

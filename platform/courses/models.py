@@ -76,6 +76,10 @@ class Enrollment(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="enrollments")
     role = models.CharField(max_length=12, choices=Role.choices, default=Role.STUDENT)
     dropped_at = models.DateTimeField(null=True, blank=True)
+    section = models.CharField(max_length=120, blank=True)
+    lms_id = models.CharField(max_length=60, blank=True, help_text="The person's ID in the LMS.")
+    sis_id = models.CharField(max_length=60, blank=True, help_text="SIS User ID.")
+    sis_login = models.CharField(max_length=120, blank=True, help_text="SIS Login ID.")
 
     objects = EnrollmentQuerySet.as_manager()
 

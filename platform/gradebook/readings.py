@@ -14,7 +14,7 @@ from courses.models import Enrollment
 from courses.pages import StateChip, day
 from readings.models import Reading
 from reviews.marking.models import Adjustment, Mark, Purpose
-from reviews.marking.scores import hand_scores, latest_submissions
+from reviews.marking.scores import hand_scores, latest_of_students, latest_submissions
 from reviews.releases.models import Release, ReleaseItem
 from reviews.releases.standing import STANDS, released_since, taken_back, wholly_released
 from reviews.scores import CENT
@@ -64,7 +64,7 @@ def class_totals(readings: Sequence[Assignment]) -> dict[tuple[int, int], HandTo
     whole = wholly_released(reading.pk for reading in readings)
     return {
         (student, reading): _total(pk, by_hand.get(pk), adjusted.get(pk), released=pk in shown or reading in whole)
-        for pk, student, reading in work.values_list("pk", "enrollment", "assignment")
+        for (student, reading), pk in latest_of_students(*readings).items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Who may see a submission: its student, and the staff of its offering."""
+"""Who may see a submission: its student or its authors, and the staff of its offering."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def get_submission_for(user: User, pk: int) -> SubmissionAccess:
     )
     if submission is None:
         raise Http404("There is no such submission.")
-    viewer = viewer_of(user, submission.enrollment)
+    viewer = viewer_of(user, submission.enrollment, *submission.authors.values_list("enrollment_id", flat=True))
     return SubmissionAccess(submission, viewer)
 
 
@@ -58,14 +58,14 @@ def get_receipt_for(user: User, pk: int) -> SignedReceipt:
     return receipt
 
 
-def viewer_of(user: User, owner: Enrollment) -> Enrollment:
-    """The enrollment by which `user` sees what `owner` made; raises `Http404` when there is none."""
+def viewer_of(user: User, owner: Enrollment, *authors: int) -> Enrollment:
+    """The enrollment by which `user` sees what `owner` and the enrollments `authors` made; raises `Http404` when there is none."""
     viewer = (
         Enrollment.objects.active()
         .select_related("offering__course", "user")
         .filter(user=user, offering_id=owner.offering_id)
         .first()
     )
-    if viewer is None or not (viewer.is_staff or viewer.pk == owner.pk):
+    if viewer is None or not (viewer.is_staff or viewer.pk in {owner.pk, *authors}):
         raise Http404("There is no such submission.")
     return viewer

@@ -81,6 +81,21 @@ class Submission(models.Model):
         return f"#{self.pk}"
 
 
+class Author(models.Model):
+    """One of the people whose shared work a submission is, as it stood when it was handed in; the one who pressed the button is one
+    of them. Work of one person alone has no such rows: it is the enrollment's."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="authors")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="shared_work")
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (models.UniqueConstraint(fields=("submission", "enrollment"), name="one_author_a_person"),)
+
+    def __str__(self) -> str:
+        return f"{self.enrollment.user} of {self.submission}"
+
+
 class SignedReceipt(Letter):
     """The receipt of a submission as it was signed with it, and whether it has been mailed.
 

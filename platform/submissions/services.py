@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from assignments.due.rules import in_full
 from assignments.models import Assignment, Kind
@@ -19,7 +20,7 @@ from grader.api import check_upload
 from grader.contract import Refusal
 from submissions import storage
 from submissions.issuing import issue_receipt
-from submissions.models import PracticeRun, Submission, SubmittedFile
+from submissions.models import Author, PracticeRun, Submission, SubmittedFile
 
 log = structlog.get_logger(__name__)
 
@@ -111,14 +112,18 @@ def record_submission(
     received_at: datetime,
     waiting_ahead: int | None,
     mail: bool = True,
+    authors: Sequence[Enrollment] = (),
 ) -> Submission:
-    """Add the submission's rows and its receipt, numbered after the student's latest attempt. The files are durable already.
+    """Add the submission's rows and its receipt, numbered after the latest attempt. The files are durable already.
 
-    `waiting_ahead` is how many submissions wait to be graded when this one comes; None where no queue grades it.
+    `waiting_ahead` is how many submissions wait to be graded when this one comes; None where no queue grades it. `authors` are all
+    whose shared work it is, `enrollment` among them; their attempts are numbered together.
     """
-    # one student's attempts are numbered one at a time, also where transactions run side by side
-    Enrollment.objects.select_for_update().get(pk=enrollment.pk)
-    latest = assignment.submissions.filter(enrollment=enrollment).order_by("-number").first()
+    # attempts are numbered one at a time, also where transactions run side by side; locks are taken in one order
+    people = sorted({enrollment.pk, *(author.pk for author in authors)})
+    list(Enrollment.objects.select_for_update().filter(pk__in=people).order_by("pk"))
+    earlier = assignment.submissions.filter(Q(enrollment__in=people) | Q(authors__enrollment__in=people))
+    latest = earlier.order_by("-number").first()
     submission = Submission.objects.create(
         assignment=assignment,
         enrollment=enrollment,
@@ -132,6 +137,7 @@ def record_submission(
     SubmittedFile.objects.bulk_create(
         SubmittedFile(submission=submission, name=file.name, sha256=file.sha256, size=file.size) for file in files
     )
+    Author.objects.bulk_create(Author(submission=submission, enrollment=author) for author in authors)
     issue_receipt(submission=submission, waiting_ahead=waiting_ahead, mail=mail)
     return submission
 

@@ -19,34 +19,56 @@ from reviews.requests.selectors import open_requests
 
 @dataclass(frozen=True)
 class NavItem:
-    """A link of the navigation. `icon` is a lucide name; `badge` is a count, or empty."""
+    """A link of the navigation. `icon` is a lucide name; `badge` is a count, or empty; `keys` is its shortcut."""
 
     label: str
     url: str
     icon: str
     current: bool
     badge: str = ""
+    keys: str = ""
 
 
-STUDENT_PAGES = (
+@dataclass(frozen=True)
+class NavGroup:
+    """Links that belong together; the first group has no title."""
+
+    title: str
+    items: tuple[NavItem, ...]
+
+
+# label, URL name, icon
+Page = tuple[str, str, str]
+COURSE_PAGES: tuple[Page, ...] = (
     ("Overview", "dashboard", "layout-dashboard"),
     ("Labs", "labs", "flask-conical"),
     ("Readings", "readings", "book-open"),
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STAFF_PAGES = (
-    ("Queue", "queue", "inbox"),
-    ("Requests", "regrade-requests", "message-square-warning"),
-    ("Scores", "scores", "table"),
-    ("Rubrics", "rubrics", "list-checks"),
-    ("Agreement", "agreement", "scale"),
-    ("Similar texts", "similar", "copy-check"),
-    ("Extensions", "extensions", "calendar-clock"),
-    ("People", "people", "users"),
-    ("Audit log", "audit", "history"),
+STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
+    (
+        "Grading",
+        (
+            ("Queue", "queue", "inbox"),
+            ("Requests", "regrade-requests", "message-square-warning"),
+            ("Scores", "scores", "table"),
+            ("Rubrics", "rubrics", "list-checks"),
+            ("Agreement", "agreement", "scale"),
+            ("Similar texts", "similar", "copy-check"),
+        ),
+    ),
+    (
+        "Class",
+        (
+            ("People", "people", "users"),
+            ("Extensions", "extensions", "calendar-clock"),
+        ),
+    ),
+    ("Running", (("Audit log", "audit", "history"),)),
 )
-GRADER_PAGE = ("Grader health", "grader-health", "activity")
+GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
+KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s"}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -54,16 +76,24 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {"nav": cache(lambda: navigation(request)), "demo_clock": demo_clock()}
 
 
-def navigation(request: HttpRequest) -> list[NavItem]:
+def navigation(request: HttpRequest) -> list[NavGroup]:
     """The links of the offering that the page belongs to; none outside of one."""
     enrollment: Enrollment | None = getattr(request, "enrollment", None)
     if enrollment is None:
         return []
-    pages = STUDENT_PAGES + (STAFF_PAGES if enrollment.is_staff else ())
-    if enrollment.is_staff and enrollment.offering.is_current(clock.now()):
-        pages += (GRADER_PAGE,)
     badges = _badges(enrollment) if enrollment.is_staff else {}
-    return [_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages]
+    return [
+        NavGroup(title, tuple(_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages))
+        for title, pages in _groups(enrollment)
+    ]
+
+
+def _groups(enrollment: Enrollment) -> list[tuple[str, tuple[Page, ...]]]:
+    if not enrollment.is_staff:
+        return [("", COURSE_PAGES)]
+    *groups, (title, pages) = STAFF_GROUPS
+    running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
+    return [("", COURSE_PAGES), *groups, (title, running)]
 
 
 def _badges(staff: Enrollment) -> dict[str, int]:
@@ -86,4 +116,4 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
         here = True
     if name == "readings" and request.path.startswith("/summaries/"):
         here = True
-    return NavItem(label, url, icon, current=here, badge=str(badge or ""))
+    return NavItem(label, url, icon, current=here, badge=str(badge or ""), keys=KEYS.get(name, ""))

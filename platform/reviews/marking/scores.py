@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from assignments.models import Assignment
 from courses.models import Enrollment
 from reviews.marking.models import Adjustment, Mark, Review
-from submissions.models import Submission
+from submissions.models import Author, Submission
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,30 @@ class HandScore:
 
 
 def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
-    """The submission that counts of each active student, for each assignment: the last one before the due moment. One query."""
-    students = Enrollment.objects.students().order_by().values("pk")
-    newest = (
-        Submission.objects.filter(assignment__in=assignments, enrollment__in=students)
-        .order_by()
-        .values("assignment", "enrollment")
-        .annotate(newest=Max("pk"))
-        .values("newest")
-    )
-    return Submission.objects.filter(pk__in=newest)
+    """The submissions that count, each once: the latest one of each active student, whether alone or shared. One query."""
+    alone, shared = _latest_alone(assignments), _latest_shared(assignments)
+    return Submission.objects.filter(Q(pk__in=alone.values("newest")) | Q(pk__in=shared.values("newest")))
+
+
+def latest_of_students(*assignments: Assignment) -> dict[tuple[int, int], int]:
+    """By ids of enrollment and assignment, the id of the submission that counts: of shared work, the last one that the student is an
+    author of. Two queries."""
+    rows = (*_latest_alone(assignments), *_latest_shared(assignments))
+    return {(row["student"], row["work"]): row["newest"] for row in rows}
+
+
+def _latest_alone(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
+    work = Submission.objects.filter(assignment__in=assignments, enrollment__in=_students(), authors=None).order_by()
+    return work.values(work=F("assignment"), student=F("enrollment")).annotate(newest=Max("pk"))
+
+
+def _latest_shared(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
+    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=_students()).order_by()
+    return work.values(work=F("submission__assignment"), student=F("enrollment")).annotate(newest=Max("submission"))
+
+
+def _students() -> QuerySet[Any, Any]:
+    return Enrollment.objects.students().order_by().values("pk")
 
 
 def hand_scores(submissions: Iterable[Submission]) -> dict[int, HandScore]:
