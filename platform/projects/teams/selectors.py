@@ -68,7 +68,7 @@ def lines_of(enrollment: Enrollment) -> tuple[TeamLine, ...]:
     answers = list(_to_answer(enrollment).select_related("team", "enrollment__user"))
     lines += [TeamLine(_asks(row, enrollment), urgent=True) for row in answers]
     rules = TeamRules.objects.filter(offering=enrollment.offering).first()
-    if rules and not rules.locked(clock.now()) and team_of(enrollment) is None:
+    if not answers and rules and not rules.locked(clock.now()) and team_of(enrollment) is None:
         until = f" Teams change until {in_full(rules.lock_at, enrollment.offering.zone)}." if rules.lock_at else ""
         lines.append(TeamLine(f"You are in no team for the project yet.{until}"))
     return tuple(lines)
