@@ -124,7 +124,7 @@ def board_page(
     return BoardPage(
         show=show,
         teams=page_of(_board_teams(viewer, rules, members, q), number if show == "teams" else ""),
-        people=page_of(_board_people(viewer, own, q), number if show == "people" else ""),
+        people=page_of(_board_people(viewer, own, members, q), number if show == "people" else ""),
         locked=locked,
         rules=rules,
         own=own,
@@ -190,9 +190,11 @@ def _board_teams(
     ]
 
 
-def _board_people(viewer: Enrollment, own: Team | None, q: str) -> Sequence[BoardPerson]:
+def _board_people(
+    viewer: Enrollment, own: Team | None, members: dict[int, list[Enrollment]], q: str
+) -> Sequence[BoardPerson]:
     """Those who wrote something first, the latest of them on top; then the others as in a class list."""
-    taken = teams_by_member(viewer.offering)
+    taken = {row.pk for rows in members.values() for row in rows}
     posts = {row.enrollment_id: row for row in Seeker.objects.filter(enrollment__offering=viewer.offering)}
     waiting = Invitation.objects.waiting().filter(team=own) if own else Invitation.objects.none()
     states = {row.enrollment_id: "asked" if row.by_student else "invited" for row in waiting}
