@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from config import clock
 from courses.models import Enrollment
+from projects.teams.selectors import waiting_for
 from reviews.queue.rows import left_in_queue
 from reviews.requests.selectors import open_requests
 
@@ -46,6 +47,7 @@ COURSE_PAGES: tuple[Page, ...] = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
+STUDENT_PAGES: tuple[Page, ...] = (*COURSE_PAGES[:3], ("Project", "project", "handshake"), *COURSE_PAGES[3:])
 STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Grading",
@@ -62,13 +64,14 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "Class",
         (
             ("People", "people", "users"),
+            ("Teams", "teams", "handshake"),
             ("Extensions", "extensions", "calendar-clock"),
         ),
     ),
     ("Running", (("Audit log", "audit", "history"),)),
 )
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
-KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s"}
+KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s", "project": "g p"}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def navigation(request: HttpRequest) -> list[NavGroup]:
     enrollment: Enrollment | None = getattr(request, "enrollment", None)
     if enrollment is None:
         return []
-    badges = _badges(enrollment) if enrollment.is_staff else {}
+    badges = _badges(enrollment) if enrollment.is_staff else {"project": waiting_for(enrollment)}
     return [
         NavGroup(title, tuple(_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages))
         for title, pages in _groups(enrollment)
@@ -90,7 +93,7 @@ def navigation(request: HttpRequest) -> list[NavGroup]:
 
 def _groups(enrollment: Enrollment) -> list[tuple[str, tuple[Page, ...]]]:
     if not enrollment.is_staff:
-        return [("", COURSE_PAGES)]
+        return [("", STUDENT_PAGES)]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
     return [("", COURSE_PAGES), *groups, (title, running)]

@@ -33,6 +33,7 @@ from grader.api import notebook_cells  # noqa: E402
 from grader.contract import CheckResult, Comparison, GradeReport, Measurement, Outcome, Side, Task, Verdict  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
+from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -196,6 +197,23 @@ def summary_draft(course: Course, n: int, text: str) -> None:
     )
 
 
+def team_words(course: Course, n: int, text: str) -> None:
+    """Name, topic and size exception of a team; a reason of staff; a post, and an invitation of the first student's team."""
+    now, staff = clock.now(), course.instructor.user
+    made = Team.objects.create(
+        offering=course.offering, name=f"{text[:70]} {n}", topic=text[:300], created_at=now, size_exception=text
+    )
+    if n % 2:
+        Seeker.objects.create(enrollment=course.students[n], text=text, posted_at=now)
+        first = Team.objects.filter(memberships__enrollment=course.students[0]).first()
+        if first:
+            Invitation.objects.create(team=first, enrollment=course.students[n], invited_by=staff, invited_at=now)
+    else:
+        Membership.objects.create(
+            team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
+        )
+
+
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
@@ -209,6 +227,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "extension reason": extension_reason,
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
+    "team, post and reason of a move": team_words,
 }
 
 
@@ -264,9 +283,11 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "grader-health",
                 "extensions",
                 "regrade-requests",
+                "teams",
             )
         ),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
+        *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
         *(
             url(name, here, "tiny")
             for name in ("lab", "lab-submissions", "lab-regrades", "lab-limits", "release", "score-sheet")
@@ -281,7 +302,8 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
     student = [
-        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades")),
+        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "project")),
+        *(f"{url('team-board', here)}?show={show}" for show in ("teams", "people")),
         url("lab", here, "tiny"),
         url("dates", here),
         url("reading", here, "paper"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -42,7 +44,16 @@ class TeamRules(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Teams of {self.smallest} to {self.largest}"
+        return f"Teams of {self.sizes}"
+
+    @property
+    def sizes(self) -> str:
+        """How many members a team has, in words: "2 to 3", or "3"."""
+        return f"{self.smallest} to {self.largest}" if self.smallest < self.largest else str(self.largest)
+
+    def locked(self, now: datetime) -> bool:
+        """Whether only staff change teams at `now`; the whole last second is still the students'."""
+        return self.lock_at is not None and now.replace(microsecond=0) > self.lock_at
 
 
 class Team(models.Model):
@@ -71,12 +82,21 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """A student in a team, from `joined_at` until `left_at`."""
+    """A student in a team, from `joined_at` until `left_at`. What staff did about it the student is told, until `seen_at`."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="memberships")
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True)
+    placed_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who of the staff put the student here."
+    )
+    placed_from = models.ForeignKey(Team, null=True, on_delete=models.SET_NULL, related_name="+")
+    removed_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who of the staff took them out."
+    )
+    reason = models.TextField(blank=True, help_text="What staff said about it; the student reads it.")
+    seen_at = models.DateTimeField(null=True, help_text="When the student put the notice of it away.")
 
     objects = MembershipQuerySet.as_manager()
 
@@ -91,10 +111,11 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A member asked a student to join. It is open until it is answered or taken back."""
+    """A member asked a student to join, or a student asked the team to be taken. It is open until it is answered or taken back."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="invitations")
+    by_student = models.BooleanField(default=False, help_text="The student asked, and a member answers.")
     invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     invited_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
@@ -114,7 +135,11 @@ class Invitation(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.team} asks {self.enrollment.user}"
+        return (
+            f"{self.enrollment.user} asks {self.team}"
+            if self.by_student
+            else f"{self.team} asks {self.enrollment.user}"
+        )
 
 
 class Seeker(models.Model):

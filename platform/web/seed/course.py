@@ -15,10 +15,11 @@ from assignments.services import assign_lab, publish_lab
 from courses.models import Course, Offering, Recess, Session
 from gradebook.presets import weights
 from gradebook.services import create_scheme
+from projects.teams.models import TeamRules
 from readings.models import Paper, Reading
 from reviews.rubrics import give_summary_rubric
 from reviews.services import sync_rubric
-from web.seed.facts import FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, WEEKS, ZONE
+from web.seed.facts import FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, TEAMS_LOCK, WEEKS, ZONE
 
 SLUG = "cs498-sp26"
 LAST_SECOND = time(23, 59, 59)
@@ -26,12 +27,13 @@ LAST_SECOND = time(23, 59, 59)
 
 @transaction.atomic
 def seed_course() -> Offering:
-    """CS 498, Spring 2026, whole: schedule, labs, readings, weights of scheme A, letter cutoffs."""
+    """CS 498, Spring 2026, whole: schedule, labs, readings, rules of teams, weights of scheme A, letter cutoffs."""
     offering = _offering()
     _schedule(offering)
     create_scheme(offering=offering, weights=weights("A"))
     _labs(offering)
     _readings(offering)
+    TeamRules.objects.get_or_create(offering=offering, defaults={"lock_at": moment(TEAMS_LOCK, LAST_SECOND)})
     return offering
 
 

@@ -27,6 +27,7 @@ from submissions.services import IncomingFile, StoredFile, receive_files, record
 from web.seed.bank import seed_bank
 from web.seed.people import TAS, address, seed_people
 from web.seed.summaries import seed_summaries
+from web.seed.teams import seed_teams
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
 
 FIRST_HAND_IN = timedelta(days=6)  # after the lab opens
@@ -48,6 +49,7 @@ def seed_demo(offering: Offering, password: str) -> int:
     with transaction.atomic():
         students = seed_people(offering, password)
         seed_bank(offering, User.objects.get(email=address(TAS[0])))
+        seed_teams(offering, students)
     made = seed_summaries(offering, students)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:

@@ -9,6 +9,7 @@ ZONE = "America/Chicago"
 FIRST_TUESDAY = date(2026, 1, 20)
 RECESS = ("Spring break", date(2026, 3, 14), date(2026, 3, 22))
 READINGS_FROM = date(2026, 1, 30)
+TEAMS_LOCK = date(2026, 2, 20)  # ours: a week before proposals, when the class has settled
 
 
 class Week(NamedTuple):

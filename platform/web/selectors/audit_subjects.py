@@ -18,6 +18,7 @@ from assignments.due.models import Accommodation, Extension
 from assignments.models import Assignment
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
+from projects.teams.models import Membership, Team, TeamRules
 from reviews.models import Rubric
 from reviews.regrades.models import LabRegrade
 from reviews.releases.models import Release
@@ -94,6 +95,22 @@ KINDS = {
         student="enrollment",
         of_scores=False,
     ),
+    "Team": Kind(
+        "Team",
+        Team,
+        ("offering",),
+        lambda row: f"Team {row.name}",
+        url=lambda row: reverse("team", args=[row.offering.slug, row.pk]),
+    ),
+    "Membership": Kind(
+        "Place in a team",
+        Membership,
+        ("team__offering", "enrollment__user"),
+        lambda row: f"Place in {row.team.name}",
+        student="enrollment",
+        url=lambda row: reverse("team", args=[row.team.offering.slug, row.team.pk]),
+    ),
+    "TeamRules": Kind("Rules of teams", TeamRules, ("offering",), lambda _: "Rules of teams"),
     "Enrollment": Kind(
         "Role", Enrollment, ("user",), lambda row: f"Place of {row.user.name}", student="self", of_scores=False
     ),

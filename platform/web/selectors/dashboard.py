@@ -16,6 +16,7 @@ from config import clock
 from courses.models import Enrollment, Session
 from courses.pages import StateChip
 from grading.models import Status
+from projects.teams.selectors import TeamLine, lines_of
 from readings.summaries.states import SummaryState, summary_states
 from reviews.lists import AttemptRow, submissions_page
 from reviews.regrades.models import ScoreChange
@@ -76,6 +77,7 @@ class DashboardPage:
     sessions: tuple[SessionRow, ...]
     week_label: str
     notices: tuple[ScoreChange, ...]
+    team: tuple[TeamLine, ...]
     now: datetime
 
 
@@ -126,6 +128,7 @@ def dashboard_page(enrollment: Enrollment) -> DashboardPage:
         sessions=sessions,
         week_label=week,
         notices=notices_of(enrollment),
+        team=lines_of(enrollment),
         now=now,
     )
 

@@ -20,6 +20,10 @@ from courses.models import Role
 from courses.services import enroll
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
+from projects.teams.membership import Details
+from projects.teams.planning import Planned, Target
+from projects.teams.services import change_team, create_team, leave_team
+from projects.teams.staffing import arrange, except_size, set_rules
 from reviews.marking.services import adjust
 from reviews.releases.services import release, retract, undo
 from reviews.services import override, sync_rubric, withdraw_override
@@ -30,6 +34,7 @@ PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
     *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
+    *("Team", "Membership", "TeamRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 # who writes such a row and has a reason to leave no line
@@ -37,6 +42,8 @@ SILENT = {
     "reviews/rubrics/summaries.py": "the first rubric of a reading: nothing was there that could change",
     "readings/keeping/rubric.py": "the same, copied from another reading",
     "reviews/rubrics/services.py": "rubric_of: an empty rubric for work that has none; what is saved into it is recorded",
+    "projects/teams/rules.py": "the usual rules as a row that can be held; nobody chose them",
+    "projects/teams/notices.py": "a student has read what staff did, which has its line",
     "reviews/rubrics/writing.py": "the hand of services.py, whose acts record each rubric and each score that changed",
 }
 # a new installation's data: nobody's score, date or role changes
@@ -157,6 +164,15 @@ def _later(world, settings):
     return _released(world)
 
 
+def _in_a_team(world):
+    return create_team(enrollment=world.student, details=Details("Warp Drivers"))
+
+
+def _placed(world, *, source=None, **target):
+    planned = [Planned(world.student.pk, source.pk if source else None, Target(**target))]
+    return arrange(offering=world.offering, planned=planned, by=world.ta.user)
+
+
 def _schemed(world):
     create_scheme(offering=world.offering, weights=weights("A"))
     return world.offering
@@ -208,6 +224,27 @@ ACTS = [
     Act(
         "set a role",
         lambda world, **_: call_command("enroll", world.offering.slug, world.ta.user.email, "x", role="student"),
+    ),
+    Act("formed a team", lambda world, **_: _in_a_team(world)),
+    Act("joined a team", lambda world, **_: _in_a_team(world)),
+    Act("left a team", lambda world, **_: (_in_a_team(world), leave_team(enrollment=world.student))),
+    Act("disbanded a team", lambda world, **_: (_in_a_team(world), leave_team(enrollment=world.student))),
+    Act(
+        "changed a team",
+        lambda world, **_: (_in_a_team(world), change_team(enrollment=world.student, details=Details("Other"))),
+    ),
+    Act("put into a team", lambda world, **_: _placed(world, new="Quantum")),
+    Act("moved to another team", lambda world, **_: _placed(world, source=_in_a_team(world), new="Quantum")),
+    Act("took out of a team", lambda world, **_: _placed(world, source=_in_a_team(world))),
+    Act(
+        "let a team have another size",
+        lambda world, **_: except_size(team=_in_a_team(world), reason="others dropped", by=world.ta.user),
+    ),
+    Act(
+        "set the rules of teams",
+        lambda world, **_: set_rules(
+            offering=world.offering, smallest=1, largest=4, lock_at=None, by=world.instructor.user
+        ),
     ),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act(
