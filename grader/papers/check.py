@@ -103,7 +103,7 @@ def _pictures(reader: PaperReader, report: FormatReport) -> tuple[list[PageImage
         for page in wanted[:MOST_PICTURES]:
             pixels = reader.picture(page, LONGEST)
             images.append(PageImage(page, pixels.shape[1], pixels.shape[0], encode(pixels)))
-    except Refusal:
+    except (Refusal, GraderFault):
         return images, [f"Page {page} could not be drawn within the limits, so some pages have no picture."]
     return images, []
 
