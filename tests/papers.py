@@ -1,8 +1,8 @@
 """PDFs for the tests, written with reportlab: a paper in the style that the course asks for, and every way to break it one by one.
 
-    paper()                       conforms: eight content pages, references, an appendix, nobody's name
-    paper(page=A4)                the same on A4, and so on: see `Paper`
-    slides(12)                    landscape pages of large text
+paper()                       conforms: eight content pages, references, an appendix, nobody's name
+paper(page=A4)                the same on A4, and so on: see `Paper`
+slides(12)                    landscape pages of large text
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ TIMES, TIMES_BOLD, ARIAL, ARIAL_BOLD = (
     "Arial-BoldMT",
 )
 FILES = {TIMES: "_er_____", TIMES_BOLD: "_eb_____", ARIAL: "_a______", ARIAL_BOLD: "_ab_____"}
-WORDS = (
-    "the of and to in a kernel memory batch token cache layer tensor pipeline schedule latency throughput device gradient "
-    "attention weight training serving model request block page sparse dense stage parallel overlap bandwidth significant efficient "
-    "first flow offline we measure show that is with for by on each when between under more than which can"
+WORDS = (  # noqa: SIM905 - they read better so
+    "the of and to in a kernel memory batch token cache layer tensor pipeline schedule latency throughput device gradient attention "
+    "weight training serving model request block page sparse dense stage parallel overlap bandwidth significant efficient first flow "
+    "offline we measure show that is with for by on each when between under more than which can"
 ).split()
 SECTIONS = (
     ("1  Introduction", 0.9),
@@ -182,7 +182,11 @@ class _Setter:
         self._text(x, shape.abstract, font, shape.abstract_size, centred=shape.abstract_centred)
         self.y += 18
         for _ in range(shape.abstract_paragraphs):
-            self._paragraph(9 // shape.abstract_paragraphs, shape.left + shape.abstract_indent, shape.width - 2 * shape.abstract_indent)
+            self._paragraph(
+                9 // shape.abstract_paragraphs,
+                shape.left + shape.abstract_indent,
+                shape.width - 2 * shape.abstract_indent,
+            )
         self.y += 10
 
     def _section(self, heading: str, pages: float, sentence: str = "") -> None:

@@ -100,16 +100,26 @@ def _many_pages(count: int) -> bytes:
 def _many_fonts(count: int) -> bytes:
     names = "".join(f"/F{n}<</Type/Font/Subtype/Type1/BaseFont/Font{n}>>" for n in range(count))
     pages = 30
-    per_page = [f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {4 + 2 * n} 0 R/Resources {3 + 2 * pages} 0 R>>" for n in range(pages)]
+    per_page = [
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {4 + 2 * n} 0 R/Resources {3 + 2 * pages} 0 R>>"
+        for n in range(pages)
+    ]
     each = count // pages
     contents = [
-        stream(("BT 10 700 Td " + "".join(f"/F{n} 8 Tf (a) Tj " for n in range(at * each, (at + 1) * each)) + "ET").encode())
+        stream(
+            (
+                "BT 10 700 Td " + "".join(f"/F{n} 8 Tf (a) Tj " for n in range(at * each, (at + 1) * each)) + "ET"
+            ).encode()
+        )
         for at in range(pages)
     ]
     kids = " ".join(f"{3 + 2 * n} 0 R" for n in range(pages))
     objects = [part for pair in zip(per_page, contents, strict=True) for part in pair]
     return pdf(
-        "<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Kids[{kids}]/Count {pages}>>", *objects, f"<</Font<<{names}>>>>"
+        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {pages}>>",
+        *objects,
+        f"<</Font<<{names}>>>>",
     )
 
 
@@ -120,7 +130,9 @@ def _picture(width: int, height: int, data: bytes, more: str) -> bytes:
 
 def _jpx(width: int, height: int) -> bytes:
     """The head of a JPEG 2000 image that claims this size."""
-    size = struct.pack("!HHHIIIIIIIIH", 0xFF51, 47, 0, width, height, 0, 0, width, height, 0, 0, 3) + b"\x07\x01\x01" * 3
+    size = (
+        struct.pack("!HHHIIIIIIIIH", 0xFF51, 47, 0, width, height, 0, 0, width, height, 0, 0, 3) + b"\x07\x01\x01" * 3
+    )
     return b"\xff\x4f" + size + b"\xff\xd9"
 
 
@@ -287,9 +299,24 @@ CASES = (
     HostilePdf("a form in itself", _form_in_itself, TOO_MUCH, FREE),
     HostilePdf("forms that multiply", partial(_forms_that_double, 9), TOO_MUCH, FREE),
     HostilePdf("endless tiles", _tiles, TOO_MUCH, FREE),
-    HostilePdf("a picture of 4 gigapixels", lambda: _picture(65_535, 65_535, zeros(1 << 24), "/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/FlateDecode"), TOO_MUCH, FREE),
-    HostilePdf("a picture that claims too much", lambda: _picture(2**31 - 1, 2**31 - 1, _jpx(2**31 - 1, 2**31 - 1), "/Filter/JPXDecode"), TOO_MUCH, FREE),
-    HostilePdf("ten million words", lambda: one_page(packed(b"BT /F1 1 Tf " + b"1 0 Td (abc) Tj " * 1_500_000 + b"ET")), TOO_MUCH, NOT_IN_FILE),
+    HostilePdf(
+        "a picture of 4 gigapixels",
+        lambda: _picture(65_535, 65_535, zeros(1 << 24), "/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/FlateDecode"),
+        TOO_MUCH,
+        FREE,
+    ),
+    HostilePdf(
+        "a picture that claims too much",
+        lambda: _picture(2**31 - 1, 2**31 - 1, _jpx(2**31 - 1, 2**31 - 1), "/Filter/JPXDecode"),
+        TOO_MUCH,
+        FREE,
+    ),
+    HostilePdf(
+        "ten million words",
+        lambda: one_page(packed(b"BT /F1 1 Tf " + b"1 0 Td (abc) Tj " * 1_500_000 + b"ET")),
+        TOO_MUCH,
+        NOT_IN_FILE,
+    ),
     HostilePdf("odd text", _odd_text, rules=NOT_IN_FILE),
     HostilePdf("a page of a billion points", partial(_box, "0 0 1e9 1e9"), DAMAGED, NOT_IN_FILE),
     HostilePdf("a page of nothing", partial(_box, "0 0 0 0"), DAMAGED, NOT_IN_FILE),

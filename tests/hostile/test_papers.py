@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from grader.api import GraderFault, check_format, close_sandboxes
-from grader.contract import FindingState, FormatReport, FormatSpec, PageImage, PaperStyle, Refusal, SandboxKind, SubmittedFile
+from grader.contract import (
+    FindingState,
+    FormatReport,
+    FormatSpec,
+    PageImage,
+    PaperStyle,
+    Refusal,
+    SandboxKind,
+    SubmittedFile,
+)
 from grader.papers import reader
 from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.choose import open_sandbox
@@ -197,7 +206,9 @@ def test_the_reader_reaches_nothing(desk, monkeypatch, tmp_path):
     taken_over(monkeypatch, tmp_path, tries, "", "")
     seen: list[str] = []
     plain = reader.PaperReader.open
-    monkeypatch.setattr(reader.PaperReader, "open", lambda one: (found := plain(one), seen.append(found.meta["Author"]))[0])
+    monkeypatch.setattr(
+        reader.PaperReader, "open", lambda one: (found := plain(one), seen.append(found.meta["Author"]))[0]
+    )
     desk.look(b"%PDF-1.7")
     allowed = {"/etc/passwd", "HOME", "LANG", "LC_CTYPE", "PATH", "PYTHONHASHSEED", "TRITON_INTERPRET"}
     allowed |= {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PWD"}

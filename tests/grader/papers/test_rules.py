@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
+from PIL import Image
 from reportlab.lib.colors import black
 from reportlab.lib.utils import ImageReader
-from PIL import Image
 
-from grader.contract import FindingState, PaperStyle
-from grader.papers.style import NEURIPS_2020
-from tests.papers import A4, ARIAL, ARIAL_BOLD, SECTIONS, TIMES, TIMES_BOLD, paper, slides
+from grader.contract import FindingState
+from tests.papers import A4, ARIAL, ARIAL_BOLD, SECTIONS, TIMES, paper
 
 from .conftest import look_at, rules_of
 

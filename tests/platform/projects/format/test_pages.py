@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
-from django.db import connection
 from django.urls import reverse
 
 from config import clock
@@ -101,7 +101,7 @@ class TestStates:
         text = html(browser(world.student).get(url(check)))
         assert "The file is damaged or is no PDF" in text
         assert "Not readable" in text
-        assert "id=\"pages\"" not in text
+        assert 'id="pages"' not in text
 
     def test_our_fault_is_told_as_ours_and_staff_see_why_and_try_again(self, hand_in, browser, world):
         check = hand_in()

@@ -82,7 +82,9 @@ class TestForgetting:
         assert forget(400) == 0
         assert checked.pictures.count() == 1
 
-    def test_what_was_handed_in_again_long_ago_loses_them_and_keeps_its_report(self, checked, hand_in, forget, files_dir, settings):
+    def test_what_was_handed_in_again_long_ago_loses_them_and_keeps_its_report(
+        self, checked, hand_in, forget, files_dir, settings
+    ):
         again = hand_in(short("Another page"))
         run_check(again.pk)
         kept = django_settings.FORMAT_PICTURES_KEPT_S / 86_400
@@ -96,7 +98,8 @@ class TestForgetting:
         assert forget_unused_files() == 1
         assert set(storage.hashes()) == {checked.file.sha256, again.file.sha256, again.pictures.get().sha256}
 
-    def test_the_work_of_another_team_takes_nobody_s_place(self, checked, final, world, forget):
+    @pytest.mark.usefixtures("checked")
+    def test_the_work_of_another_team_takes_nobody_s_place(self, final, world, forget):
         others = team(world.offering, world.other_student)
         team_work(final, others, data=short("Theirs"))
         assert forget(400) == 0
