@@ -84,9 +84,9 @@ def _sentences(layout: Layout, pattern: re.Pattern[str]) -> Iterator[tuple[str, 
     """What matches in each line with the one that follows it, told once, at the line where it begins."""
     for line, after in pairwise([*layout.text, None]):
         assert line is not None
-        if match := pattern.search(_joined(line, after)):
-            if match.start() < len(line.text):
-                yield match.group(), line
+        match = pattern.search(_joined(line, after))
+        if match and match.start() < len(line.text):
+            yield match.group(), line
 
 
 def _joined(line: Line, after: Line | None) -> str:

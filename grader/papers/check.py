@@ -51,9 +51,7 @@ def check_format(
         report = report_of(spec, document, sheets)
         images, notes = _pictures(reader, report)
     took_ms = round((time.perf_counter() - started) * 1e3, 1)
-    told = msgspec.structs.replace(
-        report, notes=(*report.notes, *notes), sandbox=sandbox.name, duration_ms=took_ms
-    )
+    told = msgspec.structs.replace(report, notes=(*report.notes, *notes), sandbox=sandbox.name, duration_ms=took_ms)
     return told, images
 
 
@@ -116,7 +114,9 @@ def _read(spec: FormatSpec) -> bytes:
     """The stored bytes, checked against their hash: what is looked at is what was received."""
     path = Path(spec.file.path)
     if path.stat().st_size > MOST_MB << 20:
-        raise Refusal(f"The PDF is larger than {MOST_MB} MB, so its format was not looked at. Make its pictures smaller.")
+        raise Refusal(
+            f"The PDF is larger than {MOST_MB} MB, so its format was not looked at. Make its pictures smaller."
+        )
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != spec.file.sha256:
         raise GraderFault("the stored file is not the one that was received")

@@ -17,7 +17,11 @@ import pypdfium2_raw as pdfium
 
 MOST_CHARACTERS, MOST_LINES, MOST_TEXT = 40_000, 1_500, 400
 MOST_FONTS, MOST_PICTURES, MOST_LINKS = 200, 100, 500
-GAP, DRIFT, BACK = 1.5, 0.5, 1.5  # in font sizes: between words of one line, off its baseline, back over what was set before
+GAP, DRIFT, BACK = (
+    1.5,
+    0.5,
+    1.5,
+)  # in font sizes: between words of one line, off its baseline, back over what was set before
 META = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer")
 PROBE = 1000.0
 REFUSED = {pdfium.FPDF_ERR_PASSWORD: "password", pdfium.FPDF_ERR_SECURITY: "security"}
@@ -155,7 +159,9 @@ class _Page:
         corners = (self._seen(box.left, box.bottom), self._seen(box.right, box.top))
         xs, ys = zip(*corners, strict=True)
         baseline = self._seen(x.value, y.value)[1] if upright else max(ys)
-        shown = "-" if code == 2 else chr(code) if code < 0x110000 else "\ufffd"  # PDFium's sign for a hyphen at a line's end
+        shown = (
+            "-" if code == 2 else chr(code) if code < 0x110000 else "\ufffd"
+        )  # PDFium's sign for a hyphen at a line's end
         return Glyph(shown, min(xs), max(xs), baseline, font, size if upright else max(ys) - min(ys), upright)
 
     def _style(self, text: Any, index: int, piece: Any) -> tuple[int, float, bool]:

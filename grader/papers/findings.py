@@ -13,7 +13,14 @@ POINTS = 1.0
 
 
 def finding(
-    rule: str, title: str, *, fails: bool, measured: str, expected: str = "", advice: str = "", places: Iterable[Place] = ()
+    rule: str,
+    title: str,
+    *,
+    fails: bool,
+    measured: str,
+    expected: str = "",
+    advice: str = "",
+    places: Iterable[Place] = (),
 ) -> Finding:
     """A rule's finding; advice and places belong to those that fail."""
     if not fails:
@@ -94,7 +101,11 @@ def embedded_fonts(sheets: Sequence[Sheet]) -> Finding:
 def nothing_active(document: Document, sheets: Sequence[Sheet]) -> Finding:
     """A document to read holds nothing that would run."""
     starting = sum(sheet.launches for sheet in sheets)
-    parts = ((document.scripts, "scripts"), (starting, "links that start a program"), (document.attachments, "attached files"))
+    parts = (
+        (document.scripts, "scripts"),
+        (starting, "links that start a program"),
+        (document.attachments, "attached files"),
+    )
     held = [counted(number, words) for number, words in parts if number]
     return finding(
         "active",

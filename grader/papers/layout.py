@@ -14,7 +14,9 @@ from ..contract import Place
 from . import facts
 from .style import Area
 
-PAGE_NUMBER = re.compile(r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?", re.IGNORECASE)
+PAGE_NUMBER = re.compile(
+    r"(?:page\s*)?[-–—]?\s*(?:\d{1,4}|[ivxl]{1,6})\s*[-–—]?(?:\s*(?:of|/)\s*\d{1,4})?", re.IGNORECASE
+)
 BOLD = re.compile(r"bold|black|heavy|medi|demi|[-,]b(?:d|i)?$|bx(?:ti|sl)?\d", re.IGNORECASE)
 SUBSET = re.compile(r"^[A-Z]{6}\+")
 ENOUGH, PROSE = 200, 20  # characters: of a text that can be measured, of a line that counts as running text
@@ -86,7 +88,11 @@ def sheet(number: int, page: facts.Page) -> Sheet:
         Line(
             number,
             unicodedata.normalize("NFKC", line.text).strip(),
-            *(value / 100 for value in (line.x0, line.y0, line.x1, line.y1, line.baseline)),
+            line.x0 / 100,
+            line.y0 / 100,
+            line.x1 / 100,
+            line.y1 / 100,
+            line.baseline / 100,
             fonts[line.font] if line.font < len(fonts) else unknown,
             line.size / 100,
             line.upright,
@@ -164,7 +170,9 @@ class Layout:
         for one in self.sheets:
             body = [line.baseline for line in one.lines if self._is_prose(line)]
             for line in one.lines:
-                if line.upright and not (min(body, default=1e9) + SAME < line.baseline < max(body, default=-1e9) - SAME):
+                if line.upright and not (
+                    min(body, default=1e9) + SAME < line.baseline < max(body, default=-1e9) - SAME
+                ):
                     seen[re.sub(r"\d+", "#", line.text), round(line.baseline / SAME)].append(line)
         least = max(2, len(self.sheets) // 2)
         for lines in seen.values():

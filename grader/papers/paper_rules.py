@@ -17,14 +17,17 @@ from .findings import (
     on_pages,
     page_count,
     page_size,
-    place,
 )
-from .layout import Layout, Line
+from .layout import Layout, Line, place
 from .sections import Kind, Outline, Section
 from .style import Area, PaperRules
 
 INCH = 72.0
-EDGE, HEIGHT, RUNS_OVER = 4.0, 6.0, 5.0  # points: how far edges may be off, pages begin or end, and single lines stand out
+EDGE, HEIGHT, RUNS_OVER = (
+    4.0,
+    6.0,
+    5.0,
+)  # points: how far edges may be off, pages begin or end, and single lines stand out
 
 
 def paper_findings(

@@ -102,10 +102,10 @@ class PaperReader:
 
     def picture(self, page: int, longest: int) -> np.ndarray:
         """A page's pixels (height, width, 3), uint8, at most `longest` a side; raises `Refusal`, and nothing can be asked after it."""
-        pixels = self._ask("draw_page", DRAW_S, number=page, longest=longest)
-        good = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
-        if not good or not 0 < max(pixels.shape[:2]) <= longest or not pixels.size:
+        answer = self._ask("draw_page", DRAW_S, number=page, longest=longest)
+        if not _is_picture(answer, longest):
             raise _not_believed("a picture of another kind or size")
+        pixels: np.ndarray = answer
         return pixels
 
     def _load(self) -> None:
@@ -152,6 +152,12 @@ class UnreadablePaper(Refusal):
             "Export it again, with another program if it happens again, and hand it in again."
         )
         self.note = note
+
+
+def _is_picture(answer: Any, longest: int) -> bool:
+    if not isinstance(answer, np.ndarray) or answer.dtype != np.uint8 or answer.ndim != 3 or answer.shape[2] != 3:
+        return False
+    return answer.size > 0 and max(answer.shape[:2]) <= longest
 
 
 def _not_believed(what: str) -> UnreadablePaper:

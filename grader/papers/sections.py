@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ..contract import PartLength, SectionLength
 from .layout import Layout, Line
-from .style import APPENDIX, REFERENCES, THANKS, PaperRules, Part
+from .style import APPENDIX, REFERENCES, THANKS, PaperRules
 
 NUMBERED = re.compile(r"(?P<number>\d{1,2}|[IVX]{1,5})[.:]?\s+(?P<words>\S.*)")
 LETTERED = re.compile(r"(?:appendix\s+)?(?P<number>[A-Z])[.:]?\s+(?P<words>\S.*)", re.IGNORECASE)
@@ -49,15 +49,11 @@ class Outline:
     def sections(self) -> list[Section]:
         """By their headings, from the abstract on."""
         found: list[Section] = []
-        lines, skipped = self.layout.text, 0
-        for index, line in enumerate(lines):
-            if skipped:
-                skipped -= 1
-                continue
+        lines, index = self.layout.text, 0
+        while index < len(lines):
             section = self._section(lines, index, found)
-            if section is not None:
-                found.append(section)
-                skipped = len(section.lines) - 1
+            index += len(section.lines) if section else 1
+            found += [section] if section else []
         return found
 
     @property

@@ -157,7 +157,9 @@ class Postgres:
 
 
 def _named(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> Named:
-    return Named(frozenset(str(row[0]) for row in ask(named_files_query())), frozenset(str(row[0]) for row in ask(LABS)))
+    return Named(
+        frozenset(str(row[0]) for row in ask(named_files_query())), frozenset(str(row[0]) for row in ask(LABS))
+    )
 
 
 def _integrity(copy: sqlite3.Connection) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config import clock
 from projects.format.models import FormatCheck, PagePicture
@@ -40,7 +40,7 @@ def forget_old_pictures() -> int:
 
     What was found stays. The bytes are deleted with all others that no row names any more.
     """
-    if not cache.add("format-pictures-forgotten", True, settings.PRUNE_EVERY_S):
+    if not cache.add("format-pictures-forgotten", "yes", settings.PRUNE_EVERY_S):
         return 0
     long_ago = clock.now() - timedelta(seconds=settings.FORMAT_PICTURES_KEPT_S)
     old = PagePicture.objects.filter(Exists(_later_work(long_ago)))
@@ -50,7 +50,7 @@ def forget_old_pictures() -> int:
     return forgotten
 
 
-def _later_work(before: datetime) -> object:
+def _later_work(before: datetime) -> QuerySet[Submission]:
     """Work on the same assignment that came later, and long ago, by one of those whose work the picture shows."""
     submission = OuterRef("check_of__file__submission")
     authors = Author.objects.filter(submission=OuterRef(submission)).values("enrollment")
