@@ -33,6 +33,7 @@ from .judge.scoring import GraderFault, refused, total
 from .judge.suite import CheckSuite, load_suite
 from .lab import Lab, LabError
 from .notebook import NotebookCell, editor_cells, student_version, with_sources, write_notebook
+from .papers.check import check_format
 from .release import release_zip
 from .sandbox.base import Sandbox, SandboxUnavailable
 from .sandbox.bubblewrap import close_warm_servers
@@ -47,6 +48,7 @@ __all__ = [
     "NotebookCell",
     "SandboxUnavailable",
     "Stopped",
+    "check_format",
     "check_upload",
     "close_sandboxes",
     "grade",

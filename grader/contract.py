@@ -228,5 +228,112 @@ class LabSummary(msgspec.Struct, frozen=True):
         return round(sum(task.points for task in self.tasks), 2)
 
 
+class PaperStyle(StrEnum):
+    """What a PDF is held against."""
+
+    NEURIPS_2020 = "neurips-2020"
+    SLIDES = "slides"
+    FREE = "free"
+
+
+class FormatSpec(msgspec.Struct, frozen=True):
+    """What looking at a PDF needs to know: where it lies, its style, and how many content pages are asked for (None: any number)."""
+
+    file: SubmittedFile
+    style: PaperStyle
+    pages_from: int | None = None
+    pages_to: int | None = None
+    sandbox: SandboxKind = SandboxKind.BUBBLEWRAP
+    allow_approximate_limits: bool = False
+
+
+class FindingState(StrEnum):
+    """What a rule found. A hint is for people to judge: it may be as it should be."""
+
+    FAILED = "failed"
+    HINT = "hint"
+    PASSED = "passed"
+
+
+class PageSize(msgspec.Struct, frozen=True):
+    """A page's size in points, as a reader sees it."""
+
+    page: int
+    width: float
+    height: float
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A rectangle on a page, in points from the page's top left corner; pages count from 1."""
+
+    page: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one rule found: measured beside expected, what to do about it, and where it is seen."""
+
+    rule: str
+    title: str
+    state: FindingState
+    measured: str
+    expected: str = ""
+    advice: str = ""
+    places: tuple[Place, ...] = ()
+
+
+class SectionLength(msgspec.Struct, frozen=True):
+    """A section of a paper: its heading, which recommended part it makes (empty: none), and its length in pages."""
+
+    heading: str
+    part: str
+    page: int
+    pages: float
+
+
+class PartLength(msgspec.Struct, frozen=True):
+    """A recommended part beside what was found: its length in pages over all of its sections; None where there is none."""
+
+    part: str
+    recommended: float
+    pages: float | None
+
+
+class FormatReport(msgspec.Struct, frozen=True):
+    """What a PDF looks like beside its style. It advises; people decide."""
+
+    style: PaperStyle
+    pages: tuple[PageSize, ...]
+    content_pages: int
+    findings: tuple[Finding, ...]
+    sections: tuple[SectionLength, ...] = ()
+    parts: tuple[PartLength, ...] = ()
+    notes: tuple[str, ...] = ()
+    sandbox: str = ""
+    duration_ms: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> bytes:
+        """As it is stored."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> FormatReport:
+        """Read a stored report; raises `msgspec.ValidationError` when it is not one."""
+        return msgspec.json.decode(data, type=cls)
+
+
+class PageImage(msgspec.Struct, frozen=True):
+    """A page as a PNG that the grader encoded itself."""
+
+    page: int
+    width: int
+    height: int
+    png: bytes
+
+
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer to the student, not a fault of ours
     """A submission that cannot be graded as it is. Its text is one or two sentences for the student."""

@@ -9,10 +9,11 @@ RUN if [ -n "${SYSTEM_PACKAGES}" ]; then \
     apt-get update -qq && apt-get install -y -qq --no-install-recommends ${SYSTEM_PACKAGES} && rm -rf /var/lib/apt/lists/*; fi
 # A run's PATH holds Debian's folders alone; where the base keeps its Python elsewhere, it is found there too.
 RUN test -x /usr/bin/python3 || ln -s "$(command -v python3)" /usr/bin/python3
-ARG PACKAGES="numpy==2.3.5"
+# pypdfium2 is for the PDFs that students hand in; no lab lists it, so no lab finds it
+ARG PACKAGES="numpy==2.3.5 pypdfium2==5.15.2"
 RUN pip install --no-cache-dir --target /gradlab/packages ${PACKAGES}
 COPY grader/inside /gradlab/inside
-ARG PACKAGE_NAMES="numpy"
+ARG PACKAGE_NAMES="numpy pypdfium2"
 LABEL gradlab.packages="${PACKAGE_NAMES}"
 USER 65534:65534
 WORKDIR /tmp

@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("gradlab")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["grading"])
+app.autodiscover_tasks(["grading", "projects.format"])
 Channel.QoS = Unacknowledged
 
 

@@ -111,6 +111,8 @@ S3_OPTIONS = {
     "access_key": env.secret("S3_ACCESS_KEY") or None,
     "secret_key": env.secret("S3_SECRET_KEY") or None,
 }
+# Models whose field `sha256` names a stored file: what they name is kept, and copied by backups.
+FILES_NAMED_BY = ("submissions.SubmittedFile", "projects.PagePicture")
 UNUSED_FILES_KEPT_S = env.integer("UNUSED_FILES_KEPT_S", 7 * 24 * 3600)
 PRUNE_EVERY_S = 3600
 
@@ -233,7 +235,20 @@ SWEEP_EVERY_S = env.integer("SWEEP_EVERY_S", 15)
 REVIEW_LEASE_S = env.integer("REVIEW_LEASE_S", 600)
 
 # What the sweeper does at each turn beside its own work: names of functions, since they live in apps above grading.
-SWEEP_ALSO = ("reviews.similar.services.search_due", "reviews.releases.mail.mail_due_releases")
+SWEEP_ALSO = (
+    "reviews.similar.services.search_due",
+    "reviews.releases.mail.mail_due_releases",
+    "projects.format.sweep.drive_checks",
+    "projects.format.sweep.forget_old_pictures",
+)
+
+# Format checks of PDFs. No heartbeat renews their lease: it is longer than the grader's own limits for one PDF.
+FORMAT_LEASE_S = 120
+FORMAT_REDISPATCH_S = 60
+FORMAT_MAX_CLAIMS = 3
+FORMAT_MAX_FAULTS = 2
+# pictures of pages of a PDF for which another one was handed in: kept for so long
+FORMAT_PICTURES_KEPT_S = env.integer("FORMAT_PICTURES_KEPT_S", 30 * 24 * 3600)
 
 # Readings. So many of an assignment's submissions are read by two graders, chosen by a keyed hash.
 SECOND_READING_SHARE = env.integer("SECOND_READING_PERCENT", 10) / 100

@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("readings.keeping.urls")),
     path("", include("readings.urls")),
     path("", include("projects.teams.urls")),
+    path("", include("projects.format.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),
 ]

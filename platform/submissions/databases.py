@@ -17,9 +17,8 @@ from psycopg import sql
 
 from assignments.models import Lab
 from audit.triggers import REMOVE
-from submissions.models import SubmittedFile
+from submissions.naming import named_files_query
 
-FILES = f"SELECT DISTINCT sha256 FROM {SubmittedFile._meta.db_table}"  # noqa: S608, SLF001 - our own name
 LABS = f"SELECT path FROM {Lab._meta.db_table}"  # noqa: S608, SLF001 - our own name
 # a migrated database has these rows before anybody used it
 NOT_COUNTED = {"django_migrations", "django_content_type", "auth_permission"}
@@ -158,7 +157,9 @@ class Postgres:
 
 
 def _named(ask: Callable[[str], Iterable[tuple[Any, ...]]]) -> Named:
-    return Named(frozenset(str(row[0]) for row in ask(FILES)), frozenset(str(row[0]) for row in ask(LABS)))
+    return Named(
+        frozenset(str(row[0]) for row in ask(named_files_query())), frozenset(str(row[0]) for row in ask(LABS))
+    )
 
 
 def _integrity(copy: sqlite3.Connection) -> str:

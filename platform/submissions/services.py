@@ -21,6 +21,7 @@ from grader.contract import Refusal
 from submissions import storage
 from submissions.issuing import issue_receipt
 from submissions.models import Author, PracticeRun, Submission, SubmittedFile
+from submissions.naming import named_files
 
 log = structlog.get_logger(__name__)
 
@@ -158,9 +159,8 @@ def record_practice_run(
 
 
 def forget_unused_files() -> int:
-    """Delete the bytes of practice runs that are no longer kept; returns how many files. Submissions' files always stay."""
-    named = set(SubmittedFile.objects.values_list("sha256", flat=True))
-    return storage.prune(keep=named, older_than_s=settings.UNUSED_FILES_KEPT_S)
+    """Delete bytes that no row names any more, as of practice runs that are not kept; returns how many. Submissions' files always stay."""
+    return storage.prune(keep=named_files(), older_than_s=settings.UNUSED_FILES_KEPT_S)
 
 
 def manifest_sha256(files: Sequence[StoredFile]) -> str:

@@ -30,10 +30,28 @@ from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
 from grader.api import notebook_cells  # noqa: E402
-from grader.contract import CheckResult, Comparison, GradeReport, Measurement, Outcome, Side, Task, Verdict  # noqa: E402
+from grader.contract import (  # noqa: E402
+    CheckResult,
+    Comparison,
+    Finding,
+    FindingState,
+    FormatReport,
+    GradeReport,
+    Measurement,
+    Outcome,
+    PageSize,
+    PaperStyle,
+    PartLength,
+    Place,
+    SectionLength,
+    Side,
+    Task,
+    Verdict,
+)
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
+from projects.format.models import FormatCheck  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -71,6 +89,7 @@ class Course:
     many_staff: Enrollment
     work: dict[int, Submission] = field(default_factory=dict)
     summaries: dict[int, Submission] = field(default_factory=dict)
+    formats: dict[int, FormatCheck] = field(default_factory=dict)
 
 
 def make() -> Course:
@@ -212,6 +231,29 @@ def team_words(course: Course, n: int, text: str) -> None:
         Membership.objects.create(
             team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
         )
+def format_words(course: Course, n: int, text: str) -> None:
+    """What a PDF says of itself: headings, names, fonts; and what its reader said of it. Every third cannot be read, every third failed."""
+    place = Place(1, 10.0, 20.0, 30.0, 40.0)
+    findings = tuple(Finding(f"rule-{state}", text, state, text, text, text, (place,)) for state in FindingState)
+    sections = (SectionLength(text, "", 1, 0.5), SectionLength(text, text, 1, 0.5))
+    report = FormatReport(
+        PaperStyle.NEURIPS_2020,
+        (PageSize(1, 612.0, 792.0),),
+        1,
+        findings,
+        sections,
+        (PartLength(text, 1.0, 0.5),),
+        (text,),
+    )
+    now, file = clock.now(), course.work[n].files.first()
+    ended = (
+        {"finished_at": now, "data": report.to_json().decode()},
+        {"finished_at": now, "refusal": text},
+        {"failed_at": now, "error": text},
+    )
+    check = FormatCheck.objects.create(file=file, requested_at=now, **ended[n % 3])
+    course.formats[n] = check
+    check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
 
 
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
@@ -228,6 +270,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
     "team, post and reason of a move": team_words,
+    "format report": format_words,
 }
 
 
@@ -299,6 +342,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
         url("submission-receipt", one),
         url("submission-compare", one, two),
         url("reading", here, "paper"),
+        *(url("format", check.file.submission_id, check.file_id) for check in course.formats.values()),
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
     student = [

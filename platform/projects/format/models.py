@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.db import models
 
+from grader import contract
+from projects.format.querysets import FormatCheckQuerySet
 from submissions.models import SubmittedFile
+
+
+class State(StrEnum):
+    """How far a check is. A refused PDF is one that cannot be read; a failed check is our fault."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 class FormatCheck(models.Model):
@@ -12,18 +26,41 @@ class FormatCheck(models.Model):
 
     file = models.OneToOneField(SubmittedFile, on_delete=models.PROTECT, related_name="format_check")
     requested_at = models.DateTimeField()
+    queued_at = models.DateTimeField(null=True, help_text="When a message was last sent for it.")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True, help_text="By our fault, so often that it is not tried again.")
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="How many workers have taken it.")
     faults = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True, help_text="For staff.")
     refusal = models.TextField(blank=True, help_text="Why the PDF cannot be read, for its authors.")
     data = models.TextField(blank=True, help_text="The report, as JSON.")
 
+    objects = FormatCheckQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"Format of {self.file}"
+
+    @property
+    def state(self) -> State:
+        """By its timestamps."""
+        if self.finished_at is not None:
+            return State.REFUSED if self.refusal else State.FINISHED
+        if self.failed_at is not None:
+            return State.FAILED
+        return State.WAITING if self.started_at is None else State.RUNNING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state not in {State.WAITING, State.RUNNING}
+
+    @property
+    def report(self) -> contract.FormatReport | None:
+        """What was found, once it was."""
+        return contract.FormatReport.from_json(self.data) if self.data else None
 
 
 class PagePicture(models.Model):
