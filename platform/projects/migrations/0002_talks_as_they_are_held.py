@@ -78,11 +78,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='talk',
-            constraint=models.UniqueConstraint(condition=models.Q(('opened_at__isnull', False), ('closed_at', None)), fields=('offering',), name='one_open_talk'),
+            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None), ('opened_at__isnull', False)), fields=('offering',), name='one_open_talk'),
         ),
         migrations.AddConstraint(
             model_name='talk',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at', None), models.Q(('opened_at__isnull', False), ('closed_at__gte', models.F('opened_at'))), _connector='OR'), name='talk_closes_after_opening'),
+            constraint=models.CheckConstraint(condition=models.Q(('closed_at', None), models.Q(('closed_at__gte', models.F('opened_at')), ('opened_at__isnull', False)), _connector='OR'), name='talk_closes_after_opening'),
         ),
         migrations.AddConstraint(
             model_name='talk',

@@ -46,5 +46,7 @@ def points(staff: Fraction | None, classmates: Fraction | None, weighing: Weighi
     """The score of means of marks; None where nobody rated."""
     if staff is None and classmates is None:
         return None
-    halves = ((half, weight) for half, weight in zip((staff, classmates), weights(staff, classmates, weighing), strict=True))
+    halves = (
+        (half, weight) for half, weight in zip((staff, classmates), weights(staff, classmates, weighing), strict=True)
+    )
     return sum((weight * in_points(half, weighing.scale) for half, weight in halves if half is not None), Fraction(0))

@@ -35,7 +35,9 @@ class PresentationRules(models.Model):
     scale = models.PositiveSmallIntegerField(default=5)
     talk_minutes = models.PositiveSmallIntegerField(default=12)
     question_minutes = models.PositiveSmallIntegerField(default=3)
-    first_talk = models.TimeField(default=time(9), help_text="When a session's first talk begins, by the clock in class.")
+    first_talk = models.TimeField(
+        default=time(9), help_text="When a session's first talk begins, by the clock in class."
+    )
 
     class Meta:
         constraints = (

@@ -33,7 +33,10 @@ class Tally:
     @property
     def criteria(self) -> tuple[tuple[str, Fraction], ...]:
         """The staff's mean of each criterion that was marked, by its label."""
-        means = ((label, mean([marks[name] for marks in self.staff.values() if name in marks])) for name, label in Criterion.choices)
+        means = (
+            (label, mean([marks[name] for marks in self.staff.values() if name in marks]))
+            for name, label in Criterion.choices
+        )
         return tuple((str(label), value) for label, value in means if value is not None)
 
     @property
