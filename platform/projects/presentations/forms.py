@@ -83,28 +83,25 @@ class SessionsForm(forms.Form):
         return [self.known[pk] for pk in self.cleaned_data["sessions"]]
 
 
-class SessionField(forms.ModelChoiceField[Session]):
-    """A session, by its day and topic."""
-
-    def label_from_instance(self, obj: Session) -> str:
-        """As `Tue 5 May: Vector DB`."""
-        return session_label(obj)
-
-
 class SessionForm(forms.Form):
     """One session of the offering."""
 
-    session = SessionField(
-        queryset=Session.objects.none(),
-        empty_label=None,
+    session = forms.TypedChoiceField(
+        coerce=int,
+        label="Session",
         error_messages={"required": "Please choose a session.", "invalid_choice": "Please choose a session."},
     )
 
     def __init__(self, data: Any = None, *, offering: Offering, **options: Any) -> None:
         super().__init__(data, **options)
+        self.known = {row.pk: row for row in offering.sessions.order_by("-date", "-number")}
         field = self.fields["session"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Session.objects.filter(offering=offering).order_by("-date", "-number")
+        assert isinstance(field, forms.TypedChoiceField)
+        field.choices = [(pk, session_label(session)) for pk, session in self.known.items()]
+
+    def clean_session(self) -> Session:
+        """The session itself."""
+        return self.known[self.cleaned_data["session"]]
 
 
 class AddTalkForm(SessionForm):

@@ -50,6 +50,11 @@ class PresentationRules(models.Model):
         return f"{self.staff_share} % staff"
 
     @property
+    def classmates_share(self) -> int:
+        """Percent; what staff leave."""
+        return 100 - self.staff_share
+
+    @property
     def slot(self) -> timedelta:
         """From the beginning of one talk to that of the next."""
         return timedelta(minutes=self.talk_minutes + self.question_minutes)

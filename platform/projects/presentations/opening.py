@@ -45,7 +45,8 @@ def close_ratings(*, talk: Talk, by: User) -> bool:
     fresh = locked_talk(talk.pk)
     if not fresh.is_open:
         return False
-    fresh.closed_at = clock.now()
+    assert fresh.opened_at is not None  # it is open
+    fresh.closed_at = max(clock.now(), fresh.opened_at)  # clocks of two servers may differ a little
     fresh.save(update_fields=["closed_at"])
     _record(fresh, by, "closed ratings", after=f"{fresh.team.name}: {fresh.ratings.count()} ratings")
     return True
