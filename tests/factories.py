@@ -22,7 +22,10 @@ from grading.models import GradingJob, Worker
 from grading.runner import run_job
 from grading.services import hand_in, run_checks
 from projects.deliverables.models import Stage
-from projects.models import Deliverable, Membership, Team, TeamSubmission
+from projects.models import Deliverable, Membership, Rating, Talk, Team, TeamSubmission
+from projects.presentations.models import Criterion
+from projects.presentations.opening import close_ratings, open_ratings
+from projects.presentations.rating import save_rating, save_staff_rating
 from readings.models import Paper, Reading
 from reviews.marking.models import Purpose, Review
 from reviews.marking.services import GivenMark, save_review
@@ -255,6 +258,38 @@ def team_work(assignment: Assignment, by: Team, *, data: bytes = b"%PDF-1.7", at
     )
     TeamSubmission.objects.create(submission=made, team=by)
     return made
+
+
+def talk(by: Team, *, session: Session | None = None, position: int = 1, practice: bool = False) -> Talk:
+    """A talk of the team, planned for now."""
+    return Talk.objects.create(
+        offering=by.offering, team=by, session=session, position=position, practice=practice, starts_at=clock.now()
+    )
+
+
+def opened(planned: Talk, by: Enrollment) -> Talk:
+    """The talk with its ratings open."""
+    open_ratings(talk=planned, by=by.user)
+    planned.refresh_from_db()
+    return planned
+
+
+def closed(planned: Talk, by: Enrollment) -> Talk:
+    """The talk after its ratings were closed."""
+    close_ratings(talk=planned, by=by.user)
+    planned.refresh_from_db()
+    return planned
+
+
+def rated(about: Talk, rater: Enrollment, score: int = 4, comment: str = "", *, revision: int = 0) -> Rating:
+    """A classmate's rating, through the front door."""
+    return save_rating(talk=about, rater=rater, score=score, comment=comment, revision=revision)
+
+
+def staff_rated(about: Talk, rater: Enrollment, *marks: int, comment: str = "", revision: int = 0) -> None:
+    """A staff member's five marks; without any, four each."""
+    given = dict(zip(Criterion.values, marks or (4,) * 5, strict=True))
+    save_staff_rating(talk=about, rater=rater, marks=given, comment=comment, revision=revision)
 
 
 def reviewed(

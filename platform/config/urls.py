@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("readings.urls")),
     path("", include("projects.teams.urls")),
     path("", include("projects.format.urls")),
+    path("", include("projects.presentations.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),
 ]

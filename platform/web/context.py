@@ -14,6 +14,7 @@ from django.urls import reverse
 from config import clock
 from courses.models import Enrollment
 from projects.teams.selectors import waiting_for
+from projects.presentations.running import OpenTalk, Talks, talks_of
 from reviews.queue.rows import left_in_queue
 from reviews.requests.selectors import open_requests
 
@@ -48,6 +49,7 @@ COURSE_PAGES: tuple[Page, ...] = (
     ("Schedule", "schedule", "calendar-days"),
 )
 STUDENT_PAGES: tuple[Page, ...] = (*COURSE_PAGES[:3], ("Project", "project", "handshake"), *COURSE_PAGES[3:])
+TALKS_PAGE: Page = ("Talks", "talks", "presentation")
 STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Grading",
@@ -66,6 +68,7 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("People", "people", "users"),
             ("Teams", "teams", "handshake"),
             ("Extensions", "extensions", "calendar-clock"),
+            TALKS_PAGE,
         ),
     ),
     ("Running", (("Audit log", "audit", "history"),)),
@@ -75,28 +78,45 @@ KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Template variables for `base.html`: `nav`, `demo_clock`; a page of an offering adds `offering` and `enrollment`."""
-    return {"nav": cache(lambda: navigation(request)), "demo_clock": demo_clock()}
+    """Template variables for `base.html`: `nav`, `open_talk`, `demo_clock`; a page of an offering adds `offering` and `enrollment`."""
+    talks = cache(lambda: _talks(request))
+    return {
+        "nav": cache(lambda: navigation(request, has_talks=talks().planned)),
+        "open_talk": cache(lambda: _elsewhere(request, talks().open)),
+        "demo_clock": demo_clock(),
+    }
 
 
-def navigation(request: HttpRequest) -> list[NavGroup]:
-    """The links of the offering that the page belongs to; none outside of one."""
+def navigation(request: HttpRequest, *, has_talks: bool) -> list[NavGroup]:
+    """The links of the offering that the page belongs to; none outside of one. Students find talks once there are any."""
     enrollment: Enrollment | None = getattr(request, "enrollment", None)
     if enrollment is None:
         return []
     badges = _badges(enrollment) if enrollment.is_staff else {"project": waiting_for(enrollment)}
     return [
         NavGroup(title, tuple(_item(request, enrollment, *page, badge=badges.get(page[1], 0)) for page in pages))
-        for title, pages in _groups(enrollment)
+        for title, pages in _groups(enrollment, has_talks=has_talks)
     ]
 
 
-def _groups(enrollment: Enrollment) -> list[tuple[str, tuple[Page, ...]]]:
+def _groups(enrollment: Enrollment, *, has_talks: bool) -> list[tuple[str, tuple[Page, ...]]]:
     if not enrollment.is_staff:
         return [("", STUDENT_PAGES)]
+        return [("", (*COURSE_PAGES, TALKS_PAGE) if has_talks else COURSE_PAGES)]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
     return [("", COURSE_PAGES), *groups, (title, running)]
+
+
+def _talks(request: HttpRequest) -> Talks:
+    """One query, and none outside of an offering."""
+    enrollment: Enrollment | None = getattr(request, "enrollment", None)
+    return talks_of(enrollment) if enrollment else Talks(planned=False, open=None)
+
+
+def _elsewhere(request: HttpRequest, talk: OpenTalk | None) -> OpenTalk | None:
+    """The talk that is open now, on every page but the one that it leads to."""
+    return talk if talk and talk.url != request.path else None
 
 
 def _badges(staff: Enrollment) -> dict[str, int]:
