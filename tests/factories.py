@@ -236,7 +236,7 @@ def check_in_window(
     at = opened_at or clock.now()
     closes_at = at + timedelta(minutes=minutes)
     return CheckInWindow.objects.create(
-        session=session, secret=f"secret of {session.pk}", every_s=every_s, opened_at=at, closes_at=closes_at
+        session=session, secret=f"{session.pk} {at.isoformat()}", every_s=every_s, opened_at=at, closes_at=closes_at
     )
 
 

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("reviews.sheets.urls")),
     path("", include("readings.keeping.urls")),
     path("", include("readings.urls")),
+    path("", include("attendance.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),
 ]

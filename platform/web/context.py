@@ -63,10 +63,13 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("People", "people", "users"),
             ("Extensions", "extensions", "calendar-clock"),
+            ("Attendance", "attendance", "user-check"),
         ),
     ),
     ("Running", (("Audit log", "audit", "history"),)),
 )
+# students' own; staff have the same names in their groups
+STUDENT_PAGES: tuple[Page, ...] = (("Attendance", "attendance", "user-check"),)
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
 KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s"}
 
@@ -90,7 +93,7 @@ def navigation(request: HttpRequest) -> list[NavGroup]:
 
 def _groups(enrollment: Enrollment) -> list[tuple[str, tuple[Page, ...]]]:
     if not enrollment.is_staff:
-        return [("", COURSE_PAGES)]
+        return [("", (*COURSE_PAGES, *STUDENT_PAGES))]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
     return [("", COURSE_PAGES), *groups, (title, running)]
