@@ -13,6 +13,7 @@ from factory.django import DjangoModelFactory
 from accounts.models import User
 from assignments.models import Assignment, Extension, Kind, Lab
 from assignments.services import assign_lab, publish_lab
+from attendance.models import Attendance, CheckInWindow, Presence
 from config import clock
 from courses.models import Course, Enrollment, Offering, Role, Session
 from grader.api import notebook_from_cells
@@ -229,6 +230,26 @@ def team(offering: Offering, *members: Enrollment, name: str = "") -> Team:
     made = Team.objects.create(offering=offering, name=name or f"Team {number}", created_at=then)
     Membership.objects.bulk_create(Membership(team=made, enrollment=member, joined_at=then) for member in members)
     return made
+
+
+def check_in_window(
+    session: Session, *, opened_at: datetime | None = None, minutes: float = 10, every_s: int = 20
+) -> CheckInWindow:
+    """A check-in of the session, open from now on."""
+    at = opened_at or clock.now()
+    closes_at = at + timedelta(minutes=minutes)
+    return CheckInWindow.objects.create(
+        session=session, secret=f"{session.pk} {at.isoformat()}", every_s=every_s, opened_at=at, closes_at=closes_at
+    )
+
+
+def recorded(
+    session: Session, enrollment: Enrollment, presence: str = Presence.PRESENT, reason: str = ""
+) -> Attendance:
+    """How one student stands in one session."""
+    return Attendance.objects.create(
+        session=session, enrollment=enrollment, presence=presence, recorded_at=clock.now(), reason=reason
+    )
 
 
 def deliverable(offering: Offering, stage: str = Stage.PROPOSAL, **assignment: object) -> Assignment:

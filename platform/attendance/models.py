@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import User
+from attendance.querysets import CheckInWindowQuerySet, ParticipationPointQuerySet
+from attendance.rule import Rule
 from courses.models import Enrollment, Offering, Session
 
 
@@ -34,6 +38,11 @@ class AttendanceRules(models.Model):
     def __str__(self) -> str:
         return f"{self.free_absences} free absences"
 
+    @property
+    def rule(self) -> Rule:
+        """What of it decides scores."""
+        return Rule(self.free_absences, self.participation_share, Fraction(self.participation_target))
+
 
 class CheckInWindow(models.Model):
     """A stretch of a session in which students check in by the code that the instructor's screen shows."""
@@ -45,12 +54,18 @@ class CheckInWindow(models.Model):
     opened_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     closes_at = models.DateTimeField()
 
+    objects = CheckInWindowQuerySet.as_manager()
+
     class Meta:
         ordering = ("-pk",)
         constraints = (models.CheckConstraint(condition=Q(closes_at__gte=F("opened_at")), name="window_in_order"),)
 
     def __str__(self) -> str:
         return f"Check-in of {self.session}"
+
+    def is_open(self, moment: datetime) -> bool:
+        """Whether a code is taken at this moment."""
+        return self.opened_at <= moment < self.closes_at
 
 
 class Presence(models.TextChoices):
@@ -59,6 +74,18 @@ class Presence(models.TextChoices):
     PRESENT = "present", "Present"
     ABSENT = "absent", "Absent"
     EXCUSED = "excused", "Excused"
+
+
+class LeftOut(models.Model):
+    """A session that counts for nobody, such as a cancelled class. What was recorded in it stays; with the row gone it counts again."""
+
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="left_out")
+    reason = models.TextField(help_text="Students read it.")
+    left_out_at = models.DateTimeField()
+    left_out_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.session}, left out"
 
 
 class Attendance(models.Model):
@@ -91,8 +118,11 @@ class ParticipationPoint(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
+    objects = ParticipationPointQuerySet.as_manager()
+
     class Meta:
         ordering = ("-pk",)
+        constraints = (models.CheckConstraint(condition=Q(points__gt=0), name="participation_points_are_some"),)
 
     def __str__(self) -> str:
         return f"{self.points} for {self.enrollment.user}"

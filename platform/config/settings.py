@@ -131,6 +131,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
+# Codes of a check-in in class, by person and by network address; attendance/codes.py counts what guessing brings.
+CHECK_IN_TRIES = 10
+CHECK_IN_ADDRESS_TRIES = 1000
+CHECK_IN_WINDOW_S = 300
 
 # Receipts are signed with the key and checked against the old ones, too. The address stands in receipts and mails.
 RECEIPT_KEY = env.secret("RECEIPT_KEY")

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("projects.teams.urls")),
     path("", include("projects.format.urls")),
     path("", include("projects.presentations.urls")),
+    path("", include("attendance.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),
 ]

@@ -69,10 +69,13 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("Teams", "teams", "handshake"),
             ("Extensions", "extensions", "calendar-clock"),
             TALKS_PAGE,
+            ("Attendance", "attendance", "user-check"),
         ),
     ),
     ("Running", (("Audit log", "audit", "history"),)),
 )
+# students' own; staff have the same names in their groups
+STUDENT_PAGES: tuple[Page, ...] = (("Attendance", "attendance", "user-check"),)
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
 KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s", "project": "g p"}
 
@@ -103,6 +106,7 @@ def _groups(enrollment: Enrollment, *, has_talks: bool) -> list[tuple[str, tuple
     if not enrollment.is_staff:
         return [("", STUDENT_PAGES)]
         return [("", (*COURSE_PAGES, TALKS_PAGE) if has_talks else COURSE_PAGES)]
+        return [("", (*COURSE_PAGES, *STUDENT_PAGES))]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
     return [("", COURSE_PAGES), *groups, (title, running)]

@@ -316,8 +316,8 @@ def _after(client, row: Row, name: str, things: Things, extra: dict[str, str]) -
 
 
 def _comparable(state: list[Any]) -> list[Any]:
-    """Without seeds and tokens, which are drawn anew each time."""
-    drawn = {"seed", "client_token"}
+    """Without seeds, tokens and secrets, which are drawn anew each time."""
+    drawn = {"seed", "client_token", "secret"}
     return [
         [{key: value for key, value in row.items() if key not in drawn} for row in part]
         if isinstance(part, list)
