@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from config import clock
 from courses.models import Enrollment
-from projects.teams.selectors import waiting_for
 from projects.presentations.running import OpenTalk, Talks, talks_of
+from projects.teams.selectors import waiting_for
 from reviews.queue.rows import left_in_queue
 from reviews.requests.selectors import open_requests
 
@@ -48,7 +48,8 @@ COURSE_PAGES: tuple[Page, ...] = (
     ("Grades", "grades", "chart-column"),
     ("Schedule", "schedule", "calendar-days"),
 )
-STUDENT_PAGES: tuple[Page, ...] = (*COURSE_PAGES[:3], ("Project", "project", "handshake"), *COURSE_PAGES[3:])
+PROJECT_PAGE: Page = ("Project", "project", "handshake")
+ATTENDANCE_PAGE: Page = ("Attendance", "attendance", "user-check")
 TALKS_PAGE: Page = ("Talks", "talks", "presentation")
 STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
@@ -69,13 +70,11 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ("Teams", "teams", "handshake"),
             ("Extensions", "extensions", "calendar-clock"),
             TALKS_PAGE,
-            ("Attendance", "attendance", "user-check"),
+            ATTENDANCE_PAGE,
         ),
     ),
     ("Running", (("Audit log", "audit", "history"),)),
 )
-# students' own; staff have the same names in their groups
-STUDENT_PAGES: tuple[Page, ...] = (("Attendance", "attendance", "user-check"),)
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
 KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s", "project": "g p"}
 
@@ -104,9 +103,7 @@ def navigation(request: HttpRequest, *, has_talks: bool) -> list[NavGroup]:
 
 def _groups(enrollment: Enrollment, *, has_talks: bool) -> list[tuple[str, tuple[Page, ...]]]:
     if not enrollment.is_staff:
-        return [("", STUDENT_PAGES)]
-        return [("", (*COURSE_PAGES, TALKS_PAGE) if has_talks else COURSE_PAGES)]
-        return [("", (*COURSE_PAGES, *STUDENT_PAGES))]
+        return [("", _student_pages(has_talks=has_talks))]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
     return [("", COURSE_PAGES), *groups, (title, running)]
@@ -121,6 +118,12 @@ def _talks(request: HttpRequest) -> Talks:
 def _elsewhere(request: HttpRequest, talk: OpenTalk | None) -> OpenTalk | None:
     """The talk that is open now, on every page but the one that it leads to."""
     return talk if talk and talk.url != request.path else None
+
+
+def _student_pages(*, has_talks: bool) -> tuple[Page, ...]:
+    overview, labs, readings, *rest = COURSE_PAGES
+    talks = (TALKS_PAGE,) if has_talks else ()
+    return (overview, labs, readings, PROJECT_PAGE, *talks, *rest, ATTENDANCE_PAGE)
 
 
 def _badges(staff: Enrollment) -> dict[str, int]:

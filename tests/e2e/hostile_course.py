@@ -50,8 +50,8 @@ from grader.contract import (  # noqa: E402
 )
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
-from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
+from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -231,6 +231,8 @@ def team_words(course: Course, n: int, text: str) -> None:
         Membership.objects.create(
             team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
         )
+
+
 def format_words(course: Course, n: int, text: str) -> None:
     """What a PDF says of itself: headings, names, fonts; and what its reader said of it. Every third cannot be read, every third failed."""
     place = Place(1, 10.0, 20.0, 30.0, 40.0)
