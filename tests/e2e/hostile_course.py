@@ -33,17 +33,9 @@ from grader.api import notebook_cells  # noqa: E402
 from grader.contract import (  # noqa: E402
     CheckResult,
     Comparison,
-    Finding,
-    FindingState,
-    FormatReport,
     GradeReport,
     Measurement,
     Outcome,
-    PageSize,
-    PaperStyle,
-    PartLength,
-    Place,
-    SectionLength,
     Side,
     Task,
     Verdict,
@@ -62,6 +54,7 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
+from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,

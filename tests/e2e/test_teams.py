@@ -93,6 +93,7 @@ def drags(staff) -> None:
     staff.see("teams")
     drag(page, "Maya Goldberg", "Lone Kernel")
     expect(card(page, "Lone Kernel")).to_contain_text("Maya Goldberg")
+    expect(card(page, "Lone Kernel").get_by_text("Too small")).to_be_hidden()
     expect(page.locator("#announce")).to_have_text("Maya Goldberg: Lone Kernel. Press Move to store it.")
     staff.see("teams-dragged")
     page.get_by_role("button", name="Put back").click()
