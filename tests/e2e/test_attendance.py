@@ -46,6 +46,13 @@ def test_a_class_checks_in(visit):
     teacher.see("attendance-screen")
     before, first = count_on(screen), letters.inner_text()
 
+    # a network that breaks is told, and what stands there then may be old
+    teacher.context.set_offline(True)
+    expect(screen.get_by_text("No connection")).to_be_visible(timeout=20_000)
+    teacher.context.set_offline(False)
+    expect(screen.get_by_text("No connection")).to_be_hidden(timeout=20_000)
+    teacher.troubles.clear()
+
     # one types the code
     phone = visit(PHONE)
     hand = phone.sign_in(TYPES)
@@ -95,6 +102,7 @@ def test_points_are_given_in_class_and_withdrawn(visit):
     page.goto(f"{staff.url}/{COURSE}/attendance/points/")
     page.get_by_label("Reason, which the student reads").fill("Drew the ring all-reduce")
     page.get_by_label("Name or e-mail").press_sequentially("kofi")
+    expect(page.locator("#found li")).to_have_count(1)  # the search has settled
     page.get_by_role("button", name="Give to Kofi Mensah").click()
     expect(page.get_by_text("Kofi Mensah has 1 more.")).to_be_visible()
     expect(page.get_by_label("Reason, which the student reads").first).to_have_value("Drew the ring all-reduce")

@@ -95,7 +95,7 @@ def _excused(session: Session, missing: Sequence[Enrollment], opened: datetime, 
                 session=session,
                 enrollment=student,
                 presence=Presence.EXCUSED,
-                recorded_at=opened - timedelta(hours=random.randrange(2, 40)),
+                recorded_at=opened - timedelta(days=random.randrange(1, 4), minutes=random.randrange(360)),
                 recorded_by=ta,
                 reason=random.choice(EXCUSES),
             )
