@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 
@@ -26,6 +27,7 @@ from django.urls import reverse  # noqa: E402
 
 from assignments.due.services import grant_extension  # noqa: E402
 from assignments.models import Kind  # noqa: E402
+from attendance.models import Attendance, LeftOut, ParticipationPoint  # noqa: E402
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
@@ -179,6 +181,20 @@ def session_topic(course: Course, n: int, text: str) -> None:
     SessionFactory(offering=course.offering, topic=text, part=text[:80], week=n + 1, week_label=text[:10])
 
 
+def attendance_words(course: Course, n: int, text: str) -> None:
+    """Reasons of a record, of points, of a session that is left out; all of them in the records of two students, too."""
+    session = SessionFactory(offering=course.offering, topic=text, week=500 + n)
+    if n % 2:
+        LeftOut.objects.create(session=session, reason=text, left_out_at=clock.now())
+    for student in {course.students[0].pk, course.students[n].pk}:
+        Attendance.objects.create(
+            session=session, enrollment_id=student, presence="excused", recorded_at=clock.now(), reason=text
+        )
+        ParticipationPoint.objects.create(
+            enrollment_id=student, session=session, points=1, reason=text, given_at=clock.now()
+        )
+
+
 def extension_reason(course: Course, n: int, text: str) -> None:
     grant_extension(
         assignment=course.lab,
@@ -219,6 +235,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "assignment title and regrade reason": assignment_title,
     "paper and retract reason": paper_words,
     "session topic": session_topic,
+    "attendance, points and a session left out": attendance_words,
     "extension reason": extension_reason,
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
@@ -280,8 +297,17 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "extensions",
                 "regrade-requests",
                 "teams",
+                "attendance",
+                "attendance-sessions",
+                "attendance-correct",
+                "participation",
+                "attendance-rules",
             )
         ),
+        *(url("attendance-session", here, session.pk) for session in list(course.offering.sessions.all())[-3:]),
+        url("check-in-screen", here, course.offering.sessions.last().pk),
+        url("attendance-student", here, course.students[0].pk),
+        *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
         *(
@@ -301,6 +327,8 @@ def pages(course: Course) -> list[tuple[str, str]]:
     student = [
         *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "project")),
         *(f"{url('team-board', here)}?show={show}" for show in ("teams", "people")),
+        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "attendance", "here")),
+        *(f"{url('here', here)}?{urlencode({'code': text})}" for text in STORABLE[:6]),
         url("lab", here, "tiny"),
         url("dates", here),
         url("reading", here, "paper"),

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from assignments.due.models import Accommodation, Extension
 from assignments.models import Assignment
+from attendance.models import Attendance, AttendanceRules, CheckInWindow, LeftOut, ParticipationPoint
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
 from projects.teams.models import Membership, Team, TeamRules
@@ -48,6 +49,10 @@ class Kind:
     student: str | None = None
     url: Callable[[Any], str] = lambda _: ""
     of_scores: bool = True
+
+
+def _session_url(row: Any) -> str:
+    return reverse("attendance-session", args=[row.session.offering.slug, row.session.pk])
 
 
 def _lab_url(name: str, assignment: Assignment, *rest: object) -> str:
@@ -111,6 +116,43 @@ KINDS = {
         url=lambda row: reverse("team", args=[row.team.offering.slug, row.team.pk]),
     ),
     "TeamRules": Kind("Rules of teams", TeamRules, ("offering",), lambda _: "Rules of teams"),
+    "Attendance": Kind(
+        "Attendance",
+        Attendance,
+        ("session__offering", "enrollment__user"),
+        lambda row: f"Attendance in {row.session.topic}",
+        student="enrollment",
+        url=_session_url,
+    ),
+    "ParticipationPoint": Kind(
+        "Participation points",
+        ParticipationPoint,
+        ("enrollment__user", "enrollment__offering"),
+        lambda _: "Participation points",
+        student="enrollment",
+        url=lambda row: reverse("participation", args=[row.enrollment.offering.slug]),
+    ),
+    "CheckInWindow": Kind(
+        "Check-in",
+        CheckInWindow,
+        ("session__offering",),
+        lambda row: f"Check-in of {row.session.topic}",
+        url=_session_url,
+    ),
+    "LeftOut": Kind(
+        "Session left out",
+        LeftOut,
+        ("session__offering",),
+        lambda row: f"{row.session.topic}, left out",
+        url=_session_url,
+    ),
+    "AttendanceRules": Kind(
+        "Rule of attendance",
+        AttendanceRules,
+        ("offering",),
+        lambda _: "Rule of attendance",
+        url=lambda row: reverse("attendance-rules", args=[row.offering.slug]),
+    ),
     "Enrollment": Kind(
         "Role", Enrollment, ("user",), lambda row: f"Place of {row.user.name}", student="self", of_scores=False
     ),

@@ -14,6 +14,11 @@ from django.core.management import call_command
 
 from assignments.due.services import grant_extension
 from assignments.services import assign_lab, set_limits
+from attendance.models import Presence
+from attendance.points import give_points, withdraw_points
+from attendance.records import leave_out, put_back, record_presence
+from attendance.rules import WantedRules, dry_run, save_rules
+from attendance.windows import close_window, extend_window, open_window
 from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
@@ -28,11 +33,12 @@ from reviews.marking.services import adjust
 from reviews.releases.services import release, retract, undo
 from reviews.services import override, sync_rubric, withdraw_override
 from reviews.services import release as release_overrides
-from tests.factories import ReadingFactory, UserFactory, reported, republish, reviewed, submit, summary
+from tests.factories import ReadingFactory, SessionFactory, UserFactory, reported, republish, reviewed, submit, summary
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
+    *("Attendance", "ParticipationPoint", "CheckInWindow", "LeftOut", "AttendanceRules"),
     *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
     *("Team", "Membership", "TeamRules"),
 }
@@ -44,6 +50,7 @@ SILENT = {
     "reviews/rubrics/services.py": "rubric_of: an empty rubric for work that has none; what is saved into it is recorded",
     "projects/teams/rules.py": "the usual rules as a row that can be held; nobody chose them",
     "projects/teams/notices.py": "a student has read what staff did, which has its line",
+    "attendance/check_in.py": "the row is the record of who came, when and by which code; what replaces an excuse is recorded",
     "reviews/rubrics/writing.py": "the hand of services.py, whose acts record each rubric and each score that changed",
 }
 # a new installation's data: nobody's score, date or role changes
@@ -178,7 +185,58 @@ def _schemed(world):
     return world.offering
 
 
+def _recorded(world):
+    session = SessionFactory(offering=world.offering)
+    asked = {"sessions": [session], "enrollments": [world.student], "reason": "roll call", "by": world.ta.user}
+    record_presence(**asked, presence=Presence.PRESENT)
+    return asked
+
+
+def _opened(world):
+    session = SessionFactory(offering=world.offering)
+    window = open_window(session=session, minutes=10, by=world.ta.user)
+    session.attendances.create(
+        enrollment=world.student, presence=Presence.PRESENT, window=window, recorded_at=clock.now()
+    )
+    return session
+
+
+def _left_out(world):
+    session = SessionFactory(offering=world.offering)
+    leave_out(session=session, reason="snow", by=world.instructor.user)
+    return session
+
+
+def _given(world):
+    return give_points(enrollment=world.student, points=Decimal(1), reason="asked", by=world.ta.user)
+
+
+def _ruled(world):
+    wanted = WantedRules(1, 0, Decimal(10), 20)
+    seen = dry_run(offering=world.offering, wanted=wanted).digest
+    save_rules(offering=world.offering, wanted=wanted, reason="voted", seen=seen, by=world.instructor.user)
+
+
 ACTS = [
+    Act("recorded attendance", lambda world, **_: _recorded(world)),
+    Act(
+        "removed a record of attendance",
+        lambda world, **_: record_presence(**_recorded(world), presence=None),
+    ),
+    Act("opened a check-in", lambda world, **_: _opened(world)),
+    Act(
+        "extended a check-in",
+        lambda world, **_: extend_window(session=_opened(world), minutes=5, by=world.ta.user),
+    ),
+    Act("closed a check-in", lambda world, **_: close_window(session=_opened(world), by=world.ta.user)),
+    Act("left a session out", lambda world, **_: _left_out(world)),
+    Act("put a session back", lambda world, **_: put_back(session=_left_out(world), by=world.instructor.user)),
+    Act("gave participation points", lambda world, **_: _given(world)),
+    Act(
+        "withdrew participation points",
+        lambda world, **_: withdraw_points(point=_given(world), reason="wrong name", by=world.ta.user),
+    ),
+    Act("changed the attendance rules", lambda world, **_: _ruled(world)),
     Act("graded", lambda world, **_: _graded(world)),
     Act(
         "adjusted",
