@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -35,24 +35,25 @@ class HandScore:
 
 def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
     """The submissions that count, each once: the latest one of each active student, whether alone or shared. One query."""
-    alone, shared = _latest_alone(assignments), _latest_shared(assignments)
+    alone, shared = _latest_alone(assignments, _students()), _latest_shared(assignments, _students())
     return Submission.objects.filter(Q(pk__in=alone.values("newest")) | Q(pk__in=shared.values("newest")))
 
 
-def latest_of_students(*assignments: Assignment) -> dict[tuple[int, int], int]:
+def latest_of_students(*assignments: Assignment, students: Collection[int] | None = None) -> dict[tuple[int, int], int]:
     """By ids of enrollment and assignment, the id of the submission that counts: of shared work, the last one that the student is an
-    author of. Two queries."""
-    rows = (*_latest_alone(assignments), *_latest_shared(assignments))
+    author of. Of `students`, by their ids, or of all active ones. Two queries."""
+    whose = _students() if students is None else students
+    rows = (*_latest_alone(assignments, whose), *_latest_shared(assignments, whose))
     return {(row["student"], row["work"]): row["newest"] for row in rows}
 
 
-def _latest_alone(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
-    work = Submission.objects.filter(assignment__in=assignments, enrollment__in=_students(), authors=None).order_by()
+def _latest_alone(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
+    work = Submission.objects.filter(assignment__in=assignments, enrollment__in=whose, authors=None).order_by()
     return work.values(work=F("assignment"), student=F("enrollment")).annotate(newest=Max("pk"))
 
 
-def _latest_shared(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
-    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=_students()).order_by()
+def _latest_shared(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
+    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=whose).order_by()
     return work.values(work=F("submission__assignment"), student=F("enrollment")).annotate(newest=Max("submission"))
 
 
