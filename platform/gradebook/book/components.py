@@ -6,7 +6,7 @@ all excused, or unknown in the score so far, leaves its weight to the others in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -16,6 +16,7 @@ from gradebook.book.parts import KNOWN, ComponentRule, Part, Policy, Score, Scor
 HUNDRED = Fraction(100)
 NOT_DUE = Score(State.NOT_DUE)
 ALL_BUT_EXCUSED = frozenset(State) - {State.EXCUSED}
+Sizes = Mapping[str, Fraction | int]
 Arranged = Sequence[tuple[ComponentRule, Sequence[Part]]]
 
 
@@ -38,52 +39,65 @@ class CountedPart:
 @dataclass(frozen=True)
 class ComponentGrade:
     """One component of one student. `weight` is what it weighs for them, after others left their weight to it; `share` is None
-    where nothing of it counts. `sizes` are those of the parts that count, by key, of the states that are `counting`."""
+    where nothing of it counts. `sizes` are those of the parts that count, by key."""
 
     rule: ComponentRule
+    parts: tuple[CountedPart, ...]
     share: Fraction | None
     weight: Fraction
-    listed: Sequence[Part]
-    scores: Scores
-    sizes: Mapping[str, Fraction | int]
-    counting: frozenset[State]
+    sizes: Sizes
 
     @property
     def adds(self) -> Fraction:
         """Its part of the score, in percent."""
         return self.weight * self.share if self.share is not None else Fraction(0)
 
-    @cached_property
-    def parts(self) -> tuple[CountedPart, ...]:
-        """Its parts, counted or not. Made when they are asked for: the score of a class does without."""
-        return tuple(self._counted(part, self.scores.get(part.key, NOT_DUE)) for part in self.listed)
-
-    def _counted(self, part: Part, score: Score) -> CountedPart:
-        counts = part.key in self.sizes
-        share = Fraction(self.sizes[part.key]) / sum(self.sizes.values()) if counts else Fraction(0)
-        dropped = not counts and score.state in self.counting and bool(self.sizes)
-        return CountedPart(part, score, counts, dropped, weight=self.weight * share)
-
 
 @dataclass(frozen=True)
 class Total:
-    """A score in percent with the components that make it."""
+    """A score in percent, and by kind the share of each component of which something counts.
+
+    How it came about is worked out when it is asked for: a class needs its scores, and a page one derivation.
+    """
 
     score: Fraction | None
-    components: tuple[ComponentGrade, ...]
+    shares: Mapping[str, Fraction]
+    carried: Fraction
+    arranged: Arranged
+    scores: Scores
+    counting: frozenset[State]
+
+    @cached_property
+    def components(self) -> tuple[ComponentGrade, ...]:
+        """The components that make it, in the order of the policy."""
+        return tuple(self._component(rule, listed) for rule, listed in self.arranged)
 
     @cached_property
     def known(self) -> Fraction:
         """How much of the weight is decided, in percent of what is not excused."""
         known = whole = Fraction(0)
-        for grade in self.components:
-            states = [grade.scores.get(part.key, NOT_DUE).state for part in grade.listed]
+        for rule, listed in self.arranged:
+            states = [self.scores.get(part.key, NOT_DUE).state for part in listed]
             open_to = [state for state in states if state is not State.EXCUSED]
-            if not open_to or grade.rule.extra_credit:
+            if not open_to or rule.extra_credit:
                 continue
-            whole += grade.rule.weight
-            known += grade.rule.weight * Fraction(sum(state in KNOWN for state in open_to), len(open_to))
+            whole += rule.weight
+            known += rule.weight * Fraction(sum(state in KNOWN for state in open_to), len(open_to))
         return known * HUNDRED / whole if whole else Fraction(0)
+
+    def _component(self, rule: ComponentRule, listed: Sequence[Part]) -> ComponentGrade:
+        sizes = _sizes(rule, listed, self.scores, self.counting)
+        weight = Fraction(0)
+        if sizes:
+            weight = rule.weight if rule.extra_credit or not self.carried else rule.weight * HUNDRED / self.carried
+        parts = tuple(self._part(part, sizes, weight) for part in listed)
+        return ComponentGrade(rule, parts, self.shares.get(rule.kind), weight, sizes)
+
+    def _part(self, part: Part, sizes: Sizes, weight: Fraction) -> CountedPart:
+        score, counts = self.scores.get(part.key, NOT_DUE), part.key in sizes
+        share = Fraction(sizes[part.key]) / sum(sizes.values()) if counts else Fraction(0)
+        dropped = not counts and score.state in self.counting and bool(sizes)
+        return CountedPart(part, score, counts, dropped, weight * share)
 
 
 def final_total(policy: Policy, parts: Sequence[Part], scores: Scores) -> Total:
@@ -114,21 +128,33 @@ def arranged(policy: Policy, parts: Sequence[Part]) -> Arranged:
 
 def total_of(components: Arranged, scores: Scores, counting: frozenset[State]) -> Total:
     """One student's score, of which parts in these states count."""
-    sizes = [_sizes(rule, listed, scores, counting) for rule, listed in components]
-    carried = sum(
-        (rule.weight for (rule, _), kept in zip(components, sizes, strict=True) if kept and not rule.extra_credit),
-        Fraction(0),
-    )
-    grades = tuple(
-        ComponentGrade(rule, _share(kept, scores), _weight(rule, kept, carried), listed, scores, kept, counting)
-        for (rule, listed), kept in zip(components, sizes, strict=True)
-    )
-    return Total(sum((grade.adds for grade in grades), Fraction(0)) if carried else None, grades)
+    shares: dict[str, Fraction] = {}
+    for rule, listed in components:
+        if sizes := _sizes(rule, listed, scores, counting):
+            shares[rule.kind] = _share(sizes, scores)
+    counted = [rule for rule, _ in components if rule.kind in shares]
+    carried = exact_sum(rule.weight for rule in counted if not rule.extra_credit)
+    score = None
+    if carried:
+        whole = exact_sum(rule.weight * shares[rule.kind] for rule in counted if not rule.extra_credit)
+        on_top = exact_sum(rule.weight * shares[rule.kind] for rule in counted if rule.extra_credit)
+        score = whole * HUNDRED / carried + on_top
+    return Total(score, shares, carried, components, scores, counting)
 
 
-def _sizes(
-    rule: ComponentRule, listed: Sequence[Part], scores: Scores, counting: frozenset[State]
-) -> dict[str, Fraction | int]:
+def exact_sum(values: Iterable[Fraction]) -> Fraction:
+    """The sum, brought to lowest terms once and not at every step: that is most of the time that a class takes."""
+    above, below = 0, 1
+    for value in values:
+        if value.denominator == below:
+            above += value.numerator
+        else:
+            above = above * value.denominator + value.numerator * below
+            below *= value.denominator
+    return Fraction(above, below)
+
+
+def _sizes(rule: ComponentRule, listed: Sequence[Part], scores: Scores, counting: frozenset[State]) -> Sizes:
     """By key, each part that counts with its size; the lowest are dropped, of equals the last."""
     counted = [part for part in listed if scores.get(part.key, NOT_DUE).state in counting]
     sizes = {part.key: _size(rule, part, scores) for part in _without_lowest(rule, counted, scores)}
@@ -151,15 +177,7 @@ def _size(rule: ComponentRule, part: Part, scores: Scores) -> Fraction | int:
     return score.max_points if score.state is State.GRADED else part.max_points
 
 
-def _share(sizes: Mapping[str, Fraction | int], scores: Scores) -> Fraction | None:
+def _share(sizes: Sizes, scores: Scores) -> Fraction:
     """The mean of what counts, by its sizes."""
-    if not sizes:
-        return None
-    adds = (scores.get(key, NOT_DUE).share * size for key, size in sizes.items())
-    return sum(adds, Fraction(0)) / sum(sizes.values())
-
-
-def _weight(rule: ComponentRule, sizes: Mapping[str, Fraction | int], carried: Fraction) -> Fraction:
-    if not sizes:
-        return Fraction(0)
-    return rule.weight if rule.extra_credit or not carried else rule.weight * HUNDRED / carried
+    shares = ((scores.get(key, NOT_DUE).share, size) for key, size in sizes.items())
+    return exact_sum(share if size == 1 else share * size for share, size in shares) / sum(sizes.values())

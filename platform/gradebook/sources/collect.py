@@ -56,17 +56,18 @@ def collect(offering: Offering, *, students: Collection[Enrollment] | None = Non
         found[key] = with_decision(found.get(key), decision)
     late = passed(offering, [student.pk for student in listed])
     assignments = {work.part.key: work.assignment for work in works}
-    rows = {
-        (student.pk, part.key): found.get((student.pk, part.key)) or _without_work(student.pk, part, assignments, late)
-        for student in listed
-        for part in parts
-    }
+    scores: dict[int, dict[str, Score]] = {student.pk: {} for student in listed}
+    origins: dict[tuple[int, str], Origin] = {}
+    for pk, own in scores.items():
+        for part in parts:
+            row = found.get((pk, part.key)) or _without_work(pk, part, assignments, late)
+            own[part.key], origins[pk, part.key] = row
     return Book(
         policy=policy,
         parts=parts,
         students=listed,
-        scores={student.pk: {part.key: rows[student.pk, part.key].score for part in parts} for student in listed},
-        origins={key: row.origin for key, row in rows.items()},
+        scores=scores,
+        origins=origins,
         works=assignments,
     )
 

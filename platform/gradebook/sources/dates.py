@@ -9,7 +9,7 @@ from assignments.due.selectors import grants_of
 from assignments.models import Assignment, Kind
 from config import clock
 from courses.models import Offering
-from projects.teams.selectors import teams_by_member
+from projects.teams.models import Membership
 
 Passed = Callable[[int, Assignment], bool]
 
@@ -34,6 +34,7 @@ def passed(offering: Offering, students: Collection[int]) -> Passed:
 def teammates(offering: Offering) -> dict[int, tuple[int, ...]]:
     """By id of a student who is in a team, everyone in it now. One query."""
     teams: dict[int, list[int]] = {}
-    for member, team in teams_by_member(offering).items():
-        teams.setdefault(team.pk, []).append(member)
+    rows = Membership.objects.current().filter(team__offering=offering).order_by()
+    for team, member in rows.values_list("team_id", "enrollment_id"):
+        teams.setdefault(team, []).append(member)
     return {member: tuple(members) for members in teams.values() for member in members}

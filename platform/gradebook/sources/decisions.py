@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from courses.models import Offering
 from gradebook.book.parts import Score
 from gradebook.models import Decision
@@ -14,7 +12,7 @@ from gradebook.sources.works import key_of
 def decisions_of(offering: Offering) -> dict[tuple[int, str], Decision]:
     """By id of the student and key of the part, those that were not withdrawn. One query."""
     standing = Decision.objects.filter(enrollment__offering=offering, withdrawn_at=None).order_by()
-    rows = standing.select_related("assignment", "component")
+    rows = standing.select_related("assignment", "component", "made_by")
     return {(decision.enrollment_id, part_key(decision)): decision for decision in rows}
 
 
@@ -36,4 +34,4 @@ def decided_score(decision: Decision) -> Score:
 def with_decision(found: Found | None, decision: Decision) -> Found:
     """The decision in the source's place; where the number would have come from is kept beside it."""
     before: Origin = found.origin if found else NOTHING
-    return Found(decided_score(decision), replace(before, decision=decision, pending=False, settled=True))
+    return Found(decided_score(decision), before._replace(decision=decision, pending=False, settled=True))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 from gradebook.book.parts import Score, State
 from gradebook.models import Decision
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Of one student at one part. `submission_pk` is the work that counts, or the latest of what is not graded; `attempt` its number.
 
     `pending`: there is a score, or a part of one, that the student does not see yet. `settled`: all of it has been released.
@@ -28,8 +27,7 @@ class Origin:
     decision: Decision | None = None
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What a source says of one student at one part."""
 
     score: Score

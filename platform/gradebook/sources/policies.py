@@ -9,9 +9,14 @@ from gradebook.book.parts import ComponentRule, LetterRule, Policy
 from gradebook.models import Component, GradePolicy, LetterCutoff
 
 
+def settings_of(offering: Offering) -> GradePolicy:
+    """The offering's settings; the defaults, not stored, where nobody has set any. One query."""
+    return GradePolicy.objects.filter(offering=offering).first() or GradePolicy(offering=offering)
+
+
 def policy_of(offering: Offering) -> Policy:
     """What decides grades in this offering now. Three queries."""
-    settings = GradePolicy.objects.filter(offering=offering).first() or GradePolicy(offering=offering)
+    settings = settings_of(offering)
     return Policy(
         components=tuple(component_rule(component) for component in Component.objects.filter(offering=offering)),
         letters=tuple(letter_rule(cutoff) for cutoff in LetterCutoff.objects.filter(offering=offering)),
