@@ -166,9 +166,9 @@ def compare_page(first: SubmissionAccess, second: SubmissionAccess) -> ComparePa
 
 
 def best(scored: list[Scored]) -> Scored | None:
-    """The attempt that counts: the highest share of its points, and of equals the earliest."""
+    """The attempt that counts; None where no one is graded."""
     graded = [row for row in scored if row.score is not None]
-    return max(graded, key=lambda row: (row.share, -row.submission.number), default=None)
+    return max(graded, key=lambda row: row.precedence, default=None)
 
 
 def _rows(scored: list[Scored]) -> tuple[AttemptRow, ...]:

@@ -38,9 +38,9 @@ class Scored:
     graded_by: int | None
 
     @property
-    def share(self) -> Decimal:
-        """Of all points of its version of the lab, between 0 and 1: what is compared where versions differ in points."""
-        return (self.score or Decimal(0)) / self.max_score if self.max_score else Decimal(0)
+    def precedence(self) -> tuple[Decimal, int]:
+        """Of a student's attempts the one with the highest counts."""
+        return precedence(self.score or Decimal(0), self.max_score or Decimal(0), self.submission.number)
 
     @property
     def is_older(self) -> bool:
@@ -65,6 +65,12 @@ def score_all(submissions: Iterable[Submission], *, for_staff: bool, trials: Col
         _scored(row, jobs.get(row.pk, JobsOfSubmission()), overrides.get(row.pk, []), reports, for_staff=for_staff)
         for row in listed
     ]
+
+
+def precedence(score: Decimal, max_score: Decimal, number: int) -> tuple[Decimal, int]:
+    """Orders a student's graded attempts, the one that counts last: the highest share of all points of its version of the lab, since
+    versions differ in points, and of equals the earliest."""
+    return (score / max_score if max_score else Decimal(0)), -number
 
 
 def auto_scores(report: Report) -> dict[str, Decimal]:

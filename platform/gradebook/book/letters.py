@@ -44,7 +44,8 @@ def letters(policy: Policy, totals: Mapping[K, Fraction]) -> dict[K, Letter]:
     scores = {key: rounded(score, policy.round_to) for key, score in totals.items()}
     ranked = sorted(scores.values())
     size = len(ranked)
-    return {key: _letter(policy, score, size - bisect_right(ranked, score), size) for key, score in scores.items()}
+    found = {score: _letter(policy, score, size - bisect_right(ranked, score), size) for score in set(ranked)}
+    return {key: found[score] for key, score in scores.items()}
 
 
 def absolute_letter(rules: Sequence[LetterRule], score: Fraction) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 
 
 class State(StrEnum):
@@ -43,7 +44,7 @@ class Score:
     points: Fraction = Fraction(0)
     max_points: Fraction = Fraction(1)
 
-    @property
+    @cached_property
     def share(self) -> Fraction:
         """What counts of the part: 1 is all of it. Work that is missing or unknown has none."""
         return self.points / self.max_points if self.state is State.GRADED and self.max_points else Fraction(0)

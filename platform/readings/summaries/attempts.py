@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,8 +17,8 @@ from audit.selectors import history_of
 from readings.models import Reading
 from readings.summaries.services import items_of
 from reviews.marking.models import Adjustment, Mark
-from reviews.marking.scores import HandScore, hand_scores
-from reviews.models import RubricItem, RubricLevel
+from reviews.marking.scores import HandScore, hand_scores, labels_of
+from reviews.models import RubricItem
 from reviews.releases.standing import is_released
 from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
@@ -193,17 +193,12 @@ def _retired(score: HandScore | None) -> list[RubricItem]:
 def _marks(score: HandScore | None) -> dict[int, MarkView]:
     if score is None:
         return {}
-    labels = _labels({mark.item_id for mark in score.marks})
+    labels = labels_of({mark.item_id for mark in score.marks})
     return {mark.item_id: _mark(mark, labels) for mark in score.marks}
 
 
 def _mark(mark: Mark, labels: Mapping[tuple[int, Decimal], str]) -> MarkView:
     return MarkView(mark.score, mark.points, labels.get((mark.item_id, mark.score), ""), mark.comment)
-
-
-def _labels(items: Collection[int]) -> dict[tuple[int, Decimal], str]:
-    levels = RubricLevel.objects.filter(item__in=items)
-    return {(level.item_id, level.points): level.label for level in levels}
 
 
 def _grade(score: HandScore, *, for_staff: bool) -> GradeView:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from django.db.models import F, Max, Q, QuerySet
@@ -12,6 +13,7 @@ from django.db.models import F, Max, Q, QuerySet
 from assignments.models import Assignment
 from courses.models import Enrollment
 from reviews.marking.models import Adjustment, Mark, Review
+from reviews.models import RubricLevel
 from submissions.models import Author, Submission
 
 
@@ -35,24 +37,26 @@ class HandScore:
 
 def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
     """The submissions that count, each once: the latest one of each active student, whether alone or shared. One query."""
-    alone, shared = _latest_alone(assignments), _latest_shared(assignments)
+    alone, shared = _latest_alone(assignments, _students()), _latest_shared(assignments, _students())
     return Submission.objects.filter(Q(pk__in=alone.values("newest")) | Q(pk__in=shared.values("newest")))
 
 
-def latest_of_students(*assignments: Assignment) -> dict[tuple[int, int], int]:
+def latest_of_students(*assignments: Assignment, students: Collection[int] | None = None) -> dict[tuple[int, int], int]:
     """By ids of enrollment and assignment, the id of the submission that counts: of shared work, the last one that the student is an
-    author of. Two queries."""
-    rows = (*_latest_alone(assignments), *_latest_shared(assignments))
-    return {(row["student"], row["work"]): row["newest"] for row in rows}
+    author of. Of `students`, by their ids, or of all active ones. Two queries."""
+    whose = _students() if students is None else students
+    alone, shared = _latest_alone(assignments, whose), _latest_shared(assignments, whose)
+    rows = chain(*(latest.values_list("student", "work", "newest") for latest in (alone, shared)))
+    return {(student, work): newest for student, work, newest in rows}
 
 
-def _latest_alone(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
-    work = Submission.objects.filter(assignment__in=assignments, enrollment__in=_students(), authors=None).order_by()
+def _latest_alone(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
+    work = Submission.objects.filter(assignment__in=assignments, enrollment__in=whose, authors=None).order_by()
     return work.values(work=F("assignment"), student=F("enrollment")).annotate(newest=Max("pk"))
 
 
-def _latest_shared(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
-    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=_students()).order_by()
+def _latest_shared(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
+    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=whose).order_by()
     return work.values(work=F("submission__assignment"), student=F("enrollment")).annotate(newest=Max("submission"))
 
 
@@ -73,6 +77,12 @@ def hand_scores(submissions: Iterable[Submission]) -> dict[int, HandScore]:
         review.submission_id: _score(listed[review.submission_id], review, adjustments.get(review.submission_id, []))
         for review in reviews
     }
+
+
+def labels_of(items: Collection[int]) -> dict[tuple[int, Decimal], str]:
+    """What points of these items mean, by item id and points, where a level of the rubric says so. One query."""
+    levels = RubricLevel.objects.filter(item__in=items)
+    return {(level.item_id, level.points): level.label for level in levels}
 
 
 def _score(submission: Submission, review: Review, adjustments: list[Adjustment]) -> HandScore:

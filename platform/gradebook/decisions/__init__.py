@@ -1,0 +1,3 @@
+"""What staff decide about one part of one student's grade, in place of its source."""
+
+from __future__ import annotations
