@@ -248,7 +248,7 @@ ACTS = [
     ),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act(
-        "set weights",
+        "changed the grading scheme",
         lambda world, **_: set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user),
     ),
 ]
