@@ -1,20 +1,16 @@
-"""Exact numbers as people read them. A score is cut, never rounded up: what is shown as 90 has reached 90."""
+"""Numbers of schemes and scores as people read them, whichever type holds them."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
 
-HUNDREDTHS = 100
+from gradebook.derivation import figures
 
 
 def plain(value: Fraction | Decimal | int) -> str:
-    """At most two decimals, without needless zeros: 14, 13.6, 89.99. What lies beyond is cut off, towards zero."""
-    exact = Fraction(value)
-    cut = abs(exact).numerator * HUNDREDTHS // abs(exact).denominator
-    whole, rest = divmod(cut, HUNDREDTHS)
-    sign = "-" if exact < 0 and cut else ""
-    return sign + (f"{whole}.{rest:02}".rstrip("0") if rest else str(whole))
+    """At most two decimals, without needless zeros; what has not reached a whole number never looks like it: 89.996."""
+    return figures.plain(Fraction(value))
 
 
 def percent(value: Fraction | Decimal | int) -> str:

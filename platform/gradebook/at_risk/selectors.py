@@ -123,10 +123,10 @@ def _urgency(row: AtRiskRow) -> tuple[int, bool, Fraction, str, int]:
 
 def _linked(offering: Offering, student: Enrollment, reason: Reason) -> LinkedReason:
     """The page where the number of a reason comes from, at this student."""
-    if reason.page == "attendance":
-        return LinkedReason(reason.sentence, reverse("attendance-student", args=[offering.slug, student.pk]))
+    own = {"grade": "student-grade", "work": "student-grade", "attendance": "attendance-student"}
+    if name := own.get(reason.page):
+        return LinkedReason(reason.sentence, reverse(name, args=[offering.slug, student.pk]))
     if reason.page == "teams":
         return LinkedReason(reason.sentence, reverse("teams", args=[offering.slug]))
-    name = "scores" if reason.page in {"grade", "work"} else "people"
-    here = reverse(name, args=[offering.slug])
+    here = reverse("people", args=[offering.slug])
     return LinkedReason(reason.sentence, f"{here}?{urlencode({'q': student.user.email})}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gradebook.book.parts import ComponentRule, Policy
-from gradebook.numbers import percent, plain
+from gradebook.derivation.letters import policy_in_words as letters_in_words
+from gradebook.numbers import percent
 
 MISSING = (
     "Work that is missing when its due date is over counts zero. A granted extension moves that date; "
@@ -25,7 +26,14 @@ def policy_in_words(policy: Policy) -> tuple[str, ...]:
     """All rules of the policy, a sentence or two a line, in the order in which a score comes about."""
     if not policy.components:
         return ("The weights are not set yet, so there is no score.",)
-    return (*_weights(policy.components), *_within(policy.components), MISSING, EXCUSED, SO_FAR, *_letters(policy))
+    return (
+        *_weights(policy.components),
+        *_within(policy.components),
+        MISSING,
+        EXCUSED,
+        SO_FAR,
+        *letters_in_words(policy),
+    )
 
 
 def _weights(components: Sequence[ComponentRule]) -> Iterable[str]:
@@ -49,22 +57,6 @@ def _within(components: Sequence[ComponentRule]) -> Iterable[str]:
             yield f"In {rule.name} the lowest part does not count; one always does."
         elif rule.drop_lowest:
             yield f"In {rule.name} the {rule.drop_lowest} lowest parts do not count; one always does."
-
-
-def _letters(policy: Policy) -> Iterable[str]:
-    if not policy.letters:
-        yield "The letters are not set yet."
-        return
-    yield (
-        "The letter is the better one of two columns. Absolute: the first letter whose score is reached. Relative: by the share of "
-        "the class with a higher score. Equal scores share the better letter, and students who dropped are not in the class."
-    )
-    if policy.relative_from > 1:
-        yield f"In a class of fewer than {policy.relative_from} students the absolute column stands alone."
-    if policy.round_to is None:
-        yield "Scores are not rounded before the letters: 89.99 is not 90."
-    else:
-        yield f"Before the letters, a score is rounded to the nearest multiple of {plain(policy.round_to)}, half up."
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def test_who_does_well_is_not_listed():
 @pytest.mark.parametrize(
     ("facts", "rules", "sentence"),
     [
-        (known(score=Fraction("59.999")), {"score_below": Fraction(60)}, "Score so far 59.99 %, below 60 %"),
+        (known(score=Fraction("59.999")), {"score_below": Fraction(60)}, "Score so far 59.999 %, below 60 %"),
         (known(missing=("Lab 1", "Lab 2")), {"missing_in_row": 2}, "2 missing in a row: Lab 1, Lab 2"),
         (known(missing=("1", "2", "3", "4")), {"missing_in_row": 2}, "4 missing in a row: … 2, 3, 4"),
         (known(absences=1), {"absences_beyond": 1}, "1 absence beyond the free ones"),
