@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from courses.models import Offering
 from gradebook.book.parts import Score, State
 from gradebook.freezing.selectors import FrozenGrades, final_of
@@ -27,7 +25,7 @@ def _book(found: FrozenGrades, live: Book) -> Book:
     content = found.content
     keys = [part.key for part in content.parts]
     origins = {
-        (pk, key): replace(live.origins.get((pk, key), NOTHING), pending=False, settled=True)
+        (pk, key): live.origins.get((pk, key), NOTHING)._replace(pending=False, settled=True)
         for pk in content.students
         for key in keys
     }
