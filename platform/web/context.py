@@ -57,10 +57,18 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("Queue", "queue", "inbox"),
             ("Requests", "regrade-requests", "message-square-warning"),
-            ("Scores", "scores", "table"),
             ("Rubrics", "rubrics", "list-checks"),
             ("Agreement", "agreement", "scale"),
             ("Similar texts", "similar", "copy-check"),
+        ),
+    ),
+    (
+        "Gradebook",
+        (
+            ("Scores", "scores", "table"),
+            ("Statistics", "statistics", "chart-column-big"),
+            ("Grading scheme", "grading", "sliders-horizontal"),
+            ("Final grades", "freezing", "snowflake"),
         ),
     ),
     (
@@ -68,6 +76,7 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("People", "people", "users"),
             ("Teams", "teams", "handshake"),
+            ("At risk", "at-risk", "life-buoy"),
             ("Extensions", "extensions", "calendar-clock"),
             TALKS_PAGE,
             ATTENDANCE_PAGE,

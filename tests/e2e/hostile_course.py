@@ -57,6 +57,7 @@ from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
+from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,
@@ -241,6 +242,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft of a summary": summary_draft,
     "team, post and reason of a move": team_words,
     "format report": format_words,
+    "component, change and snapshot": scheme_words,
 }
 
 
@@ -324,6 +326,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("format", check.file.submission_id, check.file_id) for check in course.formats.values()),
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
+    staff += policy_pages(course)
     student = [
         *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "project")),
         *(f"{url('team-board', here)}?show={show}" for show in ("teams", "people")),

@@ -27,6 +27,7 @@ from submissions.services import IncomingFile, StoredFile, receive_files, record
 from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
 from web.seed.people import TAS, address, seed_people
+from web.seed.policy import seed_policy
 from web.seed.summaries import seed_summaries
 from web.seed.teams import seed_teams
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
@@ -59,6 +60,7 @@ def seed_demo(offering: Offering, password: str) -> int:
     stages = _stages(lab)
     with transaction.atomic():
         _submissions(lab, students, stages)
+        seed_policy(offering)
     return made + lab.submissions.count()
 
 

@@ -19,6 +19,7 @@ from assignments.models import Assignment
 from attendance.models import Attendance, AttendanceRules, CheckInWindow, LeftOut, ParticipationPoint
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
+from gradebook.models import AtRiskRules, PolicyChange, Snapshot
 from projects.teams.models import Membership, Team, TeamRules
 from reviews.models import Rubric
 from reviews.regrades.models import LabRegrade
@@ -157,6 +158,21 @@ KINDS = {
         "Role", Enrollment, ("user",), lambda row: f"Place of {row.user.name}", student="self", of_scores=False
     ),
     "Offering": Kind("Offering", Offering, ("course",), lambda _: "The offering", of_scores=False),
+    "PolicyChange": Kind(
+        "Grading scheme",
+        PolicyChange,
+        ("offering",),
+        lambda row: f"Change {row.revision} of the grading scheme",
+        url=lambda row: reverse("grading-change", args=[row.offering.slug, row.pk]),
+    ),
+    "Snapshot": Kind(
+        "Snapshot of grades",
+        Snapshot,
+        ("offering",),
+        lambda row: f"Snapshot {row.pk}",
+        url=lambda row: reverse("snapshot", args=[row.offering.slug, row.pk]),
+    ),
+    "AtRiskRules": Kind("At-risk rules", AtRiskRules, ("offering",), lambda _: "At-risk rules", of_scores=False),
 }
 OF_SCORES = frozenset(name for name, kind in KINDS.items() if kind.of_scores)
 

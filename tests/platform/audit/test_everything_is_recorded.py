@@ -23,6 +23,9 @@ from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
+from gradebook.at_risk.services import set_rules as set_at_risk_rules
+from gradebook.freezing.services import freeze, lift, take_snapshot
+from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
 from projects.teams.membership import Details
@@ -40,6 +43,17 @@ AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
     *("Attendance", "ParticipationPoint", "CheckInWindow", "LeftOut", "AttendanceRules"),
     *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
+    *(
+        "Assignment",
+        "Extension",
+        "Accommodation",
+        "Enrollment",
+        "Component",
+        "LetterCutoff",
+        "Release",
+        "GradePolicy",
+        "Snapshot",
+    ),
     *("Team", "Membership", "TeamRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
@@ -215,6 +229,13 @@ def _ruled(world):
     wanted = WantedRules(1, 0, Decimal(10), 20)
     seen = dry_run(offering=world.offering, wanted=wanted).digest
     save_rules(offering=world.offering, wanted=wanted, reason="voted", seen=seen, by=world.instructor.user)
+def _scheme_reverted(world):
+    set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user)
+    return revert_scheme(change=world.offering.policy_changes.get(), by=world.instructor.user)
+
+
+def _frozen(world):
+    return freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
 
 
 ACTS = [
@@ -305,8 +326,30 @@ ACTS = [
         ),
     ),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
+    Act("reverted a change of the grading scheme", lambda world, **_: _scheme_reverted(world)),
+    Act("froze the grades", lambda world, **_: _frozen(world)),
     Act(
-        "set weights",
+        "lifted the freeze of grades",
+        lambda world, **_: lift(snapshot=_frozen(world), reason="a late regrade", by=world.instructor.user),
+    ),
+    Act(
+        "took a snapshot of the grades",
+        lambda world, **_: take_snapshot(offering=world.offering, by=world.instructor.user),
+    ),
+    Act(
+        "set the at-risk rules",
+        lambda world, **_: set_at_risk_rules(
+            offering=world.offering,
+            by=world.instructor.user,
+            score_below=None,
+            missing_in_row=1,
+            absences_beyond=None,
+            idle_days=7,
+            without_team=True,
+        ),
+    ),
+    Act(
+        "changed the grading scheme",
         lambda world, **_: set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user),
     ),
 ]
