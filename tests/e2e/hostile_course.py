@@ -45,7 +45,6 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
-from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -56,8 +55,8 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
-from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
+from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,

@@ -229,6 +229,8 @@ def _ruled(world):
     wanted = WantedRules(1, 0, Decimal(10), 20)
     seen = dry_run(offering=world.offering, wanted=wanted).digest
     save_rules(offering=world.offering, wanted=wanted, reason="voted", seen=seen, by=world.instructor.user)
+
+
 def _scheme_reverted(world):
     set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user)
     return revert_scheme(change=world.offering.policy_changes.get(), by=world.instructor.user)
