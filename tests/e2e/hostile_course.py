@@ -45,6 +45,9 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
+from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
+from projects.models import Rating, Talk  # noqa: E402
+from projects.presentations.models import Moderation  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -62,10 +65,16 @@ from tests.factories import (  # noqa: E402
     OfferingFactory,
     ReadingFactory,
     SessionFactory,
+    closed,
+    opened,
     person,
+    rated,
     reported,
+    staff_rated,
     submit,
     summary,
+    talk,
+    team,
 )
 from tests.platform.web.corpus import STORABLE  # noqa: E402
 
@@ -85,6 +94,7 @@ class Course:
     work: dict[int, Submission] = field(default_factory=dict)
     summaries: dict[int, Submission] = field(default_factory=dict)
     formats: dict[int, FormatCheck] = field(default_factory=dict)
+    talks: dict[int, Talk] = field(default_factory=dict)
 
 
 def make() -> Course:
@@ -218,6 +228,23 @@ def request_words(course: Course, n: int, text: str) -> None:
     )
 
 
+def talk_words(course: Course, n: int, text: str) -> None:
+    """A talk of each student, rated by three others; the last one is open, every second other one was taken back."""
+    made = team(course.offering, course.students[n], name=f"{n} {text}"[:80])
+    made.topic = text[:300]
+    made.save()
+    about = opened(talk(made, position=n + 1), course.instructor)
+    for step in (1, 2, 3):
+        rated(about, course.students[(n + step) % len(course.students)], 4, text[:1000])
+    staff_rated(about, course.instructor, comment=text)
+    Rating.objects.filter(talk=about).update(moderation=Moderation.SHOWN)
+    course.talks[n] = about
+    if n < len(STORABLE) - 1:
+        closed(about, course.instructor)
+        told = {"taken_back_at": clock.now(), "taken_back_reason": text} if n % 2 else {"released_at": clock.now()}
+        Talk.objects.filter(pk=about.pk).update(**told)
+
+
 def summary_draft(course: Course, n: int, text: str) -> None:
     cells = {item.task_id: text if n else "\n\n".join(STORABLE) for item in course.reading.rubric.items.all()}
     Draft.objects.create(
@@ -242,6 +269,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "team, post and reason of a move": team_words,
     "format report": format_words,
     "component, change and snapshot": scheme_words,
+    "team, comments on its talk, and why its score was taken back": talk_words,
 }
 
 
@@ -311,6 +339,13 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
+        *(url(name, here) for name in ("talks", "talks-results")),
+        f"{url('talks-comments', here)}?show=all",
+        *(
+            url(name, here, course.talks[0].pk)
+            for name in ("talk", "talk-rate", "talk-timer", "talk-result", "talk-feedback", "talk-comments")
+        ),
+        *(url(name, here, course.talks[1].pk) for name in ("talk-result", "talk-rate")),
         *(
             url(name, here, "tiny")
             for name in ("lab", "lab-submissions", "lab-regrades", "lab-limits", "release", "score-sheet")
@@ -339,6 +374,9 @@ def pages(course: Course) -> list[tuple[str, str]]:
         url("submission", one),
         url("submission", two),
         url("submission-receipt", one),
+        url("talks", here),
+        url("talk-feedback", here, course.talks[0].pk),
+        url("talk-rate", here, course.talks[len(STORABLE) - 1].pk),
     ]
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [

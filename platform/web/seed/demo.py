@@ -28,6 +28,7 @@ from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
 from web.seed.people import TAS, address, seed_people
 from web.seed.policy import seed_policy
+from web.seed.presentations import seed_presentations
 from web.seed.summaries import seed_summaries
 from web.seed.teams import seed_teams
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
@@ -53,6 +54,7 @@ def seed_demo(offering: Offering, password: str) -> int:
         seed_bank(offering, User.objects.get(email=address(TAS[0])))
         seed_teams(offering, students)
         seed_attendance(offering, students)
+        seed_presentations(offering, students)
     made = seed_summaries(offering, students)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:

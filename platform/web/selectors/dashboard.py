@@ -59,12 +59,13 @@ class AssignmentRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """One class meeting."""
+    """One class meeting; `talks` counts those of teams in it, where the page tells."""
 
     date: date
     topic: str
     number: int
     is_today: bool
+    talks: int = 0
 
 
 @dataclass(frozen=True)

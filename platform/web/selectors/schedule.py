@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,6 +13,7 @@ from assignments.due.selectors import decided
 from assignments.models import Assignment, Kind
 from config import clock
 from courses.models import Enrollment, Session
+from projects.presentations.schedule import talks_by_session
 from web.selectors.dashboard import SessionRow
 
 
@@ -53,7 +54,7 @@ class SchedulePage:
 
 
 def schedule_page(enrollment: Enrollment) -> SchedulePage:
-    """The whole term. Six queries."""
+    """The whole term. Seven queries."""
     offering, now = enrollment.offering, clock.now()
     sessions: dict[date, list[Session]] = {}
     for session in offering.sessions.all():
@@ -63,8 +64,9 @@ def schedule_page(enrollment: Enrollment) -> SchedulePage:
     for row in due_rows(enrollment, now):
         due.setdefault(_monday(offering.day_of(row.due_at)), []).append(row)
     today = offering.day_of(now)
+    talks = talks_by_session(offering)
     weeks = (
-        _week(monday, sessions.get(monday, []), due.get(monday, []), recesses.get(monday, ""), today)
+        _week(monday, sessions.get(monday, []), due.get(monday, []), recesses.get(monday, ""), today, talks=talks)
         for monday in sorted({*sessions, *recesses, *due})
     )
     return SchedulePage(
@@ -80,13 +82,23 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], recess: str, today: date) -> WeekRow:
+def _week(
+    monday: date,
+    sessions: Sequence[Session],
+    due: Sequence[DueRow],
+    recess: str,
+    today: date,
+    *,
+    talks: Mapping[int, int],
+) -> WeekRow:
     return WeekRow(
         label=sessions[0].week_label if sessions else "",
         part=next((session.part for session in sessions if session.part), ""),
         starts_on=monday,
         ends_on=monday + timedelta(days=6),
-        sessions=tuple(SessionRow(row.date, row.topic, row.number, row.date == today) for row in sessions),
+        sessions=tuple(
+            SessionRow(row.date, row.topic, row.number, row.date == today, talks.get(row.pk, 0)) for row in sessions
+        ),
         due=tuple(due),
         recess="" if sessions else recess,
         is_current=monday == _monday(today),
