@@ -80,10 +80,11 @@ class Outline:
     @cached_property
     def content_pages(self) -> int:
         """The page on which the content's last line stands."""
-        content = self._content()
-        return max((line.page for line in content), default=len(self.layout.sheets))
+        return max((line.page for line in self.content), default=len(self.layout.sheets))
 
-    def _content(self) -> list[Line]:
+    @cached_property
+    def content(self) -> list[Line]:
+        """Every line before the content's end."""
         lines = self.layout.text
         return lines if self.content_end is None else lines[: lines.index(self.content_end.lines[0])]
 

@@ -38,13 +38,13 @@ def test_a_report_with_findings(visit, report):
     page.goto(report("format-1", "broken"))
     expect(page.get_by_role("heading", name="Findings")).to_be_visible(timeout=30_000)
     assert time.monotonic() - started < 30
-    expect(page.locator(".format-state")).to_contain_text("Not as asked: Page size, Content pages")
+    expect(page.locator(".format-state")).to_contain_text("Look at: Page size, Content pages")
     findings = page.locator(".finding h3")
     titles = [title.split("\n")[0].strip() for title in findings.all_inner_texts()]
     assert titles[0] == "Page size"
     assert {
         "Content pages",
-        "Nothing in the margins",
+        "Text in the margins",
         "Abstract's form",
         "Names under the title",
         "Mail addresses",
@@ -55,7 +55,7 @@ def test_a_report_with_findings(visit, report):
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("image => image.naturalWidth") > 500
-    frame, mark = over.locator(".sheet-page").first.bounding_box(), over.locator("rect").first.bounding_box()
+    frame, mark = over.locator(".paper-picture").first.bounding_box(), over.locator("rect").first.bounding_box()
     assert frame["x"] + 0.6 * frame["width"] < mark["x"] < frame["x"] + frame["width"], (
         "the mark stands in the right margin"
     )

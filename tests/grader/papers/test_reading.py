@@ -1,4 +1,4 @@
-"""What real papers have: ligatures, hyphens, headings in every fashion, appendices, running heads, turned pages. It is read as people do."""
+"""What real papers have: ligatures, hyphens, headings in every fashion, appendices, running heads, turned pages. Read as people do."""
 
 from __future__ import annotations
 
