@@ -25,7 +25,7 @@ ADVICE = "Leave it out where the course wants work without names; else it is as 
 def anonymity_hints(document: Document, outline: Outline) -> list[Finding]:
     """All of them; people decide whether names are wanted."""
     layout = outline.layout
-    return [authors(outline), mails(layout), own_work(layout), thanks(outline), pdf_author(document)]
+    return [authors(outline), mails(layout), own_work(layout), thanks(outline), pdf_author(document, layout)]
 
 
 def authors(outline: Outline) -> Finding:
@@ -109,8 +109,8 @@ def thanks(outline: Outline) -> Finding:
     )
 
 
-def pdf_author(document: Document) -> Finding:
-    """The author that the file itself names."""
+def pdf_author(document: Document, layout: Layout) -> Finding:
+    """The author that the file itself names; it stands nowhere on a page, so the title is marked."""
     name = document.meta.get("Author", "").strip()
     shown = "" if not name or NOBODY.search(name) else name[:80]
     return hint(
@@ -119,6 +119,7 @@ def pdf_author(document: Document) -> Finding:
         found=f"“{shown}”" if shown else "",
         clear="none",
         advice=f"{ADVICE} (LaTeX: pdfauthor of hyperref.)",
+        places=[line.place for line in layout.text[:1]],
     )
 
 

@@ -151,7 +151,10 @@ def demo_clock() -> datetime | None:
 def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str, *, badge: int) -> NavItem:
     url = reverse(name, args=[enrollment.offering.slug])
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
-    if name == "labs" and request.path.startswith("/submissions/"):
+    is_format = "/format/" in request.path
+    if name == "labs" and request.path.startswith("/submissions/") and not is_format:
+        here = True
+    if name in {"project", "deliverables"} and is_format:
         here = True
     if name == "readings" and request.path.startswith("/summaries/"):
         here = True

@@ -48,7 +48,7 @@ def broken(hand_in) -> FormatCheck:
 
 def test_findings_come_first_with_their_pages_and_marks(broken, browser, world):
     text = html(browser(world.student).get(url(broken)))
-    assert "Not as asked: Page size, Content pages, and 1 hint." in text
+    assert "Look at: Page size, Content pages; and 1 hint." in text
     titles = re.findall(r"<h3>([^<]+?) <span", text)
     assert titles == ["Page size", "Content pages", "Names under the title"]
     assert "9 pages (references from page 9" in text
@@ -133,7 +133,7 @@ class TestStates:
 class TestLine:
     def test_it_says_what_was_found_and_leads_to_the_report(self, broken):
         text = line(broken)
-        assert "Not as asked: Page size, Content pages, and 1 hint." in text
+        assert "Look at: Page size, Content pages; and 1 hint." in text
         assert f'href="{url(broken)}"' in text
         assert "hx-get" not in text
 
