@@ -26,6 +26,7 @@ urlpatterns = [
     path("", include("projects.presentations.urls")),
     path("", include("attendance.urls")),
     path("", include("gradebook.urls")),
+    path("", include("exchange.urls")),
     path("", include("web.urls")),
 ]
 
