@@ -72,6 +72,11 @@ class FrameForm(forms.Form):
         for number in range(BREAKS):
             yield self[f"break_{number}_name"], self[f"break_{number}_from"], self[f"break_{number}_to"]
 
+    @property
+    def uses_more_breaks(self) -> bool:
+        """Whether one of the breaks that are folded away was filled in, or is wrong."""
+        return any(field.value() or field.errors for row in list(self.break_rows())[2:] for field in row)
+
     def clean_slug(self) -> str:
         """An address that is free."""
         slug: str = self.cleaned_data["slug"].lower()
