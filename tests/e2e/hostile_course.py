@@ -29,6 +29,7 @@ from assignments.models import Kind  # noqa: E402
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
+from exchange.models import CanvasColumn, PointsImport  # noqa: E402
 from grader.api import notebook_cells  # noqa: E402
 from grader.contract import (  # noqa: E402
     CheckResult,
@@ -258,6 +259,14 @@ def format_words(course: Course, n: int, text: str) -> None:
     check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
 
 
+def exchange_words(course: Course, n: int, text: str) -> None:
+    """Columns of Canvas, sources and reasons of imports, and IDs and sections of people."""
+    CanvasColumn.objects.create(offering=course.offering, canvas_id=str(n), title=text, read_at=clock.now())
+    PointsImport.objects.create(offering=course.offering, source=text, reason=text, made_at=clock.now())
+    ids = {"section": text[:120], "sis_id": text[:60]}
+    Enrollment.objects.filter(pk=course.students[n].pk).update(**ids)
+
+
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
@@ -271,6 +280,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "extension reason": extension_reason,
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
+    "import and export": exchange_words,
     "team, post and reason of a move": team_words,
     "format report": format_words,
 }
@@ -329,8 +339,14 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "extensions",
                 "regrade-requests",
                 "teams",
+                "exchange",
+                "canvas",
+                "points-imports",
+                "transcripts",
+                "offering-copy",
             )
         ),
+        *(url("transcript", here, student.pk) for student in course.students[:40]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
         *(
