@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("gradebook.statistics.urls")),
     path("", include("gradebook.at_risk.urls")),
     path("", include("gradebook.urls")),
+    path("", include("exchange.urls")),
     path("", include("web.urls")),
 ]
 

@@ -82,7 +82,7 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             ATTENDANCE_PAGE,
         ),
     ),
-    ("Running", (("Audit log", "audit", "history"),)),
+    ("Running", (("Import and export", "exchange", "arrow-left-right"), ("Audit log", "audit", "history"))),
 )
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
 KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s", "project": "g p"}

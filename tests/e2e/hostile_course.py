@@ -31,6 +31,7 @@ from attendance.models import Attendance, LeftOut, ParticipationPoint  # noqa: E
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
+from exchange.models import CanvasColumn, PointsImport  # noqa: E402
 from grader.api import notebook_cells  # noqa: E402
 from grader.contract import (  # noqa: E402
     CheckResult,
@@ -252,6 +253,56 @@ def summary_draft(course: Course, n: int, text: str) -> None:
     )
 
 
+def team_words(course: Course, n: int, text: str) -> None:
+    """Name, topic and size exception of a team; a reason of staff; a post, and an invitation of the first student's team."""
+    now, staff = clock.now(), course.instructor.user
+    made = Team.objects.create(
+        offering=course.offering, name=f"{text[:70]} {n}", topic=text[:300], created_at=now, size_exception=text
+    )
+    if n % 2:
+        Seeker.objects.create(enrollment=course.students[n], text=text, posted_at=now)
+        first = Team.objects.filter(memberships__enrollment=course.students[0]).first()
+        if first:
+            Invitation.objects.create(team=first, enrollment=course.students[n], invited_by=staff, invited_at=now)
+    else:
+        Membership.objects.create(
+            team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
+        )
+
+
+def format_words(course: Course, n: int, text: str) -> None:
+    """What a PDF says of itself: headings, names, fonts; and what its reader said of it. Every third cannot be read, every third failed."""
+    place = Place(1, 10.0, 20.0, 30.0, 40.0)
+    findings = tuple(Finding(f"rule-{state}", text, state, text, text, text, (place,)) for state in FindingState)
+    sections = (SectionLength(text, "", 1, 0.5), SectionLength(text, text, 1, 0.5))
+    report = FormatReport(
+        PaperStyle.NEURIPS_2020,
+        (PageSize(1, 612.0, 792.0),),
+        1,
+        findings,
+        sections,
+        (PartLength(text, 1.0, 0.5),),
+        (text,),
+    )
+    now, file = clock.now(), course.work[n].files.first()
+    ended = (
+        {"finished_at": now, "data": report.to_json().decode()},
+        {"finished_at": now, "refusal": text},
+        {"failed_at": now, "error": text},
+    )
+    check = FormatCheck.objects.create(file=file, requested_at=now, **ended[n % 3])
+    course.formats[n] = check
+    check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
+
+
+def exchange_words(course: Course, n: int, text: str) -> None:
+    """Columns of Canvas, sources and reasons of imports, and IDs and sections of people."""
+    CanvasColumn.objects.create(offering=course.offering, canvas_id=str(n), title=text, read_at=clock.now())
+    PointsImport.objects.create(offering=course.offering, source=text, reason=text, made_at=clock.now())
+    ids = {"section": text[:120], "sis_id": text[:60]}
+    Enrollment.objects.filter(pk=course.students[n].pk).update(**ids)
+
+
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
@@ -266,6 +317,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "extension reason": extension_reason,
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
+    "import and export": exchange_words,
     "team, post and reason of a move": team_words,
     "format report": format_words,
     "component, change and snapshot": scheme_words,
@@ -337,6 +389,14 @@ def pages(course: Course) -> list[tuple[str, str]]:
         url("check-in-screen", here, course.offering.sessions.last().pk),
         url("attendance-student", here, course.students[0].pk),
         *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
+                "exchange",
+                "canvas",
+                "points-imports",
+                "transcripts",
+                "offering-copy",
+            )
+        ),
+        *(url("transcript", here, student.pk) for student in course.students[:40]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
         *(url(name, here) for name in ("talks", "talks-results")),

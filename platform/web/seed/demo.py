@@ -26,6 +26,7 @@ from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
 from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
+from web.seed.exchange import seed_exchange
 from web.seed.people import TAS, address, seed_people
 from web.seed.policy import seed_policy
 from web.seed.presentations import seed_presentations
@@ -55,6 +56,7 @@ def seed_demo(offering: Offering, password: str) -> int:
         seed_teams(offering, students)
         seed_attendance(offering, students)
         seed_presentations(offering, students)
+        seed_exchange(offering, students)
     made = seed_summaries(offering, students)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
