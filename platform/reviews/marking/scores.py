@@ -43,7 +43,7 @@ def latest_of_students(*assignments: Assignment) -> dict[tuple[int, int], int]:
     """By ids of enrollment and assignment, the id of the submission that counts: of shared work, the last one that the student is an
     author of. Two queries."""
     rows = (*_latest_alone(assignments), *_latest_shared(assignments))
-    return {(row["student"], row["work"]): row["newest"] for row in rows}
+    return {(row["student"], row["work"]): row["newest"] for row in sorted(rows, key=lambda row: int(row["newest"]))}
 
 
 def _latest_alone(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
