@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("projects.format.urls")),
     path("", include("projects.presentations.urls")),
     path("", include("attendance.urls")),
+    path("", include("projects.deliverables.urls")),
     path("", include("gradebook.urls")),
     path("", include("web.urls")),
 ]

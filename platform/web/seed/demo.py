@@ -25,6 +25,7 @@ from submissions import storage
 from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
 from web.seed.bank import seed_bank
+from web.seed.deliverables import seed_deliverables
 from web.seed.people import TAS, address, seed_people
 from web.seed.summaries import seed_summaries
 from web.seed.teams import seed_teams
@@ -50,7 +51,7 @@ def seed_demo(offering: Offering, password: str) -> int:
         students = seed_people(offering, password)
         seed_bank(offering, User.objects.get(email=address(TAS[0])))
         seed_teams(offering, students)
-    made = seed_summaries(offering, students)
+    made = seed_summaries(offering, students) + seed_deliverables(offering)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
         return made
