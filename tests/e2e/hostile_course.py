@@ -51,7 +51,6 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
-from projects.models import Deliverable, SubmissionLink  # noqa: E402
 from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
@@ -63,18 +62,16 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
+from tests.e2e import hostile_deliverables  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,
     ReadingFactory,
     SessionFactory,
-    deliverable,
     person,
     reported,
     submit,
     summary,
-    team,
-    team_work,
 )
 from tests.platform.web.corpus import STORABLE  # noqa: E402
 
@@ -263,19 +260,6 @@ def format_words(course: Course, n: int, text: str) -> None:
     check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
 
 
-def deliverable_words(course: Course, n: int, text: str) -> None:
-    """Title and instructions of a deliverable, and a team's name with the file and the address that it handed in."""
-    then = clock.now() - timedelta(days=1)
-    made = deliverable(course.many, title=text, slug=f"work-{n}", number=n + 1, due_at=then)
-    Deliverable.objects.filter(assignment=made).update(instructions=text)
-    alone = person(course.many, email=f"author{n}@example.edu") if n else course.reader
-    crew = team(course.many, alone, name=f"{n} {text}"[:80])
-    work = team_work(made, crew, at=then)
-    work.files.update(name=text)
-    SubmissionLink.objects.create(submission=work, url=text)
-    course.deliverables[n] = work
-
-
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
@@ -291,7 +275,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft of a summary": summary_draft,
     "team, post and reason of a move": team_words,
     "format report": format_words,
-    "deliverable, team and repository": deliverable_words,
+    "deliverable and repository": hostile_deliverables.fill,
 }
 
 
@@ -379,19 +363,8 @@ def pages(course: Course) -> list[tuple[str, str]]:
         url("submission-receipt", one),
     ]
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
-    handed_in = course.deliverables.values()
-    project = [
-        url("deliverables", there),
-        url("queue", there),
-        *(url("deliverable", there, f"work-{n}") for n in texts),
-        *(url("deliverable-submission", made.pk) for made in handed_in),
-        *(url("queue-submission", there, made.assignment.slug, made.pk) for made in handed_in),
-        url("submission-receipt", course.deliverables[0].pk),
-    ]
     return [
-        *(("many", page) for page in project),
-        *(("reader", url("deliverable", there, f"work-{n}")) for n in texts),
-        ("reader", url("deliverable-submission", course.deliverables[0].pk)),
+        *hostile_deliverables.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),
