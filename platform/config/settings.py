@@ -131,7 +131,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
-PASSWORD_RESET_TIMEOUT = 7 * 86_400  # how long a mailed link sets a password, once; new people may be away for some days
+PASSWORD_RESET_TIMEOUT = (
+    7 * 86_400
+)  # how long a mailed link sets a password, once; new people may be away for some days
 # Codes of a check-in in class, by person and by network address; attendance/codes.py counts what guessing brings.
 CHECK_IN_TRIES = 10
 CHECK_IN_ADDRESS_TRIES = 1000

@@ -29,6 +29,7 @@ urlpatterns = [
     path("", include("gradebook.freezing.urls")),
     path("", include("gradebook.statistics.urls")),
     path("", include("gradebook.at_risk.urls")),
+    path("", include("projects.deliverables.urls")),
     path("", include("gradebook.urls")),
     path("", include("exchange.urls")),
     path("", include("web.urls")),

@@ -51,6 +51,7 @@ COURSE_PAGES: tuple[Page, ...] = (
 PROJECT_PAGE: Page = ("Project", "project", "handshake")
 ATTENDANCE_PAGE: Page = ("Attendance", "attendance", "user-check")
 TALKS_PAGE: Page = ("Talks", "talks", "presentation")
+DELIVERABLES_PAGE: Page = ("Deliverables", "deliverables", "file-check")
 STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Grading",
@@ -115,7 +116,8 @@ def _groups(enrollment: Enrollment, *, has_talks: bool) -> list[tuple[str, tuple
         return [("", _student_pages(has_talks=has_talks))]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
-    return [("", COURSE_PAGES), *groups, (title, running)]
+    course = (*COURSE_PAGES[:3], DELIVERABLES_PAGE, *COURSE_PAGES[3:])
+    return [("", course), *groups, (title, running)]
 
 
 def _talks(request: HttpRequest) -> Talks:
@@ -157,5 +159,10 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
     if name in {"project", "deliverables"} and is_format:
         here = True
     if name == "readings" and request.path.startswith("/summaries/"):
+        here = True
+    # a deliverable lies below the student's project; staff have a list of them instead
+    if name in {"project", "deliverables"} and request.path.startswith("/deliverables/"):
+        here = True
+    if name == "deliverables" and request.path.startswith(reverse("project", args=[enrollment.offering.slug])):
         here = True
     return NavItem(label, url, icon, current=here, badge=str(badge or ""), keys=KEYS.get(name, ""))

@@ -46,7 +46,6 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
-from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from projects.models import Rating, Talk  # noqa: E402
 from projects.presentations.models import Moderation  # noqa: E402
 from readings.models import Paper  # noqa: E402
@@ -59,6 +58,7 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
+from tests.e2e import hostile_deliverables  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
@@ -96,6 +96,7 @@ class Course:
     summaries: dict[int, Submission] = field(default_factory=dict)
     formats: dict[int, FormatCheck] = field(default_factory=dict)
     talks: dict[int, Talk] = field(default_factory=dict)
+    deliverables: dict[int, Submission] = field(default_factory=dict)
 
 
 def make() -> Course:
@@ -253,48 +254,6 @@ def summary_draft(course: Course, n: int, text: str) -> None:
     )
 
 
-def team_words(course: Course, n: int, text: str) -> None:
-    """Name, topic and size exception of a team; a reason of staff; a post, and an invitation of the first student's team."""
-    now, staff = clock.now(), course.instructor.user
-    made = Team.objects.create(
-        offering=course.offering, name=f"{text[:70]} {n}", topic=text[:300], created_at=now, size_exception=text
-    )
-    if n % 2:
-        Seeker.objects.create(enrollment=course.students[n], text=text, posted_at=now)
-        first = Team.objects.filter(memberships__enrollment=course.students[0]).first()
-        if first:
-            Invitation.objects.create(team=first, enrollment=course.students[n], invited_by=staff, invited_at=now)
-    else:
-        Membership.objects.create(
-            team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
-        )
-
-
-def format_words(course: Course, n: int, text: str) -> None:
-    """What a PDF says of itself: headings, names, fonts; and what its reader said of it. Every third cannot be read, every third failed."""
-    place = Place(1, 10.0, 20.0, 30.0, 40.0)
-    findings = tuple(Finding(f"rule-{state}", text, state, text, text, text, (place,)) for state in FindingState)
-    sections = (SectionLength(text, "", 1, 0.5), SectionLength(text, text, 1, 0.5))
-    report = FormatReport(
-        PaperStyle.NEURIPS_2020,
-        (PageSize(1, 612.0, 792.0),),
-        1,
-        findings,
-        sections,
-        (PartLength(text, 1.0, 0.5),),
-        (text,),
-    )
-    now, file = clock.now(), course.work[n].files.first()
-    ended = (
-        {"finished_at": now, "data": report.to_json().decode()},
-        {"finished_at": now, "refusal": text},
-        {"failed_at": now, "error": text},
-    )
-    check = FormatCheck.objects.create(file=file, requested_at=now, **ended[n % 3])
-    course.formats[n] = check
-    check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
-
-
 def exchange_words(course: Course, n: int, text: str) -> None:
     """Columns of Canvas, sources and reasons of imports, and IDs and sections of people."""
     CanvasColumn.objects.create(offering=course.offering, canvas_id=str(n), title=text, read_at=clock.now())
@@ -322,6 +281,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "format report": format_words,
     "component, change and snapshot": scheme_words,
     "team, comments on its talk, and why its score was taken back": talk_words,
+    "deliverable and repository": hostile_deliverables.fill,
 }
 
 
@@ -383,12 +343,6 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "attendance-correct",
                 "participation",
                 "attendance-rules",
-            )
-        ),
-        *(url("attendance-session", here, session.pk) for session in list(course.offering.sessions.all())[-3:]),
-        url("check-in-screen", here, course.offering.sessions.last().pk),
-        url("attendance-student", here, course.students[0].pk),
-        *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
                 "exchange",
                 "canvas",
                 "points-imports",
@@ -396,6 +350,10 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "offering-copy",
             )
         ),
+        *(url("attendance-session", here, session.pk) for session in list(course.offering.sessions.all())[-3:]),
+        url("check-in-screen", here, course.offering.sessions.last().pk),
+        url("attendance-student", here, course.students[0].pk),
+        *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
         *(url("transcript", here, student.pk) for student in course.students[:40]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
@@ -422,9 +380,11 @@ def pages(course: Course) -> list[tuple[str, str]]:
     ]
     staff += policy_pages(course)
     student = [
-        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "project")),
+        *(
+            url(name, here)
+            for name in ("dashboard", "schedule", "labs", "readings", "grades", "project", "attendance", "here")
+        ),
         *(f"{url('team-board', here)}?show={show}" for show in ("teams", "people")),
-        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "attendance", "here")),
         *(f"{url('here', here)}?{urlencode({'code': text})}" for text in STORABLE[:6]),
         url("lab", here, "tiny"),
         url("dates", here),
@@ -440,6 +400,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
     ]
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [
+        *hostile_deliverables.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),

@@ -65,7 +65,12 @@ LEFT: Mapping[str, str] = {
             *("reviews.LabRegrade", "reviews.LabRegradeItem", "reviews.ScoreChange"),
             *("projects.TeamSubmission", "projects.SubmissionLink", "projects.FormatCheck", "projects.PagePicture"),
             *("projects.Talk", "projects.Speaker", "projects.Rating", "projects.StaffRating", "projects.StaffMark"),
-            *("attendance.CheckInWindow", "attendance.Attendance", "attendance.ParticipationPoint", "attendance.LeftOut"),
+            *(
+                "attendance.CheckInWindow",
+                "attendance.Attendance",
+                "attendance.ParticipationPoint",
+                "attendance.LeftOut",
+            ),
             *("gradebook.Decision", "gradebook.Snapshot", "exchange.PointsImport", "exchange.ImportedPoints"),
         ),
         _WORK,

@@ -116,14 +116,8 @@ def withdraw(*, points_import: PointsImport, by: User) -> int:
 def _give(made: PointsImport, given: Given, reason: str, by: User) -> None:
     """The decision, which records itself, and its place in the import."""
     found = given.found
-    decision = decisions.set_points(
-        student=given.enrollment,
-        part=given.assignment,
-        points=found.points,
-        max_points=found.max_points,
-        reason=reason,
-        by=by,
-    )
+    points = (found.points, found.max_points)
+    decision = decisions.decide(student=given.enrollment, part=given.assignment, points=points, reason=reason, by=by)
     ImportedPoints.objects.create(points_import=made, decision=decision, replaced=given.replaces)
 
 
@@ -132,9 +126,5 @@ def _stand_again(of: PointsImport, old: Decision, by: User) -> None:
     part = old.assignment
     assert part is not None  # an import replaces decisions about assignments alone
     reason = f"{old.reason} (stands again, since {of.source} was withdrawn)"
-    if old.points is None or old.max_points is None:
-        decisions.excuse(student=old.enrollment, part=part, reason=reason, by=by)
-    else:
-        decisions.set_points(
-            student=old.enrollment, part=part, points=old.points, max_points=old.max_points, reason=reason, by=by
-        )
+    points = None if old.points is None or old.max_points is None else (old.points, old.max_points)
+    decisions.decide(student=old.enrollment, part=part, points=points, reason=reason, by=by)

@@ -26,6 +26,7 @@ from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
 from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
+from web.seed.deliverables import seed_deliverables
 from web.seed.exchange import seed_exchange
 from web.seed.people import TAS, address, seed_people
 from web.seed.policy import seed_policy
@@ -58,6 +59,7 @@ def seed_demo(offering: Offering, password: str) -> int:
         seed_presentations(offering, students)
         seed_exchange(offering, students)
     made = seed_summaries(offering, students)
+    made = seed_summaries(offering, students) + seed_deliverables(offering)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
         return made

@@ -13,8 +13,11 @@ from assignments.due.selectors import decided
 from assignments.models import Assignment, Kind
 from config import clock
 from courses.models import Enrollment, Session
+from projects.deliverables.crew import crew_of, due_dates
 from projects.presentations.schedule import talks_by_session
 from web.selectors.dashboard import SessionRow
+
+PAGES: dict[str, str] = {Kind.LAB: "lab", Kind.READING: "reading", Kind.DELIVERABLE: "deliverable"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class SchedulePage:
 
 
 def schedule_page(enrollment: Enrollment) -> SchedulePage:
-    """The whole term. Seven queries."""
+    """The whole term. Thirteen queries at most."""
     offering, now = enrollment.offering, clock.now()
     sessions: dict[date, list[Session]] = {}
     for session in offering.sessions.all():
@@ -106,20 +109,20 @@ def _week(
 
 
 def due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
-    """Labs and readings by due date; archived readings are gone, and a student does not see hidden ones."""
+    """All that is due, by due date; archived readings are gone, and a student does not see hidden ones. A deliverable is due to a student
+    when it is due to their team."""
     assignments = enrollment.offering.assignments.select_related("reading").exclude(reading__archived_at__isnull=False)
     if not enrollment.is_staff:
         assignments = assignments.exclude(reading__hidden=True)
     listed = list(assignments)
     due = decided(enrollment, listed)
+    if enrollment.is_student and (shared := [row for row in listed if row.kind == Kind.DELIVERABLE]):
+        due |= due_dates(enrollment, crew_of(enrollment).pks, shared)
     rows = [DueRow(row.kind, row.label, due[row.pk].due_at, _url(enrollment, row, now), due[row.pk]) for row in listed]
     return sorted(rows, key=lambda row: (row.due_at, row.kind))
 
 
 def _url(enrollment: Enrollment, assignment: Assignment, now: datetime) -> str | None:
-    slug = enrollment.offering.slug
-    if assignment.kind == Kind.READING and (enrollment.is_staff or assignment.is_open(now)):
-        return reverse("reading", args=[slug, assignment.slug])
-    if assignment.kind == Kind.LAB and (enrollment.is_staff or assignment.is_open(now)):
-        return reverse("lab", args=[slug, assignment.slug])
-    return None
+    if not (enrollment.is_staff or assignment.is_open(now)):
+        return None
+    return reverse(PAGES[assignment.kind], args=[enrollment.offering.slug, assignment.slug])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,9 +23,6 @@ from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
-from gradebook.at_risk.services import set_rules as set_at_risk_rules
-from gradebook.freezing.services import freeze, lift, take_snapshot
-from gradebook.policies.services import revert as revert_scheme
 from exchange.copying.services import copy_offering
 from exchange.copying.spec import Frame, shift_of, source_of, suggested
 from exchange.nbgrader import services as nbgrader
@@ -33,8 +30,12 @@ from exchange.nbgrader.found import Found, Points
 from exchange.rosters import services as rosters
 from exchange.rosters.columns import guessed
 from exchange.tables import read_grid
+from gradebook.at_risk.services import set_rules as set_at_risk_rules
+from gradebook.freezing.services import freeze, lift, take_snapshot
+from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
+from projects.deliverables.keeping import Description, add_deliverable, edit_deliverable, remove_deliverable, usual
 from projects.teams.membership import Details
 from projects.teams.planning import Planned, Target
 from projects.teams.services import change_team, create_team, leave_team
@@ -68,6 +69,7 @@ WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", 
 SILENT = {
     "reviews/rubrics/summaries.py": "the first rubric of a reading: nothing was there that could change",
     "readings/keeping/rubric.py": "the same, copied from another reading",
+    "projects/deliverables/rubric.py": "the first rubric of a deliverable, as that of a reading",
     "reviews/rubrics/services.py": "rubric_of: an empty rubric for work that has none; what is saved into it is recorded",
     "projects/teams/rules.py": "the usual rules as a row that can be held; nobody chose them",
     "projects/teams/notices.py": "a student has read what staff did, which has its line",
@@ -201,6 +203,17 @@ def _placed(world, *, source=None, **target):
     return arrange(offering=world.offering, planned=planned, by=world.ta.user)
 
 
+def _deliverable(world):
+    return add_deliverable(offering=world.offering, description=usual(world.offering), by=world.instructor.user)
+
+
+def _edited(world, days=0, **changes):
+    made = _deliverable(world)
+    about = Description.of(made)
+    wanted = replace(about, due_at=about.due_at + timedelta(days=days), **changes)
+    return edit_deliverable(deliverable=made, description=wanted, by=world.instructor.user)
+
+
 def _schemed(world):
     create_scheme(offering=world.offering, weights=weights("A"))
     return world.offering
@@ -245,6 +258,8 @@ def _scheme_reverted(world):
 
 def _frozen(world):
     return freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+
+
 def _roster(world, text):
     upload = rosters.Upload((grid := read_grid(text.encode())), guessed(grid))
     signed = rosters.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=world.instructor.user)
@@ -363,6 +378,13 @@ ACTS = [
         lambda world, **_: set_rules(
             offering=world.offering, smallest=1, largest=4, lock_at=None, by=world.instructor.user
         ),
+    ),
+    Act("added a deliverable", lambda world, **_: _deliverable(world)),
+    Act("changed the due date", lambda world, **_: _edited(world, days=1)),
+    Act("edited a deliverable", lambda world, **_: _edited(world, stage="presentation")),
+    Act(
+        "removed a deliverable",
+        lambda world, **_: remove_deliverable(deliverable=_deliverable(world), by=world.instructor.user),
     ),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act("reverted a change of the grading scheme", lambda world, **_: _scheme_reverted(world)),
