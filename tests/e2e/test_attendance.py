@@ -30,7 +30,7 @@ def scan_and_sign_in(scanner, code: str) -> None:
     expect(scanner.page.get_by_text("You are in.")).to_be_visible()
 
 
-def lose_the_network(teacher: Visitor) -> None:
+def lose_the_network(teacher) -> None:
     """A network that breaks is told, since what stands there then may be old."""
     teacher.context.set_offline(True)
     expect(teacher.page.get_by_text("No connection")).to_be_visible(timeout=20_000)
