@@ -33,7 +33,8 @@ class MarkedItem:
 class ResultPage:
     """One submission. `grade` is None until the viewer may see it; `graded` says that there is one.
 
-    `formats` says what its PDFs look like; `others` are the attempts that the viewer may open, oldest first; `counts` says whether this one does.
+    `formats` says what its PDFs look like. `others` are the attempts that the viewer may open, oldest first, and `counts` says whether
+    this one does.
     """
 
     deliverable: Deliverable
