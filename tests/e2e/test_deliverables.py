@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import DESKTOP, PHONE
 from web.seed.pdf import pdf_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 TITLE = "Project outline"
 PDF = {"name": "outline.pdf", "mimeType": "application/pdf", "buffer": pdf_of("An outline", ["What we do, and why."])}
 

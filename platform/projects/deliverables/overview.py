@@ -48,6 +48,11 @@ class CrewRow:
     due_at: datetime
     moved: bool
     without: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+    def holds(self, text: str) -> bool:
+        """Whether its name, or a member's name or address, holds the text."""
+        return holds(text, self.name, *self.members, *self.addresses)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def overview_page(enrollment: Enrollment, deliverable: Deliverable, *, q: str, n
     """The whole class. The number of queries does not grow with it."""
     assignment = deliverable.assignment
     students = list(enrollment.offering.enrollments.students().select_related("user"))
-    teams = _teams(enrollment)
+    teams = _teams(enrollment, students)
     known = _known(deliverable, students)
     in_teams = {member.pk for members in teams.values() for member in members}
     rows = [_row(team.name, members, known, team=team) for team, members in teams.items()]
@@ -94,7 +99,7 @@ def overview_page(enrollment: Enrollment, deliverable: Deliverable, *, q: str, n
     return OverviewPage(
         deliverable=deliverable,
         items=tuple(RubricItem.objects.filter(rubric__assignment=assignment).prefetch_related("levels")),
-        rows=page_of([row for row in rows if holds(q, row.name, *row.members)], number),
+        rows=page_of([row for row in rows if row.holds(q)], number),
         q=q,
         teams=len(teams),
         handed_in=len(work),
@@ -106,12 +111,14 @@ def overview_page(enrollment: Enrollment, deliverable: Deliverable, *, q: str, n
     )
 
 
-def _teams(enrollment: Enrollment) -> dict[Team, list[Enrollment]]:
-    """Every team that stands, with its members. One query."""
+def _teams(enrollment: Enrollment, students: Sequence[Enrollment]) -> dict[Team, list[Enrollment]]:
+    """Every team that stands, with its members among the students. One query."""
+    listed = {student.pk for student in students}
     current = Membership.objects.current().filter(team__offering=enrollment.offering)
     found: defaultdict[Team, list[Enrollment]] = defaultdict(list)
     for row in current.select_related("team", "enrollment__user").order_by("team__name", "enrollment__user__sort_name"):
-        found[row.team].append(row.enrollment)
+        if row.enrollment_id in listed:
+            found[row.team].append(row.enrollment)
     return found
 
 
@@ -146,6 +153,7 @@ def _row(name: str, members: Sequence[Enrollment], known: _Known, *, team: Team 
         without=tuple(
             member.user.name for member in members if submission and known.counting.get(member.pk) != submission.pk
         ),
+        addresses=tuple(member.user.email for member in members),
     )
 
 

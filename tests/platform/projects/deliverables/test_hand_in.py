@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from assignments.due.models import Accommodation
 from config import clock
@@ -138,48 +136,3 @@ def test_the_last_second_is_in_time_and_the_next_is_not(world, crew, at):
     assert not handed_in(crew.proposal, world.student).late
     at(crew.proposal.due_at.replace(microsecond=0) + timedelta(seconds=1))
     assert "Only work in time is accepted" in refused(crew.proposal, world.student)
-
-
-class TestAtOnce:
-    """Clicks of the same moment."""
-
-    pytestmark = pytest.mark.django_db(transaction=True)
-
-    def together(self, *acts):
-        start, got = threading.Barrier(len(acts)), []
-
-        def run(act):
-            start.wait()
-            try:
-                got.append(act())
-            finally:
-                connection.close()
-
-        threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return got
-
-    def test_two_teammates_make_two_attempts_that_are_numbered(self, world, crew):
-        students = (world.student, world.classmate) * 2
-        got = self.together(*(lambda student=student: handed_in(crew.proposal, student) for student in students))
-        assert sorted(made.number for made in got) == [1, 2, 3, 4]
-        assert all(made.authors.count() == 2 for made in got)
-
-    def test_a_double_click_is_one_attempt(self, world, crew):
-        got = self.together(*[lambda: handed_in(crew.proposal, world.student, client_token="click")] * 3)
-        assert {made.pk for made in got} == {Submission.objects.get().pk}
-
-    def test_who_leaves_at_that_moment_is_in_it_or_not_and_nothing_in_between(self, world, crew):
-        from projects.teams.services import leave_team
-
-        TeamRules.objects.create(offering=world.offering, smallest=1)
-        made = self.together(
-            lambda: handed_in(crew.proposal, world.student), lambda: leave_team(enrollment=world.classmate)
-        )
-        submission = next(one for one in made if isinstance(one, Submission))
-        left_at = Membership.objects.get(enrollment=world.classmate).left_at
-        assert left_at is not None
-        assert submission.authors.count() in {1, 2}
