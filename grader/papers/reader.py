@@ -26,7 +26,7 @@ PACKAGES = ("numpy", "pypdfium2")
 DRIVER = Path(__file__).with_name("driver.py")
 LIMITS = Limits(wall_s=30.0, load_s=30.0, cpu_s=20.0, memory_mb=512, processes=16, disk_mb=1, output_kb=16)
 TOGETHER_S = 50.0  # for everything that is asked of one PDF
-MOST_MB, MOST_PAGES, MOST_FONTS, MOST_LINES = 32, 120, 400, 30_000
+MOST_MB, MOST_PAGES, MOST_FONTS, MOST_LINES = 32, 120, 400, 15_000
 DRAW_S = 12.0  # for one picture, without which the findings stand all the same
 IDLE = 0.5  # of the processor's time: who used less in all of the clock's time was waiting for the machine
 
