@@ -12,7 +12,7 @@ from .findings import hint, listed, on_pages
 from .layout import Layout, Line
 from .sections import Kind, Outline
 
-MAIL = re.compile(r"[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}|\{[^{}@]{1,120}\}\s?@\s?[\w.-]{3,80}")
+MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}|\{[^{}@]{1,120}\}\s?@\s?[\w.-]{3,80}")
 OWN_WORK = re.compile(
     r"\b(?:our|my) (?:own )?(?:previous|prior|earlier|past|recent) (?:work|paper|project|report|study|system)s?\b"
     r"|\b(?:we|i) (?:have )?(?:previously|earlier) (?:show|propos|present|publish|introduc|develop|describ)",

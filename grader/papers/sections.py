@@ -14,7 +14,7 @@ from .style import APPENDIX, REFERENCES, THANKS, PaperRules
 NUMBERED = re.compile(r"(?P<number>\d{1,2}|[IVX]{1,5})[.:]?\s+(?P<words>\S.*)")
 LETTERED = re.compile(r"(?:appendix\s+)?(?P<number>[A-Z])[.:]?\s+(?P<words>\S.*)", re.IGNORECASE)
 SECOND_LEVEL = re.compile(r"(?:\d{1,2}|[A-Z])\.\d")
-MOST_WORDS = 12
+MOST_WORDS, MOST_SECTIONS = 12, 150
 
 
 class Kind(Enum):
@@ -48,10 +48,10 @@ class Outline:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """By their headings, from the abstract on."""
+        """By their headings, from the abstract on; no paper has more than the first so many."""
         found: list[Section] = []
         lines, index = self.layout.text, 0
-        while index < len(lines):
+        while index < len(lines) and len(found) < MOST_SECTIONS:
             section = self._section(lines, index, found)
             index += len(section.lines) if section else 1
             found += [section] if section else []

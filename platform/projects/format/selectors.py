@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
+from config import clock
 from courses.pages import StateChip
 from grader.contract import Finding, FindingState, FormatReport, PageSize, PartLength, Place, SectionLength
 from projects.format.models import FormatCheck, PagePicture, State
 from submissions.models import Submission
 
+SOON_S, LATER_S, PATIENCE = 1, 10, timedelta(seconds=30)
 SHOWN = 2  # marked pages beside a finding, and one where it is about whole pages; the others are among all pages below
 WHOLE = 0.7  # of a page: a mark as large as that is a frame, and hides nothing
 WAITING = "The format is being looked at, which takes a few seconds. Your work is handed in either way."
@@ -40,6 +43,11 @@ class FormatSummary:
     def is_waiting(self) -> bool:
         """Whether it will change by itself."""
         return not self.check.is_over
+
+    @property
+    def ask_every_s(self) -> int:
+        """How often a page asks again: seldom, once it takes longer than it should."""
+        return SOON_S if clock.now() - self.check.requested_at < PATIENCE else LATER_S
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -87,6 +88,8 @@ class TestStates:
         assert f'hx-get="{url(check)}" hx-trigger="every 1s"' in text
         assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in text
         assert "Your work is handed in either way" in text
+        FormatCheck.objects.filter(pk=check.pk).update(requested_at=clock.now() - timedelta(minutes=1))
+        assert 'hx-trigger="every 10s"' in html(browser(world.student).get(url(check))), "seldom, once it takes long"
         claims.claim(check_id=check.pk)
         assert "hx-trigger" in html(browser(world.student).get(url(check)))
         FormatCheck.objects.filter(pk=check.pk).update(started_at=None, lease_until=None)
@@ -139,7 +142,7 @@ class TestLine:
 
     def test_while_it_waits_it_asks_again(self, hand_in, browser, world):
         check = hand_in()
-        assert f'hx-get="{url(check, "format-summary")}" hx-trigger="every 2s"' in line(check)
+        assert f'hx-get="{url(check, "format-summary")}" hx-trigger="every 1s"' in line(check)
         response = browser(world.student).get(url(check, "format-summary"))
         assert html(response).strip() == line(check).strip()
         assert response.headers["Cache-Control"] == "no-store"
