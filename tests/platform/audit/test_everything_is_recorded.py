@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from dataclasses import dataclass
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,6 +38,11 @@ from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
 from projects.deliverables.keeping import Description, add_deliverable, edit_deliverable, remove_deliverable, usual
+from projects.presentations import planning
+from projects.presentations.opening import remove_speaker
+from projects.presentations.planning import NewRules
+from projects.presentations.releasing import release as release_talks
+from projects.presentations.releasing import take_back
 from projects.teams.membership import Details
 from projects.teams.planning import Planned, Target
 from projects.teams.services import change_team, create_team, leave_team
@@ -45,6 +52,22 @@ from reviews.releases.services import release, retract, undo
 from reviews.services import override, sync_rubric, withdraw_override
 from reviews.services import release as release_overrides
 from tests.factories import ReadingFactory, SessionFactory, UserFactory, reported, republish, reviewed, submit, summary
+from tests.factories import (
+    ReadingFactory,
+    SessionFactory,
+    UserFactory,
+    closed,
+    opened,
+    person,
+    rated,
+    reported,
+    republish,
+    reviewed,
+    submit,
+    summary,
+    talk,
+    team,
+)
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
@@ -63,10 +86,12 @@ AUDITED = {
         "Snapshot",
     ),
     *("Team", "Membership", "TeamRules"),
+    *("Team", "Membership", "TeamRules", "Talk", "Speaker", "PresentationRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 # who writes such a row and has a reason to leave no line
 SILENT = {
+    "projects/presentations/locks.py": "the row that acts lock, with the rules that held without it",
     "reviews/rubrics/summaries.py": "the first rubric of a reading: nothing was there that could change",
     "readings/keeping/rubric.py": "the same, copied from another reading",
     "projects/deliverables/rubric.py": "the first rubric of a deliverable, as that of a reading",
@@ -212,6 +237,43 @@ def _edited(world, days=0, **changes):
     about = Description.of(made)
     wanted = replace(about, due_at=about.due_at + timedelta(days=days), **changes)
     return edit_deliverable(deliverable=made, description=wanted, by=world.instructor.user)
+def _planned(world):
+    return talk(team(world.offering, world.student))
+
+
+def _rated(world):
+    about = opened(_planned(world), world.ta)
+    rated(about, world.classmate)
+    return closed(about, world.ta)
+
+
+def _shown(world):
+    about = _rated(world)
+    release_talks(offering=world.offering, talks=[about.pk], by=world.instructor.user)
+    return about
+
+
+def _shown_before(world, settings):
+    settings.RELEASE_UNDO_S = 0
+    return _shown(world)
+
+
+def _rules_of_talks(world):
+    new = NewRules(staff_share=40, scale=5, talk_minutes=10, question_minutes=5, first_talk=time(10))
+    return planning.set_rules(offering=world.offering, new=new, by=world.instructor.user)
+
+
+def _added(world, **options):
+    session = SessionFactory(offering=world.offering)
+    made = team(world.offering, person(world.offering))
+    return planning.add_talk(
+        offering=world.offering, team=made, session=session, practice=False, by=world.ta.user, **options
+    )
+
+
+def _moved(world):
+    session = SessionFactory(offering=world.offering)
+    return planning.move(talk=_added(world), session=session, by=world.ta.user)
 
 
 def _schemed(world):
@@ -382,6 +444,29 @@ ACTS = [
     Act("added a deliverable", lambda world, **_: _deliverable(world)),
     Act("changed the due date", lambda world, **_: _edited(world, days=1)),
     Act("edited a deliverable", lambda world, **_: _edited(world, stage="presentation")),
+    Act("set the rules of talks", lambda world, **_: _rules_of_talks(world)),
+    Act("planned talks", lambda world, **_: _added(world)),
+    Act("reordered talks", lambda world, **_: _moved(world)),
+    Act("took a talk off the schedule", lambda world, **_: planning.remove(talk=_added(world), by=world.ta.user)),
+    Act("opened ratings", lambda world, **_: opened(_planned(world), world.ta)),
+    Act("closed ratings", lambda world, **_: _rated(world)),
+    Act("reopened ratings", lambda world, **_: opened(_rated(world), world.ta)),
+    Act(
+        "changed speakers",
+        lambda world, **_: remove_speaker(talk=_rated(world), enrollment=world.student, by=world.ta.user),
+    ),
+    Act("released a talk's score", lambda world, **_: _shown(world)),
+    Act(
+        "undid the release of a talk's score",
+        lambda world, **_: take_back(talk=_shown(world), reason="", by=world.instructor.user),
+    ),
+    Act(
+        "took a talk's score back",
+        lambda world, settings, **_: take_back(
+            talk=_shown_before(world, settings), reason="a mark was wrong", by=world.instructor.user
+        ),
+    ),
+    Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act(
         "removed a deliverable",
         lambda world, **_: remove_deliverable(deliverable=_deliverable(world), by=world.instructor.user),
