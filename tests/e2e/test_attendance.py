@@ -30,6 +30,16 @@ def scan_and_sign_in(scanner, code: str) -> None:
     expect(scanner.page.get_by_text("You are in.")).to_be_visible()
 
 
+def lose_the_network(teacher) -> None:
+    """A network that breaks is told on the screen, for what stands there may be old then; and it comes back by itself."""
+    told = teacher.page.get_by_text("No connection")
+    teacher.context.set_offline(True)
+    expect(told).to_be_visible(timeout=20_000)
+    teacher.context.set_offline(False)
+    expect(told).to_be_hidden(timeout=20_000)
+    teacher.troubles.clear()
+
+
 def test_a_class_checks_in(visit):
     teacher = visit(DESKTOP)
     screen = teacher.sign_in("ines")
@@ -46,12 +56,7 @@ def test_a_class_checks_in(visit):
     teacher.see("attendance-screen")
     before, first = count_on(screen), letters.inner_text()
 
-    # a network that breaks is told, and what stands there then may be old
-    teacher.context.set_offline(True)
-    expect(screen.get_by_text("No connection")).to_be_visible(timeout=20_000)
-    teacher.context.set_offline(False)
-    expect(screen.get_by_text("No connection")).to_be_hidden(timeout=20_000)
-    teacher.troubles.clear()
+    lose_the_network(teacher)
 
     # one types the code
     phone = visit(PHONE)
