@@ -70,19 +70,8 @@ PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
     *("Attendance", "ParticipationPoint", "CheckInWindow", "LeftOut", "AttendanceRules"),
-    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
-    *(
-        "Assignment",
-        "Extension",
-        "Accommodation",
-        "Enrollment",
-        "Component",
-        "LetterCutoff",
-        "Release",
-        "GradePolicy",
-        "Snapshot",
-    ),
-    *("Team", "Membership", "TeamRules"),
+    *("Assignment", "Extension", "Accommodation", "Enrollment", "Release"),
+    *("Component", "LetterCutoff", "GradePolicy", "Decision", "Snapshot"),
     *("Team", "Membership", "TeamRules", "Talk", "Speaker", "PresentationRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
