@@ -15,7 +15,7 @@ from exchange.canvas.services import MappingRefused, assign
 from exchange.models import CanvasColumn
 from exchange.numbers import numbers_of, rounded
 from exchange.tables import read_grid
-from gradebook.decisions.services import excuse, set_points
+from gradebook.decisions.services import decide
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from tests.factories import person, reported, submit
@@ -39,7 +39,7 @@ def graded(world):
         Enrollment.objects.filter(pk=enrollment.pk).update(section="A", **dict(zip(names, ids, strict=True)))
     person(world.offering, name="No Ids")
     reported(submit(world.lab, world.student), first=4.0, second=2.5)
-    excuse(student=world.classmate, part=world.lab, reason="was ill", by=world.instructor.user)
+    decide(student=world.classmate, part=world.lab, points=None, reason="was ill", by=world.instructor.user)
     return world
 
 
@@ -96,14 +96,8 @@ def test_only_changed_columns_are_ticked(graded, browser):
 
 
 def test_the_file_that_was_written_is_read_back_to_the_same_numbers(graded, browser):
-    set_points(
-        student=graded.student,
-        part=graded.lab,
-        points=Decimal("7.13"),
-        max_points=Decimal(10),
-        reason="why",
-        by=graded.ta.user,
-    )
+    points = (Decimal("7.13"), Decimal(10))
+    decide(student=graded.student, part=graded.lab, points=points, reason="why", by=graded.ta.user)
     read(graded, browser)
     answer = browser(graded.instructor).get(url(graded, "canvas.csv"), {"column": "lab:tiny"})
     read(graded, browser, answer.content.decode())

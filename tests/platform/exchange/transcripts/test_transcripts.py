@@ -9,7 +9,7 @@ import pytest
 
 from exchange.numbers import numbers_of, rounded
 from exchange.transcripts.selectors import transcript_page
-from gradebook.decisions.services import excuse
+from gradebook.decisions.services import decide
 from gradebook.models import GradePolicy
 from gradebook.presets import weights
 from gradebook.services import create_scheme
@@ -47,7 +47,7 @@ def test_it_has_every_component_and_part_and_adds_up(graded):
 
 def test_excused_and_missing_work_says_so(graded, at):
     excused = AssignmentFactory(offering=graded.offering, slug="two", number=2)
-    excuse(student=graded.student, part=excused, reason="was ill", by=graded.ta.user)
+    decide(student=graded.student, part=excused, points=None, reason="was ill", by=graded.ta.user)
     labs = next(row for row in transcript_page(graded.student, own=False).components if row.name == "Lab assignments")
     assert [(row.state, row.adds) for row in labs.parts][1] == ("Excused", None)
 
