@@ -16,6 +16,7 @@ from exchange.models import CanvasColumn
 from exchange.numbers import numbers_of, rounded
 from exchange.tables import read_grid
 from gradebook.decisions.services import decide
+from gradebook.freezing.services import freeze
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from tests.factories import person, reported, submit
@@ -154,6 +155,19 @@ def test_the_plain_table_has_everything(graded, browser):
     kofi = next(row for row in lines if row["name"] == "Kofi Mensah")
     assert (kofi[f"{title}: state"], kofi[f"{title}: points"]) == ("excused", "")
     assert len(lines) == 3
+
+
+def test_frozen_grades_are_what_is_sent(graded, browser):
+    client = browser(graded.instructor)
+    pages = [url(graded, "canvas.csv?column=lab:tiny&column=final"), f"/o/{graded.offering.slug}/exchange/grades.csv"]
+    before = [client.get(page).content for page in pages]
+    snapshot = freeze(offering=graded.offering, by=graded.instructor.user, note="final in spite of what is open")
+    points = (Decimal(1), Decimal(10))
+    decide(student=graded.student, part=graded.lab, points=points, reason="late", by=graded.ta.user)
+    assert rows(client.get(pages[0])) == list(csv.reader(io.StringIO(before[0].decode())))
+    sealed = client.get(pages[1]).content.decode()
+    assert "6.5,10,graded" in sealed
+    assert snapshot.sha256[:4] in client.get(url(graded)).content.decode()
 
 
 def test_names_that_look_like_formulas_are_text(graded, browser):
