@@ -15,7 +15,7 @@ from deploy.stack import ROOT
 from tests.e2e.conftest import PHONE
 from tests.papers import A4, paper
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 DATA = Path(__file__).with_name("format_data.py")
 
 
