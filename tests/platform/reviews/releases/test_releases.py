@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from gradebook.selectors import grades_page
 
 from audit.models import AuditEvent
 from config import clock
-from gradebook.selectors import grades_page
 from reviews.marking.models import Purpose
 from reviews.models import RubricScore
 from reviews.releases.concerns import concerns_of
