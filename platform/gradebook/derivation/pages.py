@@ -18,6 +18,7 @@ from gradebook.derivation.details import HandDetail, LabDetail, hand_detail, lab
 from gradebook.derivation.figures import plain
 from gradebook.derivation.letters import LetterView, letter_view, policy_in_words
 from gradebook.derivation.standing import standings_of
+from gradebook.derivation.steps import Steps, steps_of
 from gradebook.models import Decision
 from gradebook.sources.collect import Book, collect
 from gradebook.sources.policies import settings_of
@@ -62,6 +63,7 @@ class PartPage:
     part: PartView
     lab: LabDetail | None
     hand: HandDetail | None
+    steps: Steps | None
     decision: Decision | None
     earlier: tuple[Decision, ...]
     form: DecisionForm | None
@@ -107,6 +109,7 @@ def part_page(access: GradeAccess, key: str, *, form: DecisionForm | None = None
         part=part,
         lab=lab_detail(access.viewer, student, assignment.pk) if assignment is not None and is_lab else None,
         hand=hand_detail(access.viewer, part.origin) if assignment is not None and not is_lab else None,
+        steps=steps_of(access.viewer, student, key) if assignment is None else None,
         decision=part.origin.decision,
         earlier=_earlier(student, target) if access.as_staff else (),
         form=(form or _form(part)) if access.as_staff else None,

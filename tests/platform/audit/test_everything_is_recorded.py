@@ -18,6 +18,8 @@ from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
+from gradebook.decisions.services import decide
+from gradebook.decisions.services import withdraw as withdraw_decision
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
 from projects.teams.membership import Details
@@ -33,7 +35,7 @@ from tests.factories import ReadingFactory, UserFactory, reported, republish, re
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
-    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
+    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release", "Decision"),
     *("Team", "Membership", "TeamRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
@@ -178,6 +180,10 @@ def _schemed(world):
     return world.offering
 
 
+def _excused(world):
+    return decide(student=world.student, part=world.lab, points=None, reason="ill", by=world.ta.user)
+
+
 ACTS = [
     Act("graded", lambda world, **_: _graded(world)),
     Act(
@@ -246,6 +252,14 @@ ACTS = [
             offering=world.offering, smallest=1, largest=4, lock_at=None, by=world.instructor.user
         ),
     ),
+    Act("excused from a part", lambda world, **_: _excused(world)),
+    Act(
+        "set the points of a part",
+        lambda world, **_: decide(
+            student=world.student, part=world.lab, points=(Decimal(1), Decimal(2)), reason="orally", by=world.ta.user
+        ),
+    ),
+    Act("withdrew a decision", lambda world, **_: withdraw_decision(decision=_excused(world), by=world.ta.user)),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act(
         "set weights",
