@@ -55,16 +55,20 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup) -> None:
-    """Tests with real transactions are cleaned by a flush, which the trail's triggers refuse: they stand aside for it."""
+    """Tests with real transactions are cleaned by a flush, which the triggers of what never changes refuse: they stand aside for it."""
     from django.db import connection
 
-    from audit.triggers import INSTALL, REMOVE
+    from audit import triggers as audit
+    from gradebook.freezing import triggers as snapshots
 
     plain = connection.ops.sql_flush
 
     def flush(*args, **options) -> list[str]:
-        around = (REMOVE[connection.vendor], INSTALL[connection.vendor])
-        return [*around[0], *plain(*args, **options), *around[1]]
+        off, on = (
+            [statement for kept in (audit, snapshots) for statement in getattr(kept, name)[connection.vendor]]
+            for name in ("REMOVE", "INSTALL")
+        )
+        return [*off, *plain(*args, **options), *on]
 
     connection.ops.sql_flush = flush
 

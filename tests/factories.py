@@ -253,13 +253,14 @@ def recorded(
 
 
 def deliverable(offering: Offering, stage: str = Stage.PROPOSAL, **assignment: object) -> Assignment:
-    """A deliverable that opened a week ago and is due in a week, with one item of ten points to mark by hand."""
-    made = AssignmentFactory(
-        offering=offering, kind=Kind.DELIVERABLE, lab=None, slug=stage, title=Stage(stage).label, **assignment
-    )
+    """A deliverable that opened a week ago and is due in a week, with one item of ten points to mark by hand; slides have none."""
+    rated = stage == Stage.PRESENTATION
+    named = {"slug": stage, "title": Stage(stage).label, "scored_elsewhere": rated, **assignment}
+    made = AssignmentFactory(offering=offering, kind=Kind.DELIVERABLE, lab=None, **named)
     Deliverable.objects.create(assignment=made, stage=stage)
-    rubric = Rubric.objects.create(assignment=made)
-    RubricItem.objects.create(rubric=rubric, task_id="whole", title="The whole", points=Decimal(10), position=1)
+    if not rated:
+        rubric = Rubric.objects.create(assignment=made)
+        RubricItem.objects.create(rubric=rubric, task_id="whole", title="The whole", points=Decimal(10), position=1)
     return made
 
 
@@ -276,6 +277,7 @@ def team_work(assignment: Assignment, by: Team, *, data: bytes = b"%PDF-1.7", at
         waiting_ahead=None,
         mail=False,
         authors=members,
+        shared_as=by.name,
     )
     TeamSubmission.objects.create(submission=made, team=by)
     return made

@@ -12,7 +12,7 @@ from .findings import hint, listed, on_pages
 from .layout import Layout, Line
 from .sections import Kind, Outline
 
-MAIL = re.compile(r"[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}|\{[^{}@]{1,120}\}\s?@\s?[\w.-]{3,80}")
+MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,60}@[\w-]{1,60}(?:\.[\w-]{1,60}){1,5}|\{[^{}@]{1,120}\}\s?@\s?[\w.-]{3,80}")
 OWN_WORK = re.compile(
     r"\b(?:our|my) (?:own )?(?:previous|prior|earlier|past|recent) (?:work|paper|project|report|study|system)s?\b"
     r"|\b(?:we|i) (?:have )?(?:previously|earlier) (?:show|propos|present|publish|introduc|develop|describ)",
@@ -25,7 +25,7 @@ ADVICE = "Leave it out where the course wants work without names; else it is as 
 def anonymity_hints(document: Document, outline: Outline) -> list[Finding]:
     """All of them; people decide whether names are wanted."""
     layout = outline.layout
-    return [authors(outline), mails(layout), own_work(layout), thanks(outline), pdf_author(document)]
+    return [authors(outline), mails(layout), own_work(layout), thanks(outline), pdf_author(document, layout)]
 
 
 def authors(outline: Outline) -> Finding:
@@ -109,8 +109,8 @@ def thanks(outline: Outline) -> Finding:
     )
 
 
-def pdf_author(document: Document) -> Finding:
-    """The author that the file itself names."""
+def pdf_author(document: Document, layout: Layout) -> Finding:
+    """The author that the file itself names; it stands nowhere on a page, so the title is marked."""
     name = document.meta.get("Author", "").strip()
     shown = "" if not name or NOBODY.search(name) else name[:80]
     return hint(
@@ -119,6 +119,7 @@ def pdf_author(document: Document) -> Finding:
         found=f"“{shown}”" if shown else "",
         clear="none",
         advice=f"{ADVICE} (LaTeX: pdfauthor of hyperref.)",
+        places=[line.place for line in layout.text[:1]],
     )
 
 

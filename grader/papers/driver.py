@@ -241,12 +241,14 @@ def _runs(glyphs: Iterator[Glyph | None]) -> Iterator[list[Glyph]]:
 
 def _follows(last: Glyph, glyph: Glyph, end: float, base: float, size: float) -> bool:
     """Whether the character goes on with the line."""
-    large = max(size, glyph.size, 1.0)
+    large, gap = max(size, glyph.size, 1.0), glyph.x0 - end
     if glyph.upright != last.upright:
         return False
+    if gap > 0.5 * large and min(size, glyph.size) < 0.8 * large:
+        return False  # the number of a line, in the margin beside it
     if not glyph.upright:
         return abs(glyph.x0 - last.x0) < large * GAP and abs(glyph.baseline - last.baseline) < large * 3 * GAP
-    return abs(glyph.baseline - base) <= DRIFT * large and -BACK * large <= glyph.x0 - end <= GAP * large
+    return abs(glyph.baseline - base) <= DRIFT * large and -BACK * large <= gap <= GAP * large
 
 
 def _line(glyphs: list[Glyph]) -> list[Any]:

@@ -64,7 +64,15 @@ def page_size(sheets: Sequence[Sheet], size: tuple[float, float], name: str) -> 
     )
 
 
-def page_count(pages: int, least: int | None, most: int | None, *, what: str = "pages", measured: str = "") -> Finding:
+def page_count(
+    pages: int,
+    least: int | None,
+    most: int | None,
+    *,
+    what: str = "pages",
+    measured: str = "",
+    places: Iterable[Place] = (),
+) -> Finding:
     """As many pages as are asked for."""
     low, high = least is not None and pages < least, most is not None and pages > most
     advice = f"Cut it to {most} {what}." if high else f"Write at least {least} {what}, or ask whether fewer are enough."
@@ -75,6 +83,7 @@ def page_count(pages: int, least: int | None, most: int | None, *, what: str = "
         measured=measured or counted(pages, what),
         expected=_asked(least, most),
         advice=advice,
+        places=places,
     )
 
 
@@ -109,12 +118,12 @@ def nothing_active(document: Document, sheets: Sequence[Sheet]) -> Finding:
     held = [counted(number, words) for number, words in parts if number]
     return finding(
         "active",
-        "Nothing that runs",
+        "Scripts and attachments",
         fails=bool(held),
         measured=listed(held) if held else "nothing",
         expected="nothing",
         advice="None of it was run or opened here. Export the PDF again without it; a reader's program may warn of the file.",
-        places=[whole_page(sheet) for sheet in sheets if sheet.launches],
+        places=[whole_page(sheet) for sheet in sheets if sheet.launches] or [whole_page(sheets[0])],
     )
 
 

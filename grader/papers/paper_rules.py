@@ -73,7 +73,15 @@ def content_pages(outline: Outline, least: int | None, most: int | None) -> Find
     pages = outline.content_pages
     after = [f"{name} from page {one.lines[0].page}" for name, one in _tail(outline)]
     told = f"{counted(pages, 'pages')}{f' ({listed(after)})' if after else ' (no references were found)'}"
-    return page_count(pages, least, most, what="content pages", measured=told)
+    places = _places_of_the_end(outline, most)
+    return page_count(pages, least, most, what="content pages", measured=told, places=places)
+
+
+def _places_of_the_end(outline: Outline, most: int | None) -> list[Place]:
+    """What stands on pages too many, or else where the content ends."""
+    content = outline.content
+    over = [line.place for line in content if most is not None and line.page > most]
+    return over or [line.place for line in content[-1:]]
 
 
 def _tail(outline: Outline) -> Iterator[tuple[str, Section]]:
@@ -139,7 +147,7 @@ def overfull(layout: Layout, rules: PaperRules) -> Finding:
     over += [picture for sheet in layout.sheets for picture in sheet.pictures if _runs_over(picture, area)]
     return finding(
         "overfull",
-        "Nothing in the margins",
+        "Text in the margins",
         fails=bool(over),
         measured=f"{counted(len(over), 'places')} {on_pages(one.page for one in over)}" if over else "nothing",
         expected="nothing",
@@ -282,5 +290,6 @@ def parts(outline: Outline) -> Finding:
         FindingState.HINT,
         f"no section is headed like: {'; '.join(missing)}",
         "all",
-        "The course recommends these parts. If a section of yours is one of them, say so in its heading.",
+        "The course recommends these parts. If one of the marked sections is such a part, say so in its heading.",
+        tuple(one.lines[0].place for one in outline.sections)[:MOST_PLACES],
     )

@@ -26,7 +26,7 @@ PACKAGES = ("numpy", "pypdfium2")
 DRIVER = Path(__file__).with_name("driver.py")
 LIMITS = Limits(wall_s=30.0, load_s=30.0, cpu_s=20.0, memory_mb=512, processes=16, disk_mb=1, output_kb=16)
 TOGETHER_S = 50.0  # for everything that is asked of one PDF
-MOST_MB, MOST_PAGES, MOST_FONTS = 32, 120, 400
+MOST_MB, MOST_PAGES, MOST_FONTS, MOST_LINES = 32, 120, 400, 15_000
 DRAW_S = 12.0  # for one picture, without which the findings stand all the same
 IDLE = 0.5  # of the processor's time: who used less in all of the clock's time was waiting for the machine
 
@@ -89,13 +89,15 @@ class PaperReader:
 
     def pages(self, count: int) -> list[facts.Page]:
         """The facts of all pages; raises `Refusal`."""
-        pages, fonts = [], set[str]()
+        pages, fonts, lines = [], set[str](), 0
         for number in range(1, count + 1):
             page = self._believe(self._ask("read_page", number=number), facts.Page)
             fonts |= {font.name for font in page.fonts}
-            if len(fonts) > MOST_FONTS:
+            lines += len(page.lines)
+            if len(fonts) > MOST_FONTS or lines > MOST_LINES:
                 raise Refusal(
-                    f"The PDF uses more than {MOST_FONTS} fonts, so its format was not looked at. Export it again from one document."
+                    f"The PDF uses more than {MOST_FONTS} fonts or {MOST_LINES:,} lines of text, so its format was not looked at. "
+                    "Export it again from one document."
                 )
             pages.append(page)
         return pages

@@ -13,7 +13,8 @@ from .style import APPENDIX, REFERENCES, THANKS, PaperRules
 
 NUMBERED = re.compile(r"(?P<number>\d{1,2}|[IVX]{1,5})[.:]?\s+(?P<words>\S.*)")
 LETTERED = re.compile(r"(?:appendix\s+)?(?P<number>[A-Z])[.:]?\s+(?P<words>\S.*)", re.IGNORECASE)
-MOST_WORDS = 12
+SECOND_LEVEL = re.compile(r"(?:\d{1,2}|[A-Z])\.\d")
+MOST_WORDS, MOST_SECTIONS = 12, 150
 
 
 class Kind(Enum):
@@ -47,10 +48,10 @@ class Outline:
 
     @cached_property
     def sections(self) -> list[Section]:
-        """By their headings, from the abstract on."""
+        """By their headings, from the abstract on; no paper has more than the first so many."""
         found: list[Section] = []
         lines, index = self.layout.text, 0
-        while index < len(lines):
+        while index < len(lines) and len(found) < MOST_SECTIONS:
             section = self._section(lines, index, found)
             index += len(section.lines) if section else 1
             found += [section] if section else []
@@ -79,18 +80,20 @@ class Outline:
     @cached_property
     def content_pages(self) -> int:
         """The page on which the content's last line stands."""
-        content = self._content()
-        return max((line.page for line in content), default=len(self.layout.sheets))
+        return max((line.page for line in self.content), default=len(self.layout.sheets))
 
-    def _content(self) -> list[Line]:
+    @cached_property
+    def content(self) -> list[Line]:
+        """Every line before the content's end."""
         lines = self.layout.text
         return lines if self.content_end is None else lines[: lines.index(self.content_end.lines[0])]
 
     def lengths(self) -> tuple[SectionLength, ...]:
         """Each section's length in pages, up to the next one."""
+        if not self.sections:
+            return ()
         starts = [self.layout.flow(one.lines[0]) for one in self.sections]
-        last = self.layout.text[-1:]
-        ends = [*starts[1:], self._end(last[0]) if last else 0.0]
+        ends = [*starts[1:], self._end(self.layout.text[-1])]
         return tuple(
             SectionLength(one.heading[:120], self._part_name(one), one.lines[0].page, round(max(end - start, 0.0), 2))
             for one, start, end in zip(self.sections, starts, ends, strict=True)
@@ -116,7 +119,11 @@ class Outline:
         """The section that the line begins, if it is a heading of the first level."""
         line = lines[index]
         known = _known(line.text)
-        if not self._may_head(line) or not (known or before or NUMBERED.fullmatch(line.text)):
+        if (
+            not self._may_head(line)
+            or SECOND_LEVEL.match(line.text)
+            or not (known or before or NUMBERED.fullmatch(line.text))
+        ):
             return None  # before the abstract or the first number there are the title and the authors
         behind = any(one.kind in {Kind.REFERENCES, Kind.APPENDIX} for one in before)
         lettered = LETTERED.fullmatch(line.text) if behind or _is_appendix(line.text) else None
@@ -164,7 +171,7 @@ class Outline:
 
 
 def _begins(text: str) -> bool:
-    return bool(_known(text) or NUMBERED.fullmatch(text) or re.match(r"\d+\.\d", text))
+    return bool(_known(text) or NUMBERED.fullmatch(text) or SECOND_LEVEL.match(text))
 
 
 def _known(text: str) -> Kind | None:

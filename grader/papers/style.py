@@ -72,7 +72,9 @@ NEURIPS_2020 = PaperRules(
     page=(8.5 * INCH, 11 * INCH),
     page_name="8.5 × 11 in (US letter)",
     area=Area(1.5 * INCH, 1 * INCH, 7 * INCH, 10 * INCH),
-    font=re.compile(r"times|nimbus ?rom|termes|tinos|liberation ?serif|newtx|txr|ptmr|stix|xits", re.IGNORECASE),
+    font=re.compile(
+        r"times|nimbus ?rom|termes|tinos|liberation ?serif|free ?serif|newtx|txr|ptmr|stix|xits", re.IGNORECASE
+    ),
     font_name="Times",
     size=10.0,
     leading=11.0,

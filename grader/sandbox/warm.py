@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from .base import SandboxUnavailable, Walled
 
-WAITING, KINDS, MEMORY_MB = 2, 2, 16_384
+WAITING, KINDS, MEMORY_MB = 2, 3, 16_384
 
 
 class Waiting(Walled, Protocol):

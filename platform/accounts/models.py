@@ -51,3 +51,7 @@ class User(AbstractBaseUser):
     def get_short_name(self) -> str:
         """The first word of the name."""
         return self.name.split()[0] if self.name.split() else self.email
+
+
+# Django finds an app's models here; mails with a link live with the rest of their part.
+from accounts.passwords.models import PasswordLetter  # noqa: E402, F401

@@ -75,6 +75,9 @@ class Assignment(models.Model):
     released_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on students see what hidden checks found."
     )
+    scored_elsewhere = models.BooleanField(
+        default=False, help_text="Neither checks nor a rubric give its score, as that of a talk, which is rated."
+    )
     lab = models.ForeignKey(Lab, null=True, blank=True, on_delete=models.PROTECT, related_name="assignments")
 
     objects = AssignmentQuerySet.as_manager()

@@ -30,6 +30,8 @@ MARKS = {
     Presence.EXCUSED.value: Mark("E", "Excused", "muted", "shield-check"),
 }
 NOTHING = Mark("·", "Not taken", "muted")
+COMING = Mark("·", "Has not come yet", "muted", "clock")
+LEFT_OUT = Mark("·", "Left out", "muted", "ban")
 NOT_IN = Mark("·", "Not checked in yet", "run", "radio")
 
 
@@ -37,15 +39,19 @@ def mark_of(state: SessionState, presence: str | None) -> Mark:
     """What stands in the cell: without a record, absent where attendance was taken, and nothing where it was not."""
     if presence:
         return MARKS[presence]
+    if state.left_out:
+        return LEFT_OUT
     if state.open_until:
         return NOT_IN
+    if state.coming:
+        return COMING
     return MARKS[Presence.ABSENT.value] if state.taken else NOTHING
 
 
 def how(row: Attendance | None, state: SessionState) -> str:
     """Where the presence comes from, for the line below it; moments stand beside it on the page."""
     if row is None:
-        return "Not checked in" if state.taken and not state.open_until else ""
+        return "Not checked in" if state.counts and not state.open_until else ""
     if row.window_id:
         return "By the code"
     return f"“{row.reason}”" if row.reason else ""

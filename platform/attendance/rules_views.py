@@ -47,8 +47,9 @@ class DryRunPage:
 def rules(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse:
     """The rule."""
     viewer = get_staff_enrollment(request.user, offering)
-    stored = rules_of(viewer.offering)
-    return _show(request, viewer, RulesForm(initial=vars(wanted_of(stored))))
+    stored = vars(wanted_of(rules_of(viewer.offering)))
+    target = f"{stored['participation_target'].normalize():f}"
+    return _show(request, viewer, RulesForm(initial=stored | {"participation_target": target}))
 
 
 @signed_in

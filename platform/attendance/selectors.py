@@ -93,6 +93,7 @@ class RecordRow:
     mark: Mark
     how: str
     row: Attendance | None
+    same_day: bool
 
 
 @dataclass(frozen=True)
@@ -235,4 +236,5 @@ def _session_row(state: SessionState, student: Enrollment, row: Attendance | Non
 
 
 def _record_row(state: SessionState, row: Attendance | None) -> RecordRow:
-    return RecordRow(state, mark_of(state, row.presence if row else None), how(row, state), row)
+    same_day = row is not None and state.session.offering.day_of(row.recorded_at) == state.session.date
+    return RecordRow(state, mark_of(state, row.presence if row else None), how(row, state), row, same_day)

@@ -57,7 +57,11 @@ class SessionState:
 def session_states(offering: Offering, now: datetime) -> tuple[SessionState, ...]:
     """Every session in the order of the term. One query."""
     opened = CheckInWindow.objects.open_at(now).filter(session=OuterRef("pk"))
-    rows = Session.objects.filter(offering=offering).select_related("left_out").order_by("date", "week", "number")
+    rows = (
+        Session.objects.filter(offering=offering)
+        .select_related("left_out", "offering")
+        .order_by("date", "week", "number")
+    )
     rows = rows.annotate(taken=_taken(), open_until=Subquery(opened.values("closes_at")[:1]))
     return tuple(_state(row, offering.day_of(now)) for row in rows)
 

@@ -131,6 +131,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
+PASSWORD_RESET_TIMEOUT = (
+    7 * 86_400
+)  # how long a mailed link sets a password, once; new people may be away for some days
 # Codes of a check-in in class, by person and by network address; attendance/codes.py counts what guessing brings.
 CHECK_IN_TRIES = 10
 CHECK_IN_ADDRESS_TRIES = 1000
@@ -242,6 +245,7 @@ REVIEW_LEASE_S = env.integer("REVIEW_LEASE_S", 600)
 SWEEP_ALSO = (
     "reviews.similar.services.search_due",
     "reviews.releases.mail.mail_due_releases",
+    "accounts.passwords.mail.mail_due_links",
     "projects.format.sweep.drive_checks",
     "projects.format.sweep.forget_old_pictures",
 )

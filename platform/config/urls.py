@@ -25,7 +25,13 @@ urlpatterns = [
     path("", include("projects.format.urls")),
     path("", include("projects.presentations.urls")),
     path("", include("attendance.urls")),
+    path("", include("gradebook.policies.urls")),
+    path("", include("gradebook.freezing.urls")),
+    path("", include("gradebook.statistics.urls")),
+    path("", include("gradebook.at_risk.urls")),
+    path("", include("projects.deliverables.urls")),
     path("", include("gradebook.urls")),
+    path("", include("exchange.urls")),
     path("", include("web.urls")),
 ]
 

@@ -146,7 +146,7 @@ class Snapshot(models.Model):
     A final one freezes the grades: they are read from it until it is lifted with a reason.
     """
 
-    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="grade_snapshots")
+    offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="grade_snapshots")
     final = models.BooleanField(default=False)
     sha256 = models.CharField(max_length=64)
     data = models.TextField(help_text="Policy, sources and grades, as canonical JSON.")
@@ -167,3 +167,28 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return f"Grades of {self.offering} at {self.taken_at}"
+
+
+class AtRiskRules(models.Model):
+    """From when on staff are told of a student. An empty rule tells of nobody."""
+
+    offering = models.OneToOneField(Offering, on_delete=models.CASCADE, related_name="at_risk_rules")
+    score_below = models.DecimalField(
+        max_digits=5, decimal_places=2, null=True, blank=True, default=Decimal(60), help_text="The score so far."
+    )
+    missing_in_row = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        default=2,
+        help_text="So many pieces of work missing one after another, the latest among them.",
+    )
+    absences_beyond = models.PositiveSmallIntegerField(
+        null=True, blank=True, default=1, help_text="So many absences beyond the free ones."
+    )
+    idle_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, default=14, help_text="So many days without any activity."
+    )
+    without_team = models.BooleanField(default=True, help_text="No team after teams are locked.")
+
+    def __str__(self) -> str:
+        return f"At-risk rules of {self.offering}"

@@ -1,67 +1,57 @@
-"""Setting how the grade is made."""
+"""Setting how the grade is made, at once: a new offering's scheme, and new weights. The editor is `gradebook.policies`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
 
+import msgspec
 from django.db import transaction
 
 from accounts.models import User
 from audit.services import record
 from courses.models import Offering
 from gradebook.models import Component, LetterCutoff
+from gradebook.policies.rules import weights_line, what_is_wrong
+from gradebook.policies.services import SchemeRefused, change_scheme
+from gradebook.policies.spec import ComponentSpec, LetterSpec, SchemeSpec, spec_of
 from gradebook.presets import COMPONENTS, LETTERS
 
-HUNDRED = Decimal(100)
+WeightsRefused = SchemeRefused
 
 
-class WeightsRefused(Exception):  # noqa: N818 - an answer to the instructor, not a fault
-    """Weights that do not make a whole; the text names the sum and every part."""
+def set_weights(
+    *, offering: Offering, weights: Mapping[str, Decimal], by: User | None = None, reason: str = "new weights"
+) -> None:
+    """Give every component its weight in percent, by kind; the same again changes nothing.
 
-
-@transaction.atomic
-def set_weights(*, offering: Offering, weights: Mapping[str, Decimal], by: User | None = None) -> None:
-    """Give every component its weight in percent, by kind; raises `WeightsRefused` unless they add up to 100."""
-    components = {component.kind: component for component in offering.components.all()}
-    if set(weights) != set(components):
-        raise WeightsRefused(f"Give one weight for each of: {', '.join(sorted(components))}.")
-    _check_sum({components[kind].name: weight for kind, weight in weights.items()})
-    before = _line({component.name: component.weight for component in components.values()})
-    for kind, weight in weights.items():
-        Component.objects.filter(pk=components[kind].pk).update(weight=weight)
-    after = _line({components[kind].name: weight for kind, weight in weights.items()})
-    record(actor=by, action="set weights", subject=offering, offering_id=offering.pk, before=before, after=after)
+    Raises `WeightsRefused` unless they add up to 100.
+    """
+    spec = spec_of(offering)
+    kinds = {row.kind for row in spec.components}
+    if set(weights) != kinds:
+        raise WeightsRefused(f"Give one weight for each of: {', '.join(sorted(kinds))}.")
+    rows = tuple(msgspec.structs.replace(row, weight=weights[row.kind]) for row in spec.components)
+    if rows != spec.components:
+        change_scheme(offering=offering, spec=msgspec.structs.replace(spec, components=rows), by=by, reason=reason)
 
 
 @transaction.atomic
 def create_scheme(*, offering: Offering, weights: Mapping[str, Decimal], by: User | None = None) -> None:
     """Give a new offering the usual components and letter cutoffs. An offering that has them keeps its own."""
-    _check_sum({name: weights[kind] for kind, name, _ in COMPONENTS})
+    spec = SchemeSpec(
+        components=tuple(ComponentSpec(kind, name, weights[kind], count) for kind, name, count in COMPONENTS),
+        letters=tuple(LetterSpec(letter, Decimal(absolute), Decimal(share)) for letter, absolute, share in LETTERS),
+    )
+    if wrong := what_is_wrong(spec):
+        raise WeightsRefused(" ".join(row.sentence for row in wrong))
     made = False
-    for position, (kind, name, count) in enumerate(COMPONENTS, start=1):
-        defaults = {"name": name, "count": count, "weight": weights[kind], "position": position}
-        made |= Component.objects.get_or_create(offering=offering, kind=kind, defaults=defaults)[1]
-    for position, (letter, absolute, share) in enumerate(LETTERS, start=1):
-        cutoff = {"absolute": Decimal(absolute), "share": Decimal(share), "position": position}
-        made |= LetterCutoff.objects.get_or_create(offering=offering, letter=letter, defaults=cutoff)[1]
+    for position, row in enumerate(spec.components, start=1):
+        defaults = {"name": row.name, "count": row.count, "weight": row.weight, "position": position}
+        made |= Component.objects.get_or_create(offering=offering, kind=row.kind, defaults=defaults)[1]
+    for position, letter in enumerate(spec.letters, start=1):
+        cutoff = {"absolute": letter.absolute, "share": letter.share, "position": position}
+        made |= LetterCutoff.objects.get_or_create(offering=offering, letter=letter.letter, defaults=cutoff)[1]
     if made:
-        after = _line({name: weights[kind] for kind, name, _ in COMPONENTS})
+        after = weights_line(spec.components)
         record(actor=by, action="made the grading scheme", subject=offering, offering_id=offering.pk, after=after)
-
-
-def _check_sum(parts: Mapping[str, Decimal]) -> None:
-    negative = [name for name, weight in parts.items() if weight < 0]
-    if negative:
-        raise WeightsRefused(f"A weight cannot be below zero: {', '.join(negative)}.")
-    total = sum(parts.values(), Decimal(0))
-    if total != HUNDRED:
-        raise WeightsRefused(f"The weights add up to {_number(total)}, not 100: {_line(parts)}.")
-
-
-def _line(parts: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{name} {_number(weight)}" for name, weight in parts.items())
-
-
-def _number(value: Decimal) -> str:
-    return f"{value.normalize():f}"

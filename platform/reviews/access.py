@@ -14,7 +14,8 @@ def get_pair_for(user: User, pk: int, other: int) -> tuple[SubmissionAccess, Sub
     """Two attempts of one student at one assignment; raises `Http404` for any other pair."""
     first, second = get_submission_for(user, pk), get_submission_for(user, other)
     same = (
-        first.submission.enrollment_id == second.submission.enrollment_id
+        first.submission.assignment.kind != Kind.DELIVERABLE  # a PDF is not compared
+        and first.submission.enrollment_id == second.submission.enrollment_id
         and first.submission.assignment_id == second.submission.assignment_id
     )
     if not same or pk == other:

@@ -20,14 +20,17 @@ from reviews.lists import attempts_page, compare_page, submissions_page
 from reviews.selectors import report_for, result_page
 from submissions.access import get_submission_for
 
+# work that checks do not grade has a page of its own
+PAGES: dict[str, str] = {Kind.READING: "summary", Kind.DELIVERABLE: "deliverable-submission"}
+
 
 @signed_in
 @require_safe
 def submission(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The result page, from the first second on."""
     access = get_submission_for(request.user, pk)
-    if access.submission.assignment.kind == Kind.READING:
-        return redirect("summary", pk)
+    if page := PAGES.get(access.submission.assignment.kind):
+        return redirect(page, pk)
     return render_page(request, "submissions/result.html", result_page(access), enrollment=access.viewer)
 
 

@@ -18,6 +18,12 @@ class SubmissionAccess:
     submission: Submission
     viewer: Enrollment
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the viewer's own work, alone or with others. One query at most."""
+        submission, viewer = self.submission, self.viewer
+        return viewer.pk == submission.enrollment_id or submission.authors.filter(enrollment=viewer).exists()
+
 
 def get_submission_for(user: User, pk: int) -> SubmissionAccess:
     """The submission for its student or for staff of its offering; raises `Http404` for everyone else."""
@@ -46,6 +52,14 @@ def get_file_for(user: User, pk: int, file_pk: int) -> SubmittedFile:
     file = access.submission.files.filter(pk=file_pk).first()
     if file is None:
         raise Http404("This submission has no such file.")
+    return file
+
+
+def get_pdf_for(user: User, pk: int, file_pk: int) -> SubmittedFile:
+    """The same, for what may be shown in the browser."""
+    file = get_file_for(user, pk, file_pk)
+    if not file.is_pdf:
+        raise Http404("This is no PDF. Download it instead.")
     return file
 
 

@@ -14,6 +14,7 @@ from config import clock
 from submissions import receipts
 from submissions.models import SignedReceipt, Submission
 from submissions.receipts import KIND, NotGenuine, StatedFile, Statement
+from submissions.shared import authors_of, due_of
 
 
 class Standing(StrEnum):
@@ -79,11 +80,13 @@ def state(submission: Submission, *, code: str, waiting_ahead: int | None) -> St
         email=enrollment.user.email,
         received_at=_utc(submission.created_at),
         received_here=f"{date_format(here, 'D j M Y, H:i:s T')} ({enrollment.offering.time_zone})",
-        due_at=_utc(assignment.due_for(enrollment)),
+        due_at=_utc(due_of(submission).due_at),
         late=submission.late,
         waiting_ahead=waiting_ahead,
         sha256=submission.sha256,
         files=tuple(StatedFile(file.name, file.size, file.sha256) for file in submission.files.all()),
+        team=submission.shared_as,
+        authors=authors_of(submission) if submission.is_shared else (),
     )
 
 

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from config import clock
 from config.outbox import Outbox
 from submissions import receipts
-from submissions.models import SignedReceipt
+from submissions.models import Author, SignedReceipt
 
 BATCH = 50
 
@@ -27,16 +27,24 @@ def mail_due_receipts() -> int:
 
 
 def message_of(receipt: SignedReceipt) -> EmailMessage:
-    """The mail: what was received, in words, and the receipt itself as an attachment."""
+    """The mail: what was received, in words, and the receipt itself as an attachment. A team's goes to all of its authors."""
     statement = receipts.stated(receipt.text)
     subject = f"Receipt #{statement.submission}: {statement.assignment}, attempt {statement.attempt}"
     mail = EmailMessage(
         subject=" ".join(subject.split()),
         body=render_to_string("submissions/receipt_mail.txt", {"receipt": statement}),
         to=[statement.email],
+        cc=_teammates(receipt),
     )
     mail.attach(file_name(statement.submission), receipt.text, "application/json")
     return mail
+
+
+def _teammates(receipt: SignedReceipt) -> list[str]:
+    others = Author.objects.filter(submission=receipt.submission_id).exclude(
+        enrollment__submissions=receipt.submission_id
+    )
+    return list(others.values_list("enrollment__user__email", flat=True))
 
 
 def file_name(submission: int) -> str:

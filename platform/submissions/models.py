@@ -61,6 +61,9 @@ class Submission(models.Model):
     late = models.BooleanField(help_text="After the assignment's own due date; accepted by an extension.")
     sha256 = models.CharField(max_length=64, help_text="Of the canonical list of names, sizes and hashes.")
     source = models.CharField(max_length=6, choices=Source.choices)
+    shared_as = models.CharField(
+        max_length=80, blank=True, help_text="The team's name, where it is a team's work; as it was then."
+    )
     client_token = models.CharField(  # noqa: DJ001 - NULLs are distinct, empty strings are not
         max_length=64, null=True, help_text="Makes a double click one attempt."
     )
@@ -76,14 +79,24 @@ class Submission(models.Model):
         return self.receipt_number
 
     @property
+    def is_shared(self) -> bool:
+        """Whether a team handed it in."""
+        return bool(self.shared_as)
+
+    @property
+    def who(self) -> str:
+        """Whose it is, in short: the team's name, or the student's."""
+        return self.shared_as or self.enrollment.user.name
+
+    @property
     def receipt_number(self) -> str:
         """As it is printed on the receipt and quoted in mails."""
         return f"#{self.pk}"
 
 
 class Author(models.Model):
-    """One of the people whose shared work a submission is, as it stood when it was handed in; the one who pressed the button is one
-    of them. Work of one person alone has no such rows: it is the enrollment's."""
+    """One of the people whose work a project's submission is, as it stood when it was handed in; the one who pressed the button is one
+    of them, and may be the only one. Labs and readings have no such rows: they are the enrollment's."""
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="authors")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="shared_work")
@@ -145,3 +158,8 @@ class SubmittedFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether it was handed in as a PDF; that its bytes begin as one was checked then."""
+        return self.name.lower().endswith(".pdf")

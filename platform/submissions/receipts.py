@@ -37,10 +37,11 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hmac_sha256: str
 
 
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a receipt states. Times are the server's: `received_at` in UTC, `received_here` in the course's zone.
 
-    `waiting_ahead` is None for work that no queue grades.
+    `waiting_ahead` is None for work that no queue grades. `student` pressed the button; a team's work names the team and all of its
+    authors, and other receipts leave both out, so that those from before there were teams are read as they were signed.
     """
 
     kind: str
@@ -59,9 +60,11 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting_ahead: int | None
     sha256: str
     files: tuple[StatedFile, ...]
+    team: str = ""
+    authors: tuple[str, ...] = ()
 
 
-class SignedStatement(Statement, frozen=True, forbid_unknown_fields=True):
+class SignedStatement(Statement, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """The whole receipt. Fields keep their order, so that its bytes are the same each time."""
 
     signature: Signature

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from submissions.models import SignedReceipt, Submission
 from submissions.receipts import Statement, stated
+from submissions.shared import authors_of, due_of
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,14 @@ class ReceiptFile:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof of what the server received, and when by its own clock (to the second)."""
+    """Proof of what the server received, and when by its own clock (to the second). `student` handed it in; of a team's work all
+    `authors` may show this, so it says of their due date what all may know."""
 
     number: str
     submission_pk: int
     student: str
+    team: str
+    authors: tuple[str, ...]
     assignment: str
     kind: str
     attempt: int
@@ -43,12 +47,14 @@ class Receipt:
 def receipt_of(submission: Submission) -> Receipt:
     """The receipt of a submission; the same every time it is asked for."""
     signed = SignedReceipt.objects.filter(submission=submission).first()
-    due = submission.assignment.due_date_for(submission.enrollment)
+    due = due_of(submission)
     files = tuple(ReceiptFile(file.pk, file.name, file.size, file.sha256) for file in submission.files.all())
     return Receipt(
         number=submission.receipt_number,
         submission_pk=submission.pk,
         student=submission.enrollment.user.name,
+        team=submission.shared_as,
+        authors=authors_of(submission) if submission.is_shared else (),
         assignment=submission.assignment.label,
         kind=submission.assignment.kind,
         attempt=submission.number,

@@ -11,9 +11,9 @@ from datetime import datetime
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
-from assignments.due.rules import in_full
+from assignments.due.rules import DueDate, in_full
+from assignments.due.selectors import due_together
 from assignments.models import Assignment, Kind
 from courses.models import Enrollment
 from grader.api import check_upload
@@ -22,6 +22,7 @@ from submissions import storage
 from submissions.issuing import issue_receipt
 from submissions.models import Author, PracticeRun, Submission, SubmittedFile
 from submissions.naming import named_files
+from submissions.shared import is_of
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +62,17 @@ class StoredFile:
     size: int
 
 
-def check_may_submit(*, assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> None:
-    """Raise `SubmissionRefused` unless this student may hand in what arrived at `received_at`."""
+def check_may_submit(
+    *, assignment: Assignment, enrollment: Enrollment, received_at: datetime, authors: Sequence[Enrollment] = ()
+) -> None:
+    """Raise `SubmissionRefused` unless this student may hand in what arrived at `received_at`, together with `authors` if there are any."""
     if not enrollment.is_student:
         raise SubmissionRefused(_ONLY_STUDENTS[assignment.kind == Kind.LAB])
     if not (assignment.is_published and assignment.is_open(received_at)):
         raise SubmissionRefused(f"{assignment.label} is not open yet, so nothing can be handed in.")
-    if not assignment.accepts_from(enrollment, received_at):
-        raise _too_late(assignment, enrollment, received_at)
+    due = due_together(assignment, [author.pk for author in authors] or [enrollment.pk], viewer=enrollment.pk)
+    if received_at.replace(microsecond=0) > due.due_at:
+        raise _too_late(assignment, due, received_at)
 
 
 def receive_files(*, assignment: Assignment, files: Sequence[IncomingFile]) -> list[StoredFile]:
@@ -114,16 +118,18 @@ def record_submission(
     waiting_ahead: int | None,
     mail: bool = True,
     authors: Sequence[Enrollment] = (),
+    shared_as: str = "",
 ) -> Submission:
     """Add the submission's rows and its receipt, numbered after the latest attempt. The files are durable already.
 
     `waiting_ahead` is how many submissions wait to be graded when this one comes; None where no queue grades it. `authors` are all
-    whose shared work it is, `enrollment` among them; their attempts are numbered together.
+    whose work a project's submission is, `enrollment` among them, and `shared_as` is their team's name; their attempts are numbered
+    together.
     """
     # attempts are numbered one at a time, also where transactions run side by side; locks are taken in one order
     people = sorted({enrollment.pk, *(author.pk for author in authors)})
     list(Enrollment.objects.select_for_update().filter(pk__in=people).order_by("pk"))
-    earlier = assignment.submissions.filter(Q(enrollment__in=people) | Q(authors__enrollment__in=people))
+    earlier = assignment.submissions.filter(is_of(people))
     latest = earlier.order_by("-number").first()
     submission = Submission.objects.create(
         assignment=assignment,
@@ -133,6 +139,7 @@ def record_submission(
         late=received_at.replace(microsecond=0) > assignment.due_at,
         sha256=manifest_sha256(files),
         source=source,
+        shared_as=shared_as,
         client_token=client_token or None,
     )
     SubmittedFile.objects.bulk_create(
@@ -174,8 +181,8 @@ def manifest_sha256(files: Sequence[StoredFile]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _too_late(assignment: Assignment, enrollment: Enrollment, received_at: datetime) -> SubmissionRefused:
-    due, offering = assignment.due_date_for(enrollment), enrollment.offering
+def _too_late(assignment: Assignment, due: DueDate, received_at: datetime) -> SubmissionRefused:
+    offering = assignment.offering
     arrived = in_full(received_at, offering.zone)
     return SubmissionRefused(
         f"{assignment.label} was d{due.sentence[1:]}; this arrived {arrived} by the server's clock. Both times are those of "

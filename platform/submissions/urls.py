@@ -12,4 +12,5 @@ urlpatterns = [
     path("receipts/", checking.receipt_check, name="receipt-check"),
     path("r/<slug:code>/", checking.receipt_by_code, name="receipt-by-code"),
     path("submissions/<int:pk>/files/<int:file_pk>/", views.file, name="submission-file"),
+    path("submissions/<int:pk>/files/<int:file_pk>/pdf/", views.pdf, name="submission-pdf"),
 ]

@@ -51,16 +51,25 @@ COURSE_PAGES: tuple[Page, ...] = (
 PROJECT_PAGE: Page = ("Project", "project", "handshake")
 ATTENDANCE_PAGE: Page = ("Attendance", "attendance", "user-check")
 TALKS_PAGE: Page = ("Talks", "talks", "presentation")
+DELIVERABLES_PAGE: Page = ("Deliverables", "deliverables", "file-check")
 STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Grading",
         (
             ("Queue", "queue", "inbox"),
             ("Requests", "regrade-requests", "message-square-warning"),
-            ("Scores", "scores", "table"),
             ("Rubrics", "rubrics", "list-checks"),
             ("Agreement", "agreement", "scale"),
             ("Similar texts", "similar", "copy-check"),
+        ),
+    ),
+    (
+        "Gradebook",
+        (
+            ("Scores", "scores", "table"),
+            ("Statistics", "statistics", "chart-column-big"),
+            ("Grading scheme", "grading", "sliders-horizontal"),
+            ("Final grades", "freezing", "snowflake"),
         ),
     ),
     (
@@ -68,12 +77,13 @@ STAFF_GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             ("People", "people", "users"),
             ("Teams", "teams", "handshake"),
+            ("At risk", "at-risk", "life-buoy"),
             ("Extensions", "extensions", "calendar-clock"),
             TALKS_PAGE,
             ATTENDANCE_PAGE,
         ),
     ),
-    ("Running", (("Audit log", "audit", "history"),)),
+    ("Running", (("Import and export", "exchange", "arrow-left-right"), ("Audit log", "audit", "history"))),
 )
 GRADER_PAGE: Page = ("Grader health", "grader-health", "activity")
 KEYS = {"dashboard": "g h", "labs": "g l", "grades": "g g", "readings": "g r", "schedule": "g s", "project": "g p"}
@@ -106,7 +116,8 @@ def _groups(enrollment: Enrollment, *, has_talks: bool) -> list[tuple[str, tuple
         return [("", _student_pages(has_talks=has_talks))]
     *groups, (title, pages) = STAFF_GROUPS
     running = (*pages, GRADER_PAGE) if enrollment.offering.is_current(clock.now()) else pages
-    return [("", COURSE_PAGES), *groups, (title, running)]
+    course = (*COURSE_PAGES[:3], DELIVERABLES_PAGE, *COURSE_PAGES[3:])
+    return [("", course), *groups, (title, running)]
 
 
 def _talks(request: HttpRequest) -> Talks:
@@ -142,8 +153,16 @@ def demo_clock() -> datetime | None:
 def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str, *, badge: int) -> NavItem:
     url = reverse(name, args=[enrollment.offering.slug])
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
-    if name == "labs" and request.path.startswith("/submissions/"):
+    is_format = "/format/" in request.path
+    if name == "labs" and request.path.startswith("/submissions/") and not is_format:
+        here = True
+    if name in {"project", "deliverables"} and is_format:
         here = True
     if name == "readings" and request.path.startswith("/summaries/"):
+        here = True
+    # a deliverable lies below the student's project; staff have a list of them instead
+    if name in {"project", "deliverables"} and request.path.startswith("/deliverables/"):
+        here = True
+    if name == "deliverables" and request.path.startswith(reverse("project", args=[enrollment.offering.slug])):
         here = True
     return NavItem(label, url, icon, current=here, badge=str(badge or ""), keys=KEYS.get(name, ""))

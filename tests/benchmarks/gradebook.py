@@ -93,7 +93,9 @@ def _line(name: str, repeats: int, act: Callable[[], object]) -> None:
         by_clock.append((time.perf_counter() - begun) * 1e3)
         own.append((time.process_time() - used) * 1e3)
     goal = f" (goal <= {GOALS[name]})" if name in GOALS else ""
-    print(f"{name}: {median(by_clock):.0f} ms by the clock, {median(own):.0f} ms of its own, {len(asked)} queries{goal}")
+    print(
+        f"{name}: {median(by_clock):.0f} ms by the clock, {median(own):.0f} ms of its own, {len(asked)} queries{goal}"
+    )
 
 
 if __name__ == "__main__":

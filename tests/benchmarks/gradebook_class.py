@@ -47,7 +47,7 @@ class LargeClass:
 
 def make(students: int) -> LargeClass:
     """The same every time."""
-    random = Random(498)  # noqa: S311 - not a secret
+    random = Random(498)
     offering = OfferingFactory()
     create_scheme(offering=offering, weights=weights("A"))
     names = [f"Student {number:03}" for number in range(students)]

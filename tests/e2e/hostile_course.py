@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import django
 
@@ -26,24 +27,18 @@ from django.urls import reverse  # noqa: E402
 
 from assignments.due.services import grant_extension  # noqa: E402
 from assignments.models import Kind  # noqa: E402
+from attendance.models import Attendance, LeftOut, ParticipationPoint  # noqa: E402
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
+from exchange.models import CanvasColumn, PointsImport  # noqa: E402
 from grader.api import notebook_cells  # noqa: E402
 from grader.contract import (  # noqa: E402
     CheckResult,
     Comparison,
-    Finding,
-    FindingState,
-    FormatReport,
     GradeReport,
     Measurement,
     Outcome,
-    PageSize,
-    PaperStyle,
-    PartLength,
-    Place,
-    SectionLength,
     Side,
     Task,
     Verdict,
@@ -51,6 +46,8 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
+from projects.models import Rating, Talk  # noqa: E402
+from projects.presentations.models import Moderation  # noqa: E402
 from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
@@ -62,15 +59,24 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
+from tests.e2e import hostile_deliverables  # noqa: E402
+from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
+from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,
     ReadingFactory,
     SessionFactory,
+    closed,
+    opened,
     person,
+    rated,
     reported,
+    staff_rated,
     submit,
     summary,
+    talk,
+    team,
 )
 from tests.platform.web.corpus import STORABLE  # noqa: E402
 
@@ -90,6 +96,8 @@ class Course:
     work: dict[int, Submission] = field(default_factory=dict)
     summaries: dict[int, Submission] = field(default_factory=dict)
     formats: dict[int, FormatCheck] = field(default_factory=dict)
+    talks: dict[int, Talk] = field(default_factory=dict)
+    deliverables: dict[int, Submission] = field(default_factory=dict)
 
 
 def make() -> Course:
@@ -186,6 +194,20 @@ def session_topic(course: Course, n: int, text: str) -> None:
     SessionFactory(offering=course.offering, topic=text, part=text[:80], week=n + 1, week_label=text[:10])
 
 
+def attendance_words(course: Course, n: int, text: str) -> None:
+    """Reasons of a record, of points, of a session that is left out; all of them in the records of two students, too."""
+    session = SessionFactory(offering=course.offering, topic=text, week=500 + n)
+    if n % 2:
+        LeftOut.objects.create(session=session, reason=text, left_out_at=clock.now())
+    for student in {course.students[0].pk, course.students[n].pk}:
+        Attendance.objects.create(
+            session=session, enrollment_id=student, presence="excused", recorded_at=clock.now(), reason=text
+        )
+        ParticipationPoint.objects.create(
+            enrollment_id=student, session=session, points=1, reason=text, given_at=clock.now()
+        )
+
+
 def extension_reason(course: Course, n: int, text: str) -> None:
     grant_extension(
         assignment=course.lab,
@@ -209,6 +231,23 @@ def request_words(course: Course, n: int, text: str) -> None:
     )
 
 
+def talk_words(course: Course, n: int, text: str) -> None:
+    """A talk of each student, rated by three others; the last one is open, every second other one was taken back."""
+    made = team(course.offering, course.students[n], name=f"{n} {text}"[:80])
+    made.topic = text[:300]
+    made.save()
+    about = opened(talk(made, position=n + 1), course.instructor)
+    for step in (1, 2, 3):
+        rated(about, course.students[(n + step) % len(course.students)], 4, text[:1000])
+    staff_rated(about, course.instructor, comment=text)
+    Rating.objects.filter(talk=about).update(moderation=Moderation.SHOWN)
+    course.talks[n] = about
+    if n < len(STORABLE) - 1:
+        closed(about, course.instructor)
+        told = {"taken_back_at": clock.now(), "taken_back_reason": text} if n % 2 else {"released_at": clock.now()}
+        Talk.objects.filter(pk=about.pk).update(**told)
+
+
 def summary_draft(course: Course, n: int, text: str) -> None:
     cells = {item.task_id: text if n else "\n\n".join(STORABLE) for item in course.reading.rubric.items.all()}
     Draft.objects.create(
@@ -216,46 +255,12 @@ def summary_draft(course: Course, n: int, text: str) -> None:
     )
 
 
-def team_words(course: Course, n: int, text: str) -> None:
-    """Name, topic and size exception of a team; a reason of staff; a post, and an invitation of the first student's team."""
-    now, staff = clock.now(), course.instructor.user
-    made = Team.objects.create(
-        offering=course.offering, name=f"{text[:70]} {n}", topic=text[:300], created_at=now, size_exception=text
-    )
-    if n % 2:
-        Seeker.objects.create(enrollment=course.students[n], text=text, posted_at=now)
-        first = Team.objects.filter(memberships__enrollment=course.students[0]).first()
-        if first:
-            Invitation.objects.create(team=first, enrollment=course.students[n], invited_by=staff, invited_at=now)
-    else:
-        Membership.objects.create(
-            team=made, enrollment=course.students[n], joined_at=now, placed_by=staff, placed_from=made, reason=text
-        )
-
-
-def format_words(course: Course, n: int, text: str) -> None:
-    """What a PDF says of itself: headings, names, fonts; and what its reader said of it. Every third cannot be read, every third failed."""
-    place = Place(1, 10.0, 20.0, 30.0, 40.0)
-    findings = tuple(Finding(f"rule-{state}", text, state, text, text, text, (place,)) for state in FindingState)
-    sections = (SectionLength(text, "", 1, 0.5), SectionLength(text, text, 1, 0.5))
-    report = FormatReport(
-        PaperStyle.NEURIPS_2020,
-        (PageSize(1, 612.0, 792.0),),
-        1,
-        findings,
-        sections,
-        (PartLength(text, 1.0, 0.5),),
-        (text,),
-    )
-    now, file = clock.now(), course.work[n].files.first()
-    ended = (
-        {"finished_at": now, "data": report.to_json().decode()},
-        {"finished_at": now, "refusal": text},
-        {"failed_at": now, "error": text},
-    )
-    check = FormatCheck.objects.create(file=file, requested_at=now, **ended[n % 3])
-    course.formats[n] = check
-    check.pictures.create(page=1, sha256=storage.store(b"no picture"), width=85, height=110)
+def exchange_words(course: Course, n: int, text: str) -> None:
+    """Columns of Canvas, sources and reasons of imports, and IDs and sections of people."""
+    CanvasColumn.objects.create(offering=course.offering, canvas_id=str(n), title=text, read_at=clock.now())
+    PointsImport.objects.create(offering=course.offering, source=text, reason=text, made_at=clock.now())
+    ids = {"section": text[:120], "sis_id": text[:60]}
+    Enrollment.objects.filter(pk=course.students[n].pk).update(**ids)
 
 
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
@@ -268,11 +273,16 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "assignment title and regrade reason": assignment_title,
     "paper and retract reason": paper_words,
     "session topic": session_topic,
+    "attendance, points and a session left out": attendance_words,
     "extension reason": extension_reason,
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
+    "import and export": exchange_words,
     "team, post and reason of a move": team_words,
     "format report": format_words,
+    "component, change and snapshot": scheme_words,
+    "team, comments on its talk, and why its score was taken back": talk_words,
+    "deliverable and repository": hostile_deliverables.fill,
 }
 
 
@@ -329,10 +339,32 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "extensions",
                 "regrade-requests",
                 "teams",
+                "attendance",
+                "attendance-sessions",
+                "attendance-correct",
+                "participation",
+                "attendance-rules",
+                "exchange",
+                "canvas",
+                "points-imports",
+                "transcripts",
+                "offering-copy",
             )
         ),
+        *(url("attendance-session", here, session.pk) for session in list(course.offering.sessions.all())[-3:]),
+        url("check-in-screen", here, course.offering.sessions.last().pk),
+        url("attendance-student", here, course.students[0].pk),
+        *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
+        *(url("transcript", here, student.pk) for student in course.students[:40]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
+        *(url(name, here) for name in ("talks", "talks-results")),
+        f"{url('talks-comments', here)}?show=all",
+        *(
+            url(name, here, course.talks[0].pk)
+            for name in ("talk", "talk-rate", "talk-timer", "talk-result", "talk-feedback", "talk-comments")
+        ),
+        *(url(name, here, course.talks[1].pk) for name in ("talk-result", "talk-rate")),
         *(
             url(name, here, "tiny")
             for name in ("lab", "lab-submissions", "lab-regrades", "lab-limits", "release", "score-sheet")
@@ -347,9 +379,14 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("format", check.file.submission_id, check.file_id) for check in course.formats.values()),
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
+    staff += policy_pages(course)
     student = [
-        *(url(name, here) for name in ("dashboard", "schedule", "labs", "readings", "grades", "project")),
+        *(
+            url(name, here)
+            for name in ("dashboard", "schedule", "labs", "readings", "grades", "project", "attendance", "here")
+        ),
         *(f"{url('team-board', here)}?show={show}" for show in ("teams", "people")),
+        *(f"{url('here', here)}?{urlencode({'code': text})}" for text in STORABLE[:6]),
         url("lab", here, "tiny"),
         url("dates", here),
         url("reading", here, "paper"),
@@ -358,9 +395,13 @@ def pages(course: Course) -> list[tuple[str, str]]:
         url("submission", one),
         url("submission", two),
         url("submission-receipt", one),
+        url("talks", here),
+        url("talk-feedback", here, course.talks[0].pk),
+        url("talk-rate", here, course.talks[len(STORABLE) - 1].pk),
     ]
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [
+        *hostile_deliverables.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),

@@ -284,7 +284,7 @@ CASES = (
         FREE,
     ),
     HostilePdf("a deep tree of pages", partial(_deep_pages, 20_000), f"{NO_PAGES}|{DAMAGED}|A page", FREE),
-    HostilePdf("five thousand fonts", partial(_many_fonts, 5000), "more than 400 fonts"),
+    HostilePdf("five thousand fonts", partial(_many_fonts, 5000), "more than 400 fonts or 15,000 lines"),
     HostilePdf("a bomb", partial(_bomb, 1), TOO_MUCH, FREE),
     HostilePdf("a bomb in a bomb", partial(_bomb, 2), TOO_MUCH, FREE),
     HostilePdf("deeply nested objects", partial(_deep, 500_000), f"{DAMAGED}|{NO_PAGES}|A page", NOT_IN_FILE),

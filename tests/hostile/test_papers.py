@@ -167,6 +167,15 @@ def test_a_picture_that_cannot_be_one_is_left_out(desk, monkeypatch, tmp_path, l
 
 
 @in_both_sandboxes
+def test_more_lines_than_anybody_writes_are_not_gone_through(desk, monkeypatch, tmp_path):
+    taken_over(
+        monkeypatch, tmp_path, f"return {OPEN | {'pages': 120}}", f"return {PAGE} | {{'lines': [{LINE}] * 1500}}", ""
+    )
+    with pytest.raises(Refusal, match="15,000 lines"):
+        desk.look(b"%PDF-1.7")
+
+
+@in_both_sandboxes
 def test_a_reader_that_tells_the_truth_is_believed(desk, monkeypatch, tmp_path):
     taken_over(monkeypatch, tmp_path, "", "", "")
     report, images = desk.look(b"%PDF-1.7")

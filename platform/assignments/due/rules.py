@@ -3,8 +3,8 @@
 The rules stand in an order: an extension for this assignment, else an accommodation, else the assignment's own date. A rule
 applies where no rule after it gives more time, and the first that applies decides. So what is granted never takes time away.
 
-Every argument is about one student: what others were granted cannot be seen from here, so it can neither help nor hurt. Work that
-several students hand in together asks once a member; whoever brings teams decides there what their dates mean together.
+Every argument of `decide` is about one student: what others were granted cannot be seen from there, so it can neither help nor hurt.
+Work that several students hand in together is due at the latest of their dates (`together`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Rule(StrEnum):
     EXTENSION = "extension"
     ACCOMMODATION = "accommodation"
     ASSIGNMENT = "assignment"
+    TEAM = "team"  # a teammate's date, whatever decided it
 
 
 class Unit(StrEnum):
@@ -100,10 +101,24 @@ def decide(
     latest = max(times, key=lambda pair: pair[0], default=None)  # of equals, the one granted first
     standing = max(due_at, latest[0]) if latest else due_at
     if extension is not None and extension > due_at and extension >= standing:
-        return _moved(extension, due_at, zone, Rule.EXTENSION, "an extension")
+        return _moved(extension, due_at, zone, Rule.EXTENSION, "by an extension")
     if latest and latest[0] > due_at:
-        return _moved(latest[0], due_at, zone, Rule.ACCOMMODATION, f"an accommodation of {latest[1]}")
+        return _moved(latest[0], due_at, zone, Rule.ACCOMMODATION, f"by an accommodation of {latest[1]}")
     return DueDate(due_at, Rule.ASSIGNMENT, f"Due {in_full(due_at, zone)}")
+
+
+def together(dates: Iterable[DueDate], *, due_at: datetime, zone: ZoneInfo, own: DueDate | None = None) -> DueDate:
+    """When work of several students is due: at the latest of their `dates`, so that what one was granted takes nothing from the others.
+
+    `due_at` is everyone's date. What moved it is told to nobody but the student whose date it is (`own`): others read that it holds
+    for their team.
+    """
+    latest = max((date.due_at for date in dates), default=due_at)
+    if own is not None and own.due_at >= latest:
+        return own
+    if latest <= due_at:
+        return DueDate(due_at, Rule.ASSIGNMENT, f"Due {in_full(due_at, zone)}")
+    return _moved(latest, due_at, zone, Rule.TEAM, "for the whole team")
 
 
 def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
@@ -122,9 +137,9 @@ def in_full(moment: datetime, zone: ZoneInfo) -> str:
     return f"{date_format(here, 'D j M Y, H:i:s')} {here.tzname()}"
 
 
-def _moved(due_at: datetime, before: datetime, zone: ZoneInfo, rule: Rule, name: str) -> DueDate:
+def _moved(due_at: datetime, before: datetime, zone: ZoneInfo, rule: Rule, how: str) -> DueDate:
     here, there = due_at.astimezone(zone), before.astimezone(zone)
     day = date_format(there, "j M" if there.year == here.year else "j M Y")
     since = day if here.time() == there.time() else f"{day}, {date_format(there, 'H:i:s')}"
-    why = f"moved from {since} by {name}"
+    why = f"moved from {since} {how}"
     return DueDate(due_at, rule, f"Due {in_full(due_at, zone)}, {why}", why)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from assignments.due.models import Accommodation, Extension
-from assignments.due.rules import DueDate, ExtraTime, decide
+from assignments.due.rules import DueDate, ExtraTime, decide, together
 from courses.models import Enrollment
 
 if TYPE_CHECKING:
@@ -56,3 +56,10 @@ def decided_for_all(assignment: Assignment, enrollments: Collection[int]) -> dic
     """One assignment's due date for many students, by enrollment id."""
     grants, zone = grants_of(enrollments), assignment.offering.zone
     return {pk: grants[pk].due_date(assignment, zone) for pk in enrollments}
+
+
+def due_together(assignment: Assignment, enrollments: Collection[int], *, viewer: int | None = None) -> DueDate:
+    """When one assignment is due for students who hand it in together, as `viewer`, one of them or nobody, may read it."""
+    dates = decided_for_all(assignment, enrollments)
+    own = dates.get(viewer) if viewer is not None else None
+    return together(dates.values(), due_at=assignment.due_at, zone=assignment.offering.zone, own=own)

@@ -61,3 +61,8 @@ class SubmissionLink(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def href(self) -> str:
+        """Where it leads, or nothing. Whatever is stored, it leads to the web and is no script."""
+        return self.url if self.url.startswith(("https://", "http://")) else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
+from config import clock
 from courses.pages import StateChip
 from grader.contract import Finding, FindingState, FormatReport, PageSize, PartLength, Place, SectionLength
 from projects.format.models import FormatCheck, PagePicture, State
 from submissions.models import Submission
 
-SHOWN = 3  # marked pages beside a finding; the others are among all pages below
+SOON_S, LATER_S, PATIENCE = 1, 10, timedelta(seconds=30)
+SHOWN = 2  # marked pages beside a finding, and one where it is about whole pages; the others are among all pages below
+WHOLE = 0.7  # of a page: a mark as large as that is a frame, and hides nothing
 WAITING = "The format is being looked at, which takes a few seconds. Your work is handed in either way."
 FAILED = "Looking at the format failed, which is our fault and says nothing about the PDF. It is handed in, and graders read it as it is."
 CHIPS = {
@@ -40,13 +44,26 @@ class FormatSummary:
         """Whether it will change by itself."""
         return not self.check.is_over
 
+    @property
+    def ask_every_s(self) -> int:
+        """How often a page asks again: seldom, once it takes longer than it should."""
+        return SOON_S if clock.now() - self.check.requested_at < PATIENCE else LATER_S
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marked place; `is_frame`: it goes around nearly all of the page."""
+
+    place: Place
+    is_frame: bool
+
 
 @dataclass(frozen=True)
 class MarkedPage:
     """A page with the places that one finding, or all of them, are about. `picture` is None where the page has none."""
 
     page: PageSize
-    places: tuple[Place, ...]
+    places: tuple[Mark, ...]
     picture: PagePicture | None
     noted: tuple[str, ...] = ()
 
@@ -156,7 +173,8 @@ def _counted(report: FormatReport) -> tuple[StateChip, str]:
     pages = f"{len(report.pages)} page{'s' if len(report.pages) != 1 else ''}"
     also = f", and {hints} hint{'s' if hints != 1 else ''}" if hints else ""
     if failed:
-        return StateChip("warn", "Not as asked"), f"{pages}. Not as asked: {', '.join(failed)}{also}."
+        also = f"; and {hints} hint{'s' if hints != 1 else ''}" if hints else ""
+        return StateChip("warn", f"{len(failed)} not as asked"), f"{pages}. Look at: {', '.join(failed)}{also}."
     if hints:
         return StateChip("pass", "As asked", "check"), f"{pages}, as asked{also} to have a look at."
     return StateChip("pass", "As asked"), f"{pages}, all as asked."
@@ -166,10 +184,16 @@ def _shown(finding: Finding, page: FormatPage) -> ShownFinding:
     numbers = list(dict.fromkeys(place.page for place in finding.places))
     sizes = {size.page: size for size in (page.report.pages if page.report else ())}
     marked = [_page(sizes[number], [finding], page.pictures) for number in numbers[:SHOWN] if number in sizes]
-    return ShownFinding(finding, CHIPS[finding.state], tuple(marked), max(0, len(numbers) - SHOWN))
+    shown = marked[:1] if any(mark.is_frame for one in marked for mark in one.places) else marked
+    return ShownFinding(finding, CHIPS[finding.state], tuple(shown), len(numbers) - len(shown))
 
 
 def _page(size: PageSize, findings: Iterable[Finding], pictures: Mapping[int, PagePicture]) -> MarkedPage:
     found = [(one.title, place) for one in findings for place in one.places if place.page == size.page]
     titles = tuple(dict.fromkeys(title for title, _ in found))
-    return MarkedPage(size, tuple(place for _, place in found), pictures.get(size.page), titles)
+    marks = tuple(Mark(place, _is_frame(place, size)) for _, place in found)
+    return MarkedPage(size, marks, pictures.get(size.page), titles)
+
+
+def _is_frame(place: Place, size: PageSize) -> bool:
+    return place.width * place.height > WHOLE * size.width * size.height

@@ -80,7 +80,7 @@ def fill(*, offering: Offering, sessions: Sequence[Session], by: User) -> int:
         while waiting and len(held[session.pk]) < quota:
             held[session.pk].append(_append(rules, waiting.pop(0), session, len(held[session.pk]) + 1))
     made = [talk for talks in held.values() for talk in talks if talk not in listed]
-    _record_plan(offering, by, "planned talks", after=_order(made))
+    _record(offering, by, "planned talks", after=_order(made))
     return len(made)
 
 
@@ -92,7 +92,7 @@ def add_talk(*, offering: Offering, team: Team, session: Session, practice: bool
         raise TalkRefused(f"{team.name} has a talk already. Nothing was added; a practice talk would be possible.")
     place = Talk.objects.filter(session=session).count() + 1
     talk = _append(rules, team, session, place, practice=practice)
-    _record_plan(offering, by, "planned talks", after=_order([talk]))
+    _record(offering, by, "planned talks", after=_order([talk]))
     return talk
 
 
@@ -117,7 +117,7 @@ def arrange(*, offering: Offering, order: Mapping[int, Sequence[int]], by: User)
     if _order(list(talks.values())) == before:
         return False
     _retime(rules, list(talks.values()))
-    _record_plan(offering, by, "reordered talks", before=before, after=_order(list(talks.values())))
+    _record(offering, by, "reordered talks", before=before, after=_order(list(talks.values())))
     return True
 
 
@@ -132,7 +132,7 @@ def move(*, talk: Talk, session: Session, by: User) -> bool:
     _put(fresh, session, Talk.objects.filter(session=session).count() + 1)
     fresh.save(update_fields=["session", "position"])
     _retime(rules, list(Talk.objects.of(talk.offering)))
-    _record_plan(talk.offering, by, "reordered talks", before=before, after=_order([fresh]))
+    _record(talk.offering, by, "reordered talks", before=before, after=_order([fresh]))
     return True
 
 
@@ -145,7 +145,7 @@ def remove(*, talk: Talk, by: User) -> None:
         raise TalkRefused(
             "This talk was rated or is being rated, so it stays. Close it, and do not release it, if it should not count."
         )
-    _record_plan(talk.offering, by, "took a talk off the schedule", before=_order([fresh]))
+    _record(talk.offering, by, "took a talk off the schedule", before=_order([fresh]))
     fresh.delete()
     _retime(rules, list(Talk.objects.of(talk.offering)))
 
@@ -225,5 +225,5 @@ def _order(talks: Sequence[Talk]) -> str:
     return "; ".join(lines)
 
 
-def _record_plan(offering: Offering, by: User, action: str, *, before: str = "", after: str = "") -> None:
+def _record(offering: Offering, by: User, action: str, *, before: str = "", after: str = "") -> None:
     record(actor=by, action=action, subject=offering, offering_id=offering.pk, before=before, after=after)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db.models import Count
+
 from config import clock
 from courses.models import Enrollment, Offering, Session
 from projects.presentations.forms import AddTalkForm, RulesForm, SessionsForm
@@ -122,6 +124,12 @@ def sessions_with_talks(offering: Offering) -> list[int]:
     """Their ids, in order."""
     held = Talk.objects.filter(offering=offering, session__isnull=False).order_by().values("session")
     return list(offering.sessions.filter(pk__in=held).order_by("date", "number").values_list("pk", flat=True))
+
+
+def talks_by_session(offering: Offering) -> dict[int, int]:
+    """By id of the session, how many talks are planned in it. One query."""
+    held = Talk.objects.filter(offering=offering, session__isnull=False).order_by()
+    return dict(held.values_list("session").annotate(Count("pk")))
 
 
 def people_of(talks: Collection[Talk]) -> dict[int, list[Enrollment]]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from difflib import SequenceMatcher
 from itertools import chain
 
@@ -16,8 +15,8 @@ from audit.models import AuditEvent
 from audit.selectors import history_of
 from readings.models import Reading
 from readings.summaries.services import items_of
-from reviews.marking.models import Adjustment, Mark
-from reviews.marking.scores import HandScore, hand_scores, labels_of
+from reviews.marking.scores import hand_scores
+from reviews.marking.shown import GradeView, MarkView, grade_view, mark_views, retired_items
 from reviews.models import RubricItem
 from reviews.releases.standing import is_released
 from reviews.requests.selectors import RequestsOfScore, requests_of
@@ -29,16 +28,6 @@ PIECES_MAX = 1500  # of a text, for a comparison that ends soon
 
 
 @dataclass(frozen=True)
-class MarkView:
-    """What an item got. `label` says what the points mean, where a level of the rubric says so."""
-
-    score: Decimal
-    points: Decimal
-    label: str
-    comment: str
-
-
-@dataclass(frozen=True)
 class ItemView:
     """One item as it was handed in; `text` is empty where nothing was written, and for an upload."""
 
@@ -47,17 +36,6 @@ class ItemView:
     text: str
     words: int
     mark: MarkView | None
-
-
-@dataclass(frozen=True)
-class GradeView:
-    """The score of a summary, and what the grader says about the whole. `grader` is for staff."""
-
-    total: Decimal
-    points: Decimal
-    comment: str
-    adjustments: tuple[Adjustment, ...]
-    grader: str
 
 
 @dataclass(frozen=True)
@@ -136,13 +114,13 @@ def attempt_view(submission: Submission, *, for_staff: bool) -> AttemptView:
     others = tuple(assignment.submissions.filter(enrollment=submission.enrollment_id).order_by("number"))
     return AttemptView(
         submission=submission,
-        items=_items([*items_of(assignment), *_retired(shown)], texts, _marks(shown)),
+        items=_items([*items_of(assignment), *retired_items(shown)], texts, mark_views(shown)),
         upload=upload,
         words=word_count(upload.text or "") if upload else sum(map(word_count, texts.values())),
         counts=others[-1].pk == submission.pk,
         graded=score is not None,
         released=released,
-        grade=_grade(shown, for_staff=for_staff) if shown else None,
+        grade=grade_view(shown, for_staff=for_staff) if shown else None,
         others=others,
     )
 
@@ -182,33 +160,6 @@ def _items(
     return tuple(
         ItemView(title, question, texts.get(name, ""), word_count(texts.get(name, "")), mark)
         for title, question, name, mark in chain(known, gone)
-    )
-
-
-def _retired(score: HandScore | None) -> list[RubricItem]:
-    """Items that left the rubric after they were marked: their points still count, so they are still shown."""
-    return [mark.item for mark in score.marks if mark.item.retired_at is not None] if score else []
-
-
-def _marks(score: HandScore | None) -> dict[int, MarkView]:
-    if score is None:
-        return {}
-    labels = labels_of({mark.item_id for mark in score.marks})
-    return {mark.item_id: _mark(mark, labels) for mark in score.marks}
-
-
-def _mark(mark: Mark, labels: Mapping[tuple[int, Decimal], str]) -> MarkView:
-    return MarkView(mark.score, mark.points, labels.get((mark.item_id, mark.score), ""), mark.comment)
-
-
-def _grade(score: HandScore, *, for_staff: bool) -> GradeView:
-    grader = score.review.grader
-    return GradeView(
-        total=score.total,
-        points=score.points,
-        comment=score.review.comment,
-        adjustments=score.adjustments,
-        grader=grader.name if for_staff and grader else "",
     )
 
 

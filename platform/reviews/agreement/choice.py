@@ -1,7 +1,8 @@
 """Which submissions are read twice.
 
 The choice is a keyed hash over assignment and student: nobody without the installation's key can predict it, and it stays the same
-for a student who hands in again. A grader is never told that a reading is a second one.
+for a student who hands in again. A team's work goes by the one of its authors who was enrolled first. A grader is never told that a
+reading is a second one.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from django.conf import settings
-from django.db.models import Max, Prefetch
+from django.db.models import Prefetch
 
 from accounts.models import User
 from assignments.models import Assignment, Kind
@@ -23,7 +23,7 @@ from reviews.agreement.models import DoubleMark, DoubleReading
 from reviews.agreement.stats import FEWEST, Agreement, Effect
 from reviews.marking.models import Purpose, Review
 from reviews.models import RubricItem
-from submissions.models import Submission
+from reviews.queue.rows import latest
 from submissions.texts import read_texts
 
 STRONG, MODERATE = 0.6, 0.4
@@ -79,7 +79,8 @@ class DoublePage:
 
 def agreement_page(enrollment: Enrollment, work_slug: str = "") -> AgreementPage:
     """All readings of the offering, or of one assignment. Queries do not grow with students, readings or graders."""
-    works = tuple(enrollment.offering.assignments.exclude(kind=Kind.LAB).order_by("kind", "number"))
+    by_hand = enrollment.offering.assignments.filter(scored_elsewhere=False).exclude(kind=Kind.LAB)
+    works = tuple(by_hand.order_by("kind", "number"))
     work = next((row for row in works if row.slug == work_slug), None)
     wanted = [work] if work else list(works)
     readings = _readings(wanted)
@@ -155,14 +156,8 @@ def _readings(works: Sequence[Assignment]) -> list[DoubleReading]:
 
 
 def _chosen(works: Sequence[Assignment]) -> int:
-    """How many of the latest submissions are chosen. One query."""
-    students = (
-        Submission.objects.filter(assignment__in=works, enrollment__role="student", enrollment__dropped_at=None)
-        .order_by()
-        .values_list("assignment_id", "enrollment_id")
-        .annotate(newest=Max("pk"))
-    )
-    return sum(is_chosen(assignment, enrollment) for assignment, enrollment, _ in students)
+    """How many of the latest submissions are chosen. Two queries."""
+    return sum(is_chosen(work.assignment_pk, work.owner) for work in latest(works))
 
 
 def _readers(enrollment: Enrollment, rows: Sequence[ReaderFigures]) -> tuple[ReaderRow, ...]:

@@ -58,7 +58,7 @@ def settle(
 @transaction.atomic
 def choose_calibration(*, offering: Offering, number: int, by: User) -> CalibrationText:
     """Let all graders read the submission with this receipt number; choosing it twice is choosing it once."""
-    works = Submission.objects.filter(assignment__offering=offering).exclude(assignment__kind=Kind.LAB)
+    works = Submission.objects.filter(assignment__offering=offering, assignment__kind=Kind.READING)
     submission = works.filter(pk=number).first()
     if submission is None:
         raise ReviewRefused(f"There is no summary #{number} in this offering. Look for the number on its receipt.")

@@ -46,8 +46,8 @@ def latest_of_students(*assignments: Assignment, students: Collection[int] | Non
     author of. Of `students`, by their ids, or of all active ones. Two queries."""
     whose = _students() if students is None else students
     alone, shared = _latest_alone(assignments, whose), _latest_shared(assignments, whose)
-    rows = chain(*(latest.values_list("student", "work", "newest") for latest in (alone, shared)))
-    return {(student, work): newest for student, work, newest in rows}
+    rows = chain(*(latest.values_list("newest", "student", "work") for latest in (alone, shared)))
+    return {(student, work): newest for newest, student, work in sorted(rows)}
 
 
 def _latest_alone(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:

@@ -45,7 +45,7 @@ def get_desk_for(user: User, offering: str, assignment: str, pk: int) -> Desk:
         raise Http404(
             "This submission is not in the queue: its student can still hand in, or handed in again since, or left the course."
         )
-    submission = Submission.objects.select_related("enrollment__user").get(pk=pk)
+    submission = Submission.objects.get(pk=pk)
     submission.assignment = found
     return Desk(enrollment, found, submission, here, listed)
 

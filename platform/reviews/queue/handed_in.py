@@ -44,6 +44,11 @@ class Upload:
         return len((self.text or "").split())
 
     @property
+    def is_pdf(self) -> bool:
+        """Whether the browser's own viewer shows it."""
+        return self.suffix == ".pdf"
+
+    @property
     def kind(self) -> str:
         """As people call it: PDF, MD."""
         return self.suffix.removeprefix(".").upper() or "file"

@@ -19,6 +19,7 @@ from reviews.queue.filters import SHOWS, QueueFilter
 from reviews.queue.rows import hand_graded, is_due
 from reviews.queue.standings import Standing, Standings, readings_by_grader, standings
 from submissions.models import Submission
+from submissions.shared import names_of, people_of
 
 PAGE = 100
 BEFORE, AFTER = 8, 22
@@ -139,21 +140,18 @@ def neighbours(listed: Standings, here: Standing, shown: QueueFilter) -> tuple[S
 
 
 def list_rows(rows: Sequence[Standing], *, names: bool) -> tuple[ListRow, ...]:
-    """Rows with their marks and, where names are shown, the students. Three queries at most."""
+    """Rows with their marks and, where names are shown, the students. Four queries at most."""
     reviews = [row.review_pk for row in rows if row.review_pk]
     sums = dict(Mark.objects.filter(review__in=reviews).order_by().values_list("review").annotate(Sum("score")))
     graders = dict(Review.objects.filter(pk__in=reviews).values_list("pk", "grader__name"))
-    students: dict[int, str] = {}
-    if names:
-        asked = Enrollment.objects.filter(pk__in=[row.enrollment_pk for row in rows])
-        students = dict(asked.values_list("pk", "user__name"))
+    students = names_of([row.submission_pk for row in rows]) if names else {}
     return tuple(
         ListRow(
             standing=row,
             chip=CHIPS[row.state],
             marks=sums.get(row.review_pk or 0),
             grader=graders.get(row.review_pk or 0) or "",
-            student=students.get(row.enrollment_pk, ""),
+            student=students.get(row.submission_pk, ""),
         )
         for row in rows
     )
@@ -173,9 +171,10 @@ def _searched(listed: Standings, assignment: Assignment, shown: QueueFilter) -> 
     submission = asked.first() if asked is not None else None
     if submission is None:
         return [], f"No submission of {assignment.label} has the receipt number {shown.q}."
-    rows = [row for row in listed.rows if row.enrollment_pk == submission.enrollment_id]
+    people = set(people_of([submission])[submission.pk])
+    rows = [row for row in listed.rows if people.intersection(row.people)]
     if not rows:
         return [], f"{submission} is not to be graded yet: its student can still hand in, or has left the course."
-    if rows[0].submission_pk != submission.pk:
-        return rows, f"{submission} was replaced by a later submission of the same student, which counts."
-    return rows, ""
+    if exact := [row for row in rows if row.submission_pk == submission.pk]:
+        return exact, ""
+    return rows, f"{submission} was replaced by a later submission of the same student, which counts."

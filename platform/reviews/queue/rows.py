@@ -1,10 +1,11 @@
-"""Which work the queue holds: of assignments that are graded by hand, the last submission of each active student."""
+"""Which work the queue holds: of assignments that are graded by hand, the last submission of each active student; shared work once."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -14,23 +15,41 @@ from assignments.models import Assignment, Kind
 from courses.models import Enrollment, Offering
 from reviews.agreement.choice import is_chosen
 from reviews.marking.models import Purpose, Review
+from reviews.marking.scores import latest_submissions
 from submissions.models import Submission
+from submissions.shared import people_of
+
+
+class Work(NamedTuple):
+    """A submission of the queue, and the enrollments whose work it is."""
+
+    submission_pk: int
+    assignment_pk: int
+    people: tuple[int, ...]
+
+    @property
+    def owner(self) -> int:
+        """Who stands for it where one is needed: the same for a team, whichever of its members pressed the button."""
+        return min(self.people)
 
 
 def hand_graded(offering: Offering) -> QuerySet[Assignment]:
     """Assignments whose whole rubric is marked by hand, in order; readings first."""
-    by_hand = Assignment.objects.filter(offering=offering, rubric__isnull=False).exclude(kind=Kind.LAB)
+    with_rubric = Assignment.objects.filter(offering=offering, rubric__isnull=False, scored_elsewhere=False)
+    by_hand = with_rubric.exclude(kind=Kind.LAB)
     return by_hand.select_related("offering").order_by("-kind", "number")
 
 
-def latest(assignments: Collection[Assignment]) -> QuerySet[Submission]:
-    """The last submission of each active student for each of the assignments."""
-    newer = Submission.objects.filter(
-        assignment=OuterRef("assignment"), enrollment=OuterRef("enrollment"), pk__gt=OuterRef("pk")
-    )
-    students = Enrollment.objects.students().order_by().values("pk")
-    chosen = Submission.objects.filter(assignment__in=assignments, enrollment__in=students)
-    return chosen.filter(~Exists(newer)).order_by()
+def latest(assignments: Collection[Assignment]) -> list[Work]:
+    """The last submission of each active student for each of the assignments. Two queries."""
+    return works(latest_submissions(*assignments))
+
+
+def works(submissions: QuerySet[Submission]) -> list[Work]:
+    """These submissions with their people. Two queries."""
+    listed = list(submissions.order_by().only("pk", "assignment_id", "enrollment_id"))
+    people = people_of(listed)
+    return [Work(row.pk, row.assignment_id, people[row.pk]) for row in listed]
 
 
 def is_due(assignment: Assignment, now: datetime) -> bool:
@@ -50,20 +69,26 @@ def still_open(assignments: Collection[Assignment], now: datetime) -> set[tuple[
     }
 
 
+def is_open(work: Work, still: set[tuple[int, int]]) -> bool:
+    """Whether any of its people can still hand in: then all of them can."""
+    return any((work.assignment_pk, person) in still for person in work.people)
+
+
 def left_in_queue(offering: Offering, grader: User, now: datetime) -> int:
-    """How many submissions are left to this grader: nobody's yet, and those chosen for a second reading. Three queries."""
+    """How many submissions are left to this grader: nobody's yet, and those chosen for a second reading. Six queries."""
     assignments = [assignment for assignment in hand_graded(offering) if is_due(assignment, now)]
     open_ones = still_open(assignments, now)
     given = Review.objects.filter(submission=OuterRef("pk"))
     first, second = (Exists(given.filter(purpose=purpose)) for purpose in (Purpose.FIRST, Purpose.SECOND))
     own = Exists(given.filter(grader=grader, purpose__in=(Purpose.FIRST, Purpose.SECOND)))
-    rows = latest(assignments).filter(~first | ~second, ~own).annotate(read=first)
+    unread = latest_submissions(*assignments).filter(~first | ~second, ~own)
+    read = set(unread.filter(first).values_list("pk", flat=True))
     return sum(
-        (assignment_pk, enrollment_pk) not in open_ones and (not read or is_chosen(assignment_pk, enrollment_pk))
-        for assignment_pk, enrollment_pk, read in rows.values_list("assignment_id", "enrollment_id", "read")
+        not is_open(work, open_ones) and (work.submission_pk not in read or is_chosen(work.assignment_pk, work.owner))
+        for work in works(unread)
     )
 
 
-def place(assignment_pk: int, enrollment_pk: int) -> bytes:
-    """Where a student's work stands in the queue of an assignment: by a hash, so neither by name nor by time, and for ever."""
-    return hashlib.sha256(f"{assignment_pk}:{enrollment_pk}".encode()).digest()
+def place(assignment_pk: int, owner: int) -> bytes:
+    """Where somebody's work stands in the queue of an assignment: by a hash, so neither by name nor by time, and for ever."""
+    return hashlib.sha256(f"{assignment_pk}:{owner}".encode()).digest()

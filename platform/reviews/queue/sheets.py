@@ -21,6 +21,7 @@ from reviews.queue.lists import ListRow, beside, neighbours, noun_of
 from reviews.queue.standings import Standing, Standings
 from reviews.queue.undo import Step
 from submissions.models import Submission
+from submissions.shared import names_of
 
 ENOUGH_TO_TELL = 3
 
@@ -98,7 +99,7 @@ def sheet_page(
         graded_by=review.grader.name if review and review.grader else "",
         adjustments=_adjustments(desk),
         around=_around(desk, shown, names=names),
-        student=desk.submission.enrollment.user.name if names else "",
+        student=names_of([desk.submission.pk])[desk.submission.pk] if names else "",
         undo=undo,
         undo_number=undone.number if undone else None,
         refusal=refusal,

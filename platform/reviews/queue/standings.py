@@ -17,21 +17,22 @@ from accounts.models import User
 from assignments.models import Assignment
 from reviews.agreement.choice import is_chosen
 from reviews.marking.models import Claim, Purpose, Review
-from reviews.queue.rows import is_due, latest, place, still_open
+from reviews.queue.rows import Work, is_due, is_open, latest, place, still_open
 
 State = Literal["left", "reading", "held", "mine", "graded"]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One submission. `number` is its place in the queue, from 1; `review_pk` the review that this grader may see.
+    """One submission. `people` are the enrollments whose work it is, `number` is its place in the queue, from 1, and `review_pk` the
+    review that this grader may see.
 
     left: to be graded · reading: another grader reads it now · held: this grader does · mine, graded: by this grader, by another
     """
 
     submission_pk: int
     assignment_pk: int
-    enrollment_pk: int
+    people: tuple[int, ...]
     number: int
     state: State
     purpose: str = Purpose.FIRST
@@ -106,17 +107,17 @@ class _Known:
 
 
 def standings(assignments: Collection[Assignment], grader: User, now: datetime) -> dict[int, Standings]:
-    """By assignment id. Four queries, however many assignments and students there are."""
-    found: dict[int, list[tuple[bytes, int, int]]] = {assignment.pk: [] for assignment in assignments}
-    for pk, assignment_pk, enrollment_pk in latest(assignments).values_list("pk", "assignment_id", "enrollment_id"):
-        found[assignment_pk].append((place(assignment_pk, enrollment_pk), pk, enrollment_pk))
+    """By assignment id. Seven queries, however many assignments and students there are."""
+    found: dict[int, list[tuple[bytes, Work]]] = {assignment.pk: [] for assignment in assignments}
+    for work in latest(assignments):
+        found[work.assignment_pk].append((place(work.assignment_pk, work.owner), work))
     known, open_ones = _known(assignments, grader, now), still_open(assignments, now)
     return {
         assignment.pk: Standings(
             rows=tuple(
-                _standing(pk, assignment.pk, enrollment_pk, number, known)
-                for number, (_, pk, enrollment_pk) in enumerate(sorted(found[assignment.pk]), start=1)
-                if is_due(assignment, now) and (assignment.pk, enrollment_pk) not in open_ones
+                _standing(work, number, known)
+                for number, (_, work) in enumerate(sorted(found[assignment.pk]), start=1)
+                if is_due(assignment, now) and not is_open(work, open_ones)
             ),
             handed_in=len(found[assignment.pk]),
         )
@@ -146,10 +147,11 @@ def _known(assignments: Collection[Assignment], grader: User, now: datetime) -> 
     return _Known(grader, reviews, claims)
 
 
-def _standing(pk: int, assignment_pk: int, enrollment_pk: int, number: int, known: _Known) -> Standing:
+def _standing(work: Work, number: int, known: _Known) -> Standing:
+    pk = work.submission_pk
     given = {review.purpose: review for review in known.reviews.get(pk, ())}
     own = next((review for review in given.values() if review.grader_id == known.grader.pk), None)
-    second = not own and set(given) == {Purpose.FIRST} and _is_second(pk, assignment_pk, enrollment_pk, known)
+    second = not own and set(given) == {Purpose.FIRST} and _is_second(work, known)
     purpose = own.purpose if own else Purpose.SECOND if second else Purpose.FIRST
     review = own or given.get(purpose)
     claim = next((claim for claim in known.claims.get(pk, ()) if claim.purpose == purpose), None)
@@ -160,8 +162,8 @@ def _standing(pk: int, assignment_pk: int, enrollment_pk: int, number: int, know
         state = "held" if claim.grader_id == known.grader.pk else "reading"
     return Standing(
         submission_pk=pk,
-        assignment_pk=assignment_pk,
-        enrollment_pk=enrollment_pk,
+        assignment_pk=work.assignment_pk,
+        people=work.people,
         number=number,
         state=state,
         purpose=purpose,
@@ -171,9 +173,8 @@ def _standing(pk: int, assignment_pk: int, enrollment_pk: int, number: int, know
     )
 
 
-def _is_second(pk: int, assignment_pk: int, enrollment_pk: int, known: _Known) -> bool:
+def _is_second(work: Work, known: _Known) -> bool:
     """Whether this grader reads what another has graded for the second time: it is chosen, or was when they claimed it."""
-    held = any(
-        claim.grader_id == known.grader.pk and claim.purpose == Purpose.SECOND for claim in known.claims.get(pk, ())
-    )
-    return held or is_chosen(assignment_pk, enrollment_pk)
+    claims = known.claims.get(work.submission_pk, ())
+    held = any(claim.grader_id == known.grader.pk and claim.purpose == Purpose.SECOND for claim in claims)
+    return held or is_chosen(work.assignment_pk, work.owner)

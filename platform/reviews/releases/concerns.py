@@ -27,7 +27,7 @@ class Concern:
 
 def readings_that_disagree(plan: Plan) -> Concern:
     """Second readings whose total is another one than the first reading's, and that no instructor has settled."""
-    names = {row.submission.pk: row.enrollment.user.name for row in plan.rows if row.submission is not None}
+    names = {row.submission.pk: row.submission.who for row in plan.rows if row.submission is not None}
     totals: dict[int, dict[str, Decimal]] = {}
     for review in Review.objects.filter(submission__in=names).prefetch_related("marks"):
         marks = sum((mark.score for mark in review.marks.all()), Decimal(0))

@@ -11,7 +11,7 @@ from typing import Literal
 from assignments.models import Assignment, Kind
 from courses.models import Enrollment
 from courses.pages import StateChip
-from reviews.marking.scores import hand_scores, latest_submissions
+from reviews.marking.scores import hand_scores, latest_of_students
 from reviews.models import RubricScore
 from reviews.regrades.standings import class_submissions, standings
 from reviews.releases.standing import released_since
@@ -55,6 +55,10 @@ class Plan:
         """How many students are in one of these states."""
         return sum(row.state in states for row in self.rows)
 
+    def works(self, *states: State) -> int:
+        """How many submissions stand so; a team's is one."""
+        return len({row.submission.pk for row in self.rows if row.submission is not None and row.state in states})
+
     def chosen(self, *, with_flagged: bool) -> list[PlanRow]:
         """Those whose score a release now would show for the first time."""
         return [row for row in self.rows if row.state == "ready" or (with_flagged and row.state == "flagged")]
@@ -74,7 +78,9 @@ def plan_of(assignment: Assignment) -> Plan:
 
 
 def _rows(assignment: Assignment, students: Sequence[Enrollment]) -> tuple[PlanRow, ...]:
-    work = {row.enrollment_id: row for row in latest_submissions(assignment)}
+    counting = latest_of_students(assignment)
+    found = Submission.objects.select_related("enrollment__user").in_bulk(set(counting.values()))
+    work = {student: found[pk] for (student, _), pk in counting.items()}
     scores, released = hand_scores(work.values()), released_since(work.values())
     rows = []
     for student in students:

@@ -18,6 +18,8 @@ from config import clock
 from reviews.models import RubricScore
 from reviews.releases.models import News, Release, ReleaseItem, ReleaseMail
 from reviews.releases.plan import Plan, PlanRow, plan_of
+from submissions.models import Submission
+from submissions.shared import people_of
 
 REASON_MIN = 3
 
@@ -45,7 +47,7 @@ def release(*, assignment: Assignment, by: User, partial: bool = False, with_fla
         opened=_open(fresh, now),
     )
     _show(made, chosen)
-    left = plan.count("ready", "flagged", "ungraded") - len(chosen)
+    left = _left(plan, chosen)
     _record(made, by, "released", after=_summary(len(chosen), left))
     return made
 
@@ -82,8 +84,8 @@ def retract(*, release: Release, reason: str, by: User) -> bool:
     fresh.retracted_at, fresh.retracted_by, fresh.retract_reason = now, by, reason.strip()
     fresh.save(update_fields=["retracted_at", "retracted_by", "retract_reason"])
     fresh.mails.filter(mailed_at=None).update(mail_at=None)  # what is no longer true is not told
-    people = fresh.items.order_by().values_list("submission__enrollment", flat=True).distinct()
-    _post(fresh, people, News.RETRACTED, now)
+    shown = people_of(Submission.objects.filter(release_items__release=fresh))
+    _post(fresh, {person for people in shown.values() for person in people}, News.RETRACTED, now)
     _hide(fresh)
     _record(fresh, by, "took a release back", before=_summary(fresh.items.count(), 0), reason=fresh.retract_reason)
     return True
@@ -92,12 +94,22 @@ def retract(*, release: Release, reason: str, by: User) -> bool:
 def _check(plan: Plan, chosen: list[PlanRow], *, partial: bool) -> None:
     if not chosen:
         raise ReleaseRefused("There is no score to release: nothing is graded that students do not see already.")
-    left = plan.count("ready", "flagged", "ungraded") - len(chosen)
+    left = _left(plan, chosen)
     if left and not partial:
         raise ReleaseRefused(
-            f"{left} of {left + len(chosen)} submissions are not graded or are left out, so nothing was released. "
+            f"{left} of {plan.works('ready', 'flagged', 'ungraded')} submissions are not graded or are left out, so nothing was released. "
             "Tick that the others follow later, and release again."
         )
+
+
+def _left(plan: Plan, chosen: list[PlanRow]) -> int:
+    """How many submissions are not graded or are left out; a team's is one."""
+    return plan.works("ready", "flagged", "ungraded") - len(_submissions(chosen))
+
+
+def _submissions(rows: list[PlanRow]) -> dict[int, Submission]:
+    """What these students handed in, by id: a team's work once."""
+    return {row.submission.pk: row.submission for row in rows if row.submission is not None}
 
 
 def _check_retract(release: Release, reason: str) -> None:
@@ -119,8 +131,8 @@ def _open(assignment: Assignment, now: datetime) -> bool:
 
 
 def _show(release: Release, rows: list[PlanRow]) -> None:
-    shown = [row.submission for row in rows if row.submission is not None]
-    ReleaseItem.objects.bulk_create(ReleaseItem(release=release, submission=submission) for submission in shown)
+    shown = _submissions(rows)
+    ReleaseItem.objects.bulk_create(ReleaseItem(release=release, submission_id=pk) for pk in shown)
     _post(release, [row.enrollment.pk for row in rows], News.RELEASED, release.final_at)
     students = [row.enrollment.pk for row in rows]
     waiting = RubricScore.objects.filter(

@@ -1,4 +1,4 @@
-"""Who may ask, see and answer: a submission's student asks and withdraws, they and staff see, staff answer."""
+"""Who may ask, see and answer: a submission's student or any of its authors asks, they and staff see, staff answer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from submissions.access import SubmissionAccess, get_submission_for
 
 
 def get_own_submission_for(user: User, pk: int) -> SubmissionAccess:
-    """A submission, for its student alone; raises `Http404` for everyone else, staff included."""
+    """A submission, for its student or its authors; raises `Http404` for everyone else, staff included."""
     access = get_submission_for(user, pk)
-    if access.viewer.pk != access.submission.enrollment_id:
-        raise Http404("Only the student whose score it is asks for another look.")
+    if not access.is_own:
+        raise Http404("Only students whose score it is ask for another look.")
     return access
 
 
 def get_request_to_withdraw(user: User, pk: int) -> RegradeRequest:
-    """A request, for the student who asked."""
+    """A request, for the student who asked; teammates may not take it back."""
     found = RegradeRequest.objects.select_related("submission").filter(pk=pk).first()
     if found is None:
         raise Http404("There is no such request.")
-    get_own_submission_for(user, found.submission_id)
+    if get_own_submission_for(user, found.submission_id).viewer.pk != found.asked_by_id:
+        raise Http404("The student who asked withdraws a request.")
     return found
 
 

@@ -1,4 +1,7 @@
-"""One mail to the student whose request was answered. The answer on their page is what counts; a mail that fails is only logged."""
+"""One mail to the student whose request was answered, and with it to their teammates, whose score it is too.
+
+The answer on their page is what counts; a mail that fails is only logged.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from django.urls import reverse
 
 from config import clock
 from reviews.requests.models import RegradeRequest
+from submissions.models import Author
 
 log = structlog.get_logger(__name__)
 
@@ -33,4 +37,6 @@ def message(request: RegradeRequest, site: str) -> EmailMessage:
     context = {"request": request, "assignment": assignment, "link": link, "name": student.name}
     subject = f"Your regrade request for {assignment.label} was answered"
     body = render_to_string("requests/mail.txt", context)
-    return EmailMessage(" ".join(subject.split()), body, to=[student.email])
+    others = Author.objects.filter(submission=request.submission_id).exclude(enrollment=request.asked_by_id)
+    copies = list(others.values_list("enrollment__user__email", flat=True))
+    return EmailMessage(" ".join(subject.split()), body, to=[student.email], cc=copies)

@@ -10,6 +10,7 @@ from courses.models import Enrollment
 from reviews.requests.models import RegradeRequest
 from reviews.requests.scores import by_hand, has_score, shown_since
 from submissions.models import Submission
+from submissions.shared import is_of
 
 LEAST_CHARS, LEAST_WORDS = 20, 4
 
@@ -27,8 +28,11 @@ def last_moment(submission: Submission) -> datetime | None:
     return datetime.combine(day.date(), time(23, 59, 59), tzinfo=offering.zone)
 
 
-def why_not_ask(submission: Submission) -> str:
-    """Why its student cannot ask for another look at its score now, in a sentence or two; empty when they can. Five queries at most."""
+def why_not_ask(submission: Submission, by: Enrollment) -> str:
+    """Why this student cannot ask for another look at the score of their work now, in a sentence or two; empty when they can.
+
+    Five queries at most.
+    """
     assignment, now = submission.assignment, clock.now()
     if assignment.offering.regrade_window_days == 0:
         return "This course takes no regrade requests here. Speak with your instructor."
@@ -36,18 +40,20 @@ def why_not_ask(submission: Submission) -> str:
     if until is None:
         return f"Your score for {assignment.label} is not released yet, so there is nothing to ask about. Come back when it is."
     if RegradeRequest.objects.open().filter(submission=submission).exists():
-        return "Your request about this score is open. Wait for its answer, or withdraw it to ask anew."
+        return (
+            "A request of your team about this score is open. Wait for its answer; who asked may withdraw it, to ask anew."
+            if submission.is_shared
+            else "Your request about this score is open. Wait for its answer, or withdraw it to ask anew."
+        )
     if now.replace(microsecond=0) > until:
         return (
             f"Requests about this score were taken until {in_full(until, assignment.offering.zone)}. That has passed."
         )
-    return _why_no_score(submission)
+    return _why_no_score(submission, by)
 
 
-def _why_no_score(submission: Submission) -> str:
-    later = Submission.objects.filter(
-        assignment=submission.assignment, enrollment=submission.enrollment, number__gt=submission.number
-    )
+def _why_no_score(submission: Submission, by: Enrollment) -> str:
+    later = Submission.objects.filter(is_of([by.pk]), assignment=submission.assignment, number__gt=submission.number)
     if by_hand(submission.assignment) and later.exists():
         return "A later submission of yours counts, and not this one. Ask about that one's score."
     return "" if has_score(submission) else "This submission has no score yet, so there is nothing to ask about."

@@ -38,6 +38,7 @@ class RequestsOfScore:
     until: datetime | None
     is_owner: bool
     is_staff: bool
+    viewer_pk: int
 
     @property
     def shown(self) -> bool:
@@ -82,19 +83,20 @@ class AnswerPage:
 
 
 def requests_of(access: SubmissionAccess, *, form: AskForm | None = None) -> RequestsOfScore:
-    """The requests about one score, as this viewer sees them. Seven queries at most."""
+    """The requests about one score, as this viewer sees them. Eight queries at most."""
     submission = access.submission
-    is_owner = access.viewer.pk == submission.enrollment_id
+    is_owner = access.is_own
     until = rules.last_moment(submission)
-    why_not = rules.why_not_ask(submission) if is_owner and until else ""
+    why_not = rules.why_not_ask(submission, access.viewer) if is_owner and until else ""
     return RequestsOfScore(
         submission=submission,
-        requests=tuple(submission.regrade_requests.select_related("answered_by")),
+        requests=tuple(submission.regrade_requests.select_related("answered_by", "asked_by__user")),
         form=form or (AskForm(items=items_of(submission)) if is_owner and until and not why_not else None),
         why_not=why_not,
         until=until,
         is_owner=is_owner,
         is_staff=access.viewer.is_staff,
+        viewer_pk=access.viewer.pk,
     )
 
 

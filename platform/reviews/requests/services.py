@@ -38,24 +38,30 @@ class Answer:
 
 
 @transaction.atomic
-def ask(*, submission: Submission, item: RubricItem | None, reason: str) -> RegradeRequest:
-    """Ask for another look at a score, or at one item of it, for the submission's student; raises `RequestRefused`."""
+def ask(
+    *, submission: Submission, item: RubricItem | None, reason: str, by: Enrollment | None = None
+) -> RegradeRequest:
+    """Ask for another look at a score, or at one item of it; raises `RequestRefused`.
+
+    `by` is the student or any author of the submission; nobody named is who handed it in.
+    """
+    student = by or submission.enrollment
     # one at a time, also where two clicks arrive together
     Submission.objects.select_for_update().get(pk=submission.pk)
-    rules.check(rules.why_not_ask(submission))
+    rules.check(rules.why_not_ask(submission, student))
     rules.check_sentence(reason, reader="the grader")
     now = score_now(submission, about=item)
     made = RegradeRequest.objects.create(
         submission=submission,
         item=item,
         item_title=item.title if item else "",
-        asked_by=submission.enrollment,
+        asked_by=student,
         reason=reason.strip(),
         asked_at=clock.now(),
         score_before=now.score if now else None,
         grader_before=now.grader if now else None,
     )
-    _record(made, submission.enrollment.user, "asked for another look", after=made.about, reason=made.reason)
+    _record(made, student.user, "asked for another look", after=made.about, reason=made.reason)
     return made
 
 

@@ -36,7 +36,8 @@ def ask(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         item = item_of(access, form.cleaned_data["item"])
         try:
-            services.ask(submission=access.submission, item=item, reason=form.cleaned_data["reason"])
+            reason = form.cleaned_data["reason"]
+            services.ask(submission=access.submission, item=item, reason=reason, by=access.viewer)
             messages.success(request, "Your request is with the course's staff. You get a mail when it is answered.")
             return redirect("regrade-request", pk)
         except RequestRefused as refusal:

@@ -19,7 +19,7 @@ def get_rubric_for(user: User, offering_slug: str, slug: str) -> tuple[Enrollmen
     """The rubric of an assignment that is marked by hand, for staff; not stored yet where it has none."""
     enrollment = get_staff_enrollment(user, offering_slug)
     assignments = enrollment.offering.assignments.select_related("offering__course", "rubric")
-    assignment = assignments.filter(slug=slug, kind__in=BY_HAND).first()
+    assignment = assignments.filter(slug=slug, kind__in=BY_HAND, scored_elsewhere=False).first()
     if assignment is None:
         raise Http404("There is no such assignment, or it is not marked by hand.")
     rubric = getattr(assignment, "rubric", None) or Rubric(assignment=assignment)

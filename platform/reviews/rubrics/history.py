@@ -86,7 +86,7 @@ def _edit_lines(edit: RubricEdit) -> EditLines:
 def _review_lines(rows: list[MarkChange]) -> ReviewLines:
     review = rows[0].review
     return ReviewLines(
-        student=review.submission.enrollment.user.name,
+        student=review.submission.who,
         submission_pk=review.submission_id,
         reading="" if review.purpose == Purpose.FIRST else review.get_purpose_display().lower(),
         gain=sum((row.score_after - row.score_before for row in rows), Decimal(0)),

@@ -210,12 +210,10 @@ def _change(before: HandScore, items: Mapping[int | None, ItemSpec]) -> StudentC
     if (before.total, before.points) == (after.total, after.points):
         return None
     submission = before.submission
-    return StudentChange(
-        submission.enrollment.user.name, submission.pk, before.total, before.points, after.total, after.points
-    )
+    return StudentChange(submission.who, submission.pk, before.total, before.points, after.total, after.points)
 
 
 def _incomplete(score: HandScore, after: RubricSpec) -> Incomplete | None:
     marked = {mark.item_id for mark in score.marks}
     missing = sum(item.pk is None or item.pk not in marked for item in after.items)
-    return Incomplete(score.submission.enrollment.user.name, score.submission.pk, missing) if missing else None
+    return Incomplete(score.submission.who, score.submission.pk, missing) if missing else None

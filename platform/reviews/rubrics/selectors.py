@@ -77,7 +77,8 @@ class PreviewPage:
 
 def rubrics_page(enrollment: Enrollment) -> RubricsPage:
     """Three queries."""
-    assignments = list(enrollment.offering.assignments.filter(kind__in=BY_HAND).order_by("kind", "number"))
+    by_hand = enrollment.offering.assignments.filter(kind__in=BY_HAND, scored_elsewhere=False)
+    assignments = list(by_hand.order_by("kind", "number"))
     items = RubricItem.objects.filter(rubric__assignment__in=assignments).order_by()
     sums = items.values_list("rubric__assignment").annotate(Count("pk"), Sum("points"))
     counted = {pk: (count, points) for pk, count, points in sums}

@@ -84,8 +84,10 @@ class _Comparison:
         self._check_columns()
         self._who = self._names.get(EMAIL) or self._names[RECEIPT]
         self._people = {row.enrollment.user.email.casefold(): row for row in sheet.rows}
-        self._receipts = {row.submission.pk: row for row in sheet.rows if row.submission is not None}
+        # of shared work the first of its authors' rows
+        self._receipts = {row.submission.pk: row for row in reversed(sheet.rows) if row.submission is not None}
         self._seen: dict[int, int] = {}
+        self._given: dict[int, tuple[int, Change]] = {}
         self._changes: list[Change] = []
         self._unknown: list[str] = []
         self._problems: list[Problem] = []
@@ -132,7 +134,17 @@ class _Comparison:
             self._unchanged += 1
             return
         self._check_whole(row, changes)
-        self._changes.append(Change(row, changes, comment))
+        self._add(line, Change(row, changes, comment))
+
+    def _add(self, line: Line, change: Change) -> None:
+        """One change a submission: rows of a team that say the same are one, and those that contradict each other are a problem."""
+        assert change.row.submission is not None  # a line of somebody who handed nothing in changes nothing
+        number, given = self._given.setdefault(change.row.submission.pk, (line.number, change))
+        if given is change:
+            self._changes.append(change)
+        elif (given.items, given.comment) != (change.items, change.comment):
+            text = f"is of {change.row.submission.shared_as}, as row {number} is, and gives other points. A team has one score."
+            raise _Wrong(self._who, text)
 
     def _row_of(self, line: Line) -> SheetRow | None:
         """Whose line it is; None for nobody of the class, and for a line without points of somebody who handed nothing in."""
@@ -144,7 +156,7 @@ class _Comparison:
         if row is None:
             self._unknown.append(f"Row {line.number}: {email or receipt}")
             return None
-        if receipt and by_receipt is not row:
+        if receipt and (by_receipt is None or by_receipt.submission != row.submission):
             text = f"{receipt} is not the work of {row.enrollment.user.name} that counts. Leave it empty, or download the sheet again."
             raise _Wrong(self._names[RECEIPT], text)
         return self._once(line, row)

@@ -37,7 +37,7 @@ class Table:
 def read_table(data: bytes) -> Table:
     """The header and the lines that hold something; raises `SheetRefused`."""
     text = _text(data)
-    delimiter = _delimiter(text)
+    delimiter = delimiter_of(text)
     rows = _rows(text, delimiter)
     columns = tuple(plain(name).strip() for name in rows[0])
     _check(columns, rows)
@@ -65,7 +65,7 @@ def _text(data: bytes) -> str:
     return text.removeprefix(BOM)
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
     """The sign that stands most often in the header, outside of quotes."""
     head, quoted = [], False
     for letter in text:

@@ -12,7 +12,7 @@ from grader.contract import GradeReport as Report
 from grading.models import GradeReport
 from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.lists import best
-from reviews.marking.scores import HandScore, hand_scores, latest_submissions
+from reviews.marking.scores import HandScore, hand_scores, latest_of_students
 from reviews.models import RubricItem, RubricScore
 from reviews.releases.standing import released_since
 from reviews.scores import Scored, auto_scores, score_all
@@ -21,7 +21,8 @@ from submissions.models import Submission
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One student. `points` holds what each item has, by its short name; an item without points is not in it.
+    """One student, with the work that counts: shared work stands in the row of each of its authors. `points` holds what each item has,
+    by its short name; an item without points is not in it.
 
     `revision` is that of the review, 0 where there is none.
     """
@@ -103,18 +104,19 @@ def _row(student: Enrollment, work: _Work | None) -> SheetRow:
 
 def _by_hand(assignments: Sequence[Assignment], names: dict[int, str]) -> dict[tuple[int, int], _Work]:
     """By student and assignment. Marks of items that the rubric no longer has count in the total and have no column."""
-    work = list(latest_submissions(*assignments))
-    scores, released = hand_scores(work), released_since(work)
+    counting = latest_of_students(*assignments)
+    work = Submission.objects.in_bulk(set(counting.values()))
+    scores, released = hand_scores(work.values()), released_since(work.values())
     found = {}
-    for submission in work:
-        score = scores.get(submission.pk)
+    for key, pk in counting.items():
+        submission, score = work[pk], scores.get(pk)
         marks = score.marks if score else ()
         grader = score.review.grader if score else None
-        found[submission.enrollment_id, submission.assignment_id] = _Work(
+        found[key] = _Work(
             submission=submission,
             points={names[mark.item_id]: mark.score for mark in marks if mark.item_id in names},
             total=score.total if score else None,
-            released=submission.pk in released,
+            released=pk in released,
             graders=grader.name if grader else "",
             score=score,
         )

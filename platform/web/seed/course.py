@@ -15,11 +15,13 @@ from assignments.services import assign_lab, publish_lab
 from courses.models import Course, Offering, Recess, Session
 from gradebook.presets import weights
 from gradebook.services import create_scheme
+from projects.deliverables.models import Deliverable, Stage
+from projects.deliverables.rubric import give_rubric
 from projects.teams.models import TeamRules
 from readings.models import Paper, Reading
 from reviews.rubrics import give_summary_rubric
 from reviews.services import sync_rubric
-from web.seed.facts import FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, TEAMS_LOCK, WEEKS, ZONE
+from web.seed.facts import DELIVERABLES, FIRST_TUESDAY, LABS, PAPERS, READINGS_FROM, RECESS, TEAMS_LOCK, WEEKS, ZONE
 
 SLUG = "cs498-sp26"
 LAST_SECOND = time(23, 59, 59)
@@ -27,12 +29,13 @@ LAST_SECOND = time(23, 59, 59)
 
 @transaction.atomic
 def seed_course() -> Offering:
-    """CS 498, Spring 2026, whole: schedule, labs, readings, rules of teams, weights of scheme A, letter cutoffs."""
+    """CS 498, Spring 2026, whole: schedule, labs, readings, rules of teams, deliverables, weights of scheme A, letter cutoffs."""
     offering = _offering()
     _schedule(offering)
     create_scheme(offering=offering, weights=weights("A"))
     _labs(offering)
     _readings(offering)
+    _deliverables(offering)
     TeamRules.objects.get_or_create(offering=offering, defaults={"lock_at": moment(TEAMS_LOCK, LAST_SECOND)})
     return offering
 
@@ -135,3 +138,29 @@ def _readings(offering: Offering) -> None:
         )
         Reading.objects.get_or_create(assignment=assignment, defaults={"paper": paper, "position": number})
         give_summary_rubric(assignment=assignment)
+
+
+def _deliverables(offering: Offering) -> None:
+    for number, facts in enumerate(DELIVERABLES, start=1):
+        assignment, _ = Assignment.objects.get_or_create(
+            offering=offering,
+            slug=facts.slug,
+            defaults={
+                "kind": Kind.DELIVERABLE,
+                "number": number,
+                "title": facts.title,
+                "opens_at": moment(facts.opens, time(9)),
+                "due_at": moment(facts.due, LAST_SECOND),
+                "scored_elsewhere": facts.stage == Stage.PRESENTATION,
+            },
+        )
+        first, last = facts.pages or (None, None)
+        asked = {
+            "stage": facts.stage,
+            "style": facts.style,
+            "pages_from": first,
+            "pages_to": last,
+            "instructions": facts.instructions,
+        }
+        Deliverable.objects.get_or_create(assignment=assignment, defaults=asked)
+        give_rubric(assignment=assignment, stage=facts.stage)

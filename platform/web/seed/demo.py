@@ -24,8 +24,13 @@ from reviews.services import override, release
 from submissions import storage
 from submissions.models import Draft, Source, Submission
 from submissions.services import IncomingFile, StoredFile, receive_files, record_submission
+from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
+from web.seed.deliverables import seed_deliverables
+from web.seed.exchange import seed_exchange
 from web.seed.people import TAS, address, seed_people
+from web.seed.policy import seed_policy
+from web.seed.presentations import seed_presentations
 from web.seed.summaries import seed_summaries
 from web.seed.teams import seed_teams
 from web.seed.variants import Variant, grade_variants, notebook_of, variants_of
@@ -50,13 +55,18 @@ def seed_demo(offering: Offering, password: str) -> int:
         students = seed_people(offering, password)
         seed_bank(offering, User.objects.get(email=address(TAS[0])))
         seed_teams(offering, students)
+        seed_attendance(offering, students)
+        seed_presentations(offering, students)
+        seed_exchange(offering, students)
     made = seed_summaries(offering, students)
+    made = seed_summaries(offering, students) + seed_deliverables(offering)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
         return made
     stages = _stages(lab)
     with transaction.atomic():
         _submissions(lab, students, stages)
+        seed_policy(offering)
     return made + lab.submissions.count()
 
 

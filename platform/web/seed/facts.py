@@ -145,6 +145,89 @@ PAPERS = (
 )
 
 
+class DeliverableFacts(NamedTuple):
+    """A deliverable of the project; days are read as a lab's. The published dates say the part of the term, the days are ours."""
+
+    stage: str
+    slug: str
+    title: str
+    opens: date
+    due: date
+    style: str
+    pages: tuple[int, int] | None
+    instructions: str
+
+
+DELIVERABLES = (
+    DeliverableFacts(
+        "proposal",
+        "proposal",
+        "Project proposal",
+        date(2026, 2, 3),
+        date(2026, 2, 27),
+        "free",
+        (1, 2),
+        """Say in one or two pages **what problem** you take on, **what is known** about it, **what you will do**, and **how you will know
+that it worked**: workloads, baselines, metrics, hardware.
+
+End with a plan: who does what by when, and what you do if the riskiest part fails. A proposal that names its risks is a better one.
+""",
+    ),
+    DeliverableFacts(
+        "midterm",
+        "midterm-report",
+        "Mid-term report",
+        date(2026, 3, 3),
+        date(2026, 4, 3),
+        "neurips-2020",
+        (3, 4),
+        """Write the first half of your paper: problem, background, your analysis of the problem, and the design as far as it stands. Show
+**first measurements**, even if they are bad news; bad news in April is useful, and in May it is late.
+
+Use the NeurIPS 2020 LaTeX style, which you will keep for the final report.
+""",
+    ),
+    DeliverableFacts(
+        "presentation",
+        "presentation",
+        "Final presentation",
+        date(2026, 4, 21),
+        date(2026, 5, 18),
+        "slides",
+        None,
+        """Hand in the slides of your talk as a PDF on the evening before your session. A talk has 12 minutes, and 3 for questions.
+
+Half of its score comes from the course's staff, by format, correctness, depth, clarity and insights; half from your classmates, who
+say whether they learned something.
+""",
+    ),
+    DeliverableFacts(
+        "final",
+        "final-report",
+        "Final report",
+        date(2026, 4, 21),
+        date(2026, 5, 29),
+        "neurips-2020",
+        (6, 8),
+        """A research paper in the NeurIPS 2020 LaTeX style, about 6 to 8 pages without references.
+
+| part | pages |
+|---|---|
+| Abstract | 0.25 |
+| Introduction | 0.5 |
+| Related work | 0.25 |
+| Preliminaries and background | 0.25 |
+| Analysis and characterization of the problem | 1 |
+| Design and implementation | 1 |
+| Evaluation method and results | 1 |
+| Concluding remarks | 0.25 |
+
+The lengths are recommendations: they say where the weight lies. Hand in your code beside it, as a zip or as the address of a repository.
+""",
+    ),
+)
+
+
 class LabFacts(NamedTuple):
     """A lab: its days in the offering's zone (it opens at 9:00 and is due at 23:59:59), and its folder once published."""
 

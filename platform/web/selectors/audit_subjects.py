@@ -16,9 +16,10 @@ from django.urls import reverse
 
 from assignments.due.models import Accommodation, Extension
 from assignments.models import Assignment
+from attendance.models import Attendance, AttendanceRules, CheckInWindow, LeftOut, ParticipationPoint
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
-from gradebook.models import Decision
+from gradebook.models import AtRiskRules, Decision, PolicyChange, Snapshot
 from gradebook.sources.decisions import part_key
 from projects.teams.models import Membership, Team, TeamRules
 from reviews.models import Rubric
@@ -50,6 +51,10 @@ class Kind:
     student: str | None = None
     url: Callable[[Any], str] = lambda _: ""
     of_scores: bool = True
+
+
+def _session_url(row: Any) -> str:
+    return reverse("attendance-session", args=[row.session.offering.slug, row.session.pk])
 
 
 def _lab_url(name: str, assignment: Assignment, *rest: object) -> str:
@@ -121,10 +126,62 @@ KINDS = {
         student="enrollment",
         url=lambda row: reverse("student-part", args=[row.enrollment.offering.slug, row.enrollment_id, part_key(row)]),
     ),
+    "Attendance": Kind(
+        "Attendance",
+        Attendance,
+        ("session__offering", "enrollment__user"),
+        lambda row: f"Attendance in {row.session.topic}",
+        student="enrollment",
+        url=_session_url,
+    ),
+    "ParticipationPoint": Kind(
+        "Participation points",
+        ParticipationPoint,
+        ("enrollment__user", "enrollment__offering"),
+        lambda _: "Participation points",
+        student="enrollment",
+        url=lambda row: reverse("participation", args=[row.enrollment.offering.slug]),
+    ),
+    "CheckInWindow": Kind(
+        "Check-in",
+        CheckInWindow,
+        ("session__offering",),
+        lambda row: f"Check-in of {row.session.topic}",
+        url=_session_url,
+    ),
+    "LeftOut": Kind(
+        "Session left out",
+        LeftOut,
+        ("session__offering",),
+        lambda row: f"{row.session.topic}, left out",
+        url=_session_url,
+    ),
+    "AttendanceRules": Kind(
+        "Rule of attendance",
+        AttendanceRules,
+        ("offering",),
+        lambda _: "Rule of attendance",
+        url=lambda row: reverse("attendance-rules", args=[row.offering.slug]),
+    ),
     "Enrollment": Kind(
         "Role", Enrollment, ("user",), lambda row: f"Place of {row.user.name}", student="self", of_scores=False
     ),
     "Offering": Kind("Offering", Offering, ("course",), lambda _: "The offering", of_scores=False),
+    "PolicyChange": Kind(
+        "Grading scheme",
+        PolicyChange,
+        ("offering",),
+        lambda row: f"Change {row.revision} of the grading scheme",
+        url=lambda row: reverse("grading-change", args=[row.offering.slug, row.pk]),
+    ),
+    "Snapshot": Kind(
+        "Snapshot of grades",
+        Snapshot,
+        ("offering",),
+        lambda row: f"Snapshot {row.pk}",
+        url=lambda row: reverse("snapshot", args=[row.offering.slug, row.pk]),
+    ),
+    "AtRiskRules": Kind("At-risk rules", AtRiskRules, ("offering",), lambda _: "At-risk rules", of_scores=False),
 }
 OF_SCORES = frozenset(name for name, kind in KINDS.items() if kind.of_scores)
 

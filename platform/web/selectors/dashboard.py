@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from config import clock
 from courses.models import Enrollment, Session
 from courses.pages import StateChip
 from grading.models import Status
+from projects.deliverables.selectors import DeliverableState, deliverables_of
 from projects.teams.selectors import TeamLine, lines_of
 from readings.summaries.states import SummaryState, summary_states
 from reviews.lists import AttemptRow, submissions_page
@@ -29,7 +31,7 @@ AROUND = timedelta(days=14)
 
 @dataclass(frozen=True)
 class NextDue:
-    """The work that is due first and not handed in yet. `kind` is lab or reading."""
+    """The work that is due first and not handed in yet. `kind` is lab, reading or deliverable."""
 
     title: str
     url: str
@@ -59,12 +61,13 @@ class AssignmentRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """One class meeting."""
+    """One class meeting; `talks` counts those of teams in it, where the page tells."""
 
     date: date
     topic: str
     number: int
     is_today: bool
+    talks: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class DashboardPage:
     next: NextDue | None
     rows: tuple[AssignmentRow, ...]
     readings: tuple[SummaryState, ...]
+    deliverables: tuple[DeliverableState, ...]
     sessions: tuple[SessionRow, ...]
     week_label: str
     notices: tuple[ScoreChange, ...]
@@ -120,11 +124,13 @@ def dashboard_page(enrollment: Enrollment) -> DashboardPage:
     now = clock.now()
     labs = lab_states(enrollment, now)
     readings = [state for state in summary_states(enrollment, now).values() if abs(state.due_at - now) <= AROUND]
+    deliverables = deliverables_of(enrollment)
     sessions, week = _this_week(enrollment, now)
     return DashboardPage(
-        next=_next_due(labs, readings),
+        next=_next_due(labs, readings, deliverables),
         rows=tuple(assignment_row(lab) for lab in labs),
         readings=tuple(readings),
+        deliverables=deliverables,
         sessions=sessions,
         week_label=week,
         notices=notices_of(enrollment),
@@ -190,7 +196,9 @@ def _result_url(scored: Scored | None) -> str | None:
     return reverse("submission", args=[scored.submission.pk]) if scored else None
 
 
-def _next_due(labs: list[LabState], readings: list[SummaryState]) -> NextDue | None:
+def _next_due(
+    labs: Sequence[LabState], readings: Sequence[SummaryState], deliverables: Sequence[DeliverableState]
+) -> NextDue | None:
     coming = [
         NextDue(lab.assignment.label, lab.url, lab.due_at, "lab")
         for lab in labs
@@ -199,6 +207,11 @@ def _next_due(labs: list[LabState], readings: list[SummaryState]) -> NextDue | N
     coming += [
         NextDue(state.reading.paper.title, state.url, state.due_at, "reading")
         for state in readings
+        if state.accepts and state.url and state.latest is None
+    ]
+    coming += [
+        NextDue(state.deliverable.assignment.title, state.url, state.due_at, "deliverable")
+        for state in deliverables
         if state.accepts and state.url and state.latest is None
     ]
     return min(coming, key=lambda due: (due.due_at, due.kind), default=None)

@@ -21,7 +21,7 @@ class DatesPage:
 
 
 def dates_page(enrollment: Enrollment) -> DatesPage:
-    """What holds for the viewer. Five queries."""
+    """What holds for the viewer. Eleven queries at most."""
     extensions = Extension.objects.filter(enrollment=enrollment).select_related("assignment")
     return DatesPage(
         rows=tuple(due_rows(enrollment, clock.now())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,7 +13,11 @@ from assignments.due.selectors import decided
 from assignments.models import Assignment, Kind
 from config import clock
 from courses.models import Enrollment, Session
+from projects.deliverables.crew import crew_of, due_dates
+from projects.presentations.schedule import talks_by_session
 from web.selectors.dashboard import SessionRow
+
+PAGES: dict[str, str] = {Kind.LAB: "lab", Kind.READING: "reading", Kind.DELIVERABLE: "deliverable"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class SchedulePage:
 
 
 def schedule_page(enrollment: Enrollment) -> SchedulePage:
-    """The whole term. Six queries."""
+    """The whole term. Thirteen queries at most."""
     offering, now = enrollment.offering, clock.now()
     sessions: dict[date, list[Session]] = {}
     for session in offering.sessions.all():
@@ -63,8 +67,9 @@ def schedule_page(enrollment: Enrollment) -> SchedulePage:
     for row in due_rows(enrollment, now):
         due.setdefault(_monday(offering.day_of(row.due_at)), []).append(row)
     today = offering.day_of(now)
+    talks = talks_by_session(offering)
     weeks = (
-        _week(monday, sessions.get(monday, []), due.get(monday, []), recesses.get(monday, ""), today)
+        _week(monday, sessions.get(monday, []), due.get(monday, []), recesses.get(monday, ""), today, talks=talks)
         for monday in sorted({*sessions, *recesses, *due})
     )
     return SchedulePage(
@@ -80,13 +85,23 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], recess: str, today: date) -> WeekRow:
+def _week(
+    monday: date,
+    sessions: Sequence[Session],
+    due: Sequence[DueRow],
+    recess: str,
+    today: date,
+    *,
+    talks: Mapping[int, int],
+) -> WeekRow:
     return WeekRow(
         label=sessions[0].week_label if sessions else "",
         part=next((session.part for session in sessions if session.part), ""),
         starts_on=monday,
         ends_on=monday + timedelta(days=6),
-        sessions=tuple(SessionRow(row.date, row.topic, row.number, row.date == today) for row in sessions),
+        sessions=tuple(
+            SessionRow(row.date, row.topic, row.number, row.date == today, talks.get(row.pk, 0)) for row in sessions
+        ),
         due=tuple(due),
         recess="" if sessions else recess,
         is_current=monday == _monday(today),
@@ -94,20 +109,20 @@ def _week(monday: date, sessions: Sequence[Session], due: Sequence[DueRow], rece
 
 
 def due_rows(enrollment: Enrollment, now: datetime) -> list[DueRow]:
-    """Labs and readings by due date; archived readings are gone, and a student does not see hidden ones."""
+    """All that is due, by due date; archived readings are gone, and a student does not see hidden ones. A deliverable is due to a student
+    when it is due to their team."""
     assignments = enrollment.offering.assignments.select_related("reading").exclude(reading__archived_at__isnull=False)
     if not enrollment.is_staff:
         assignments = assignments.exclude(reading__hidden=True)
     listed = list(assignments)
     due = decided(enrollment, listed)
+    if enrollment.is_student and (shared := [row for row in listed if row.kind == Kind.DELIVERABLE]):
+        due |= due_dates(enrollment, crew_of(enrollment).pks, shared)
     rows = [DueRow(row.kind, row.label, due[row.pk].due_at, _url(enrollment, row, now), due[row.pk]) for row in listed]
     return sorted(rows, key=lambda row: (row.due_at, row.kind))
 
 
 def _url(enrollment: Enrollment, assignment: Assignment, now: datetime) -> str | None:
-    slug = enrollment.offering.slug
-    if assignment.kind == Kind.READING and (enrollment.is_staff or assignment.is_open(now)):
-        return reverse("reading", args=[slug, assignment.slug])
-    if assignment.kind == Kind.LAB and (enrollment.is_staff or assignment.is_open(now)):
-        return reverse("lab", args=[slug, assignment.slug])
-    return None
+    if not (enrollment.is_staff or assignment.is_open(now)):
+        return None
+    return reverse(PAGES[assignment.kind], args=[enrollment.offering.slug, assignment.slug])

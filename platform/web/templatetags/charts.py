@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
 from django import template
@@ -19,7 +20,7 @@ from web.templatetags.ui import points
 
 register = template.Library()
 
-Number = float | Decimal
+Number = float | Decimal | Fraction
 GAP = 6.0  # between segments, in thousandths of the width
 ROOM = 0.16  # beside the outermost mark of a measured bar, as a share of the span
 
@@ -128,16 +129,24 @@ def significant(value: float) -> str:
 
 
 @register.inclusion_tag("components/histogram.html")
-def histogram(values: Iterable[Number], most: Number, own: Number | None = None, bins: int = 10) -> dict[str, object]:
-    """How many scores lie in each of `bins` equal ranges up to `most`; the bin of `own` is outlined. A table says the same."""
+def histogram(
+    values: Iterable[Number], most: Number, own: Number | None = None, *, bins: int = 0, name: str = "", title: str = ""
+) -> dict[str, object]:
+    """How many scores lie in each of equal ranges up to `most`; the bin of `own` is outlined. A table says the same.
+
+    Without `bins` there are as many as make round ranges. With `name`, which is unique on the page, the chart is told by `title`.
+    """
+    bins = bins or even_bins(most)
     counts = [0] * bins
     for value in values:
         counts[_bin(value, most, bins)] += 1
     tallest, own_bin = max(counts) or 1, _bin(own, most, bins) if own is not None else -1
-    step = float(most) / bins
+    step = _exact(most) / bins
     return {
         "total": sum(counts),
-        "most": most,
+        "most": points(float(most)),
+        "name": name,
+        "title": title,
         "bars": [
             {
                 "count": count,
@@ -147,8 +156,8 @@ def histogram(values: Iterable[Number], most: Number, own: Number | None = None,
                 "y": f"{72 - 60 * count / tallest:.1f}",
                 "label_y": f"{68 - 60 * count / tallest:.1f}",
                 "height": f"{60 * count / tallest:.1f}",
-                "from": points(step * at),
-                "to": points(step * (at + 1)),
+                "from": points(float(step * at)),
+                "to": points(float(step * (at + 1))),
                 "is_own": at == own_bin,
             }
             for at, count in enumerate(counts)
@@ -156,8 +165,64 @@ def histogram(values: Iterable[Number], most: Number, own: Number | None = None,
     }
 
 
+def even_bins(most: Number) -> int:
+    """How many equal ranges up to `most` begin at round numbers: of 5 to 15, the roundest, and of these the nearest to 10.
+
+    12 points make 12 ranges of one point, 50 make 10 of five, and 13 make 13.
+    """
+    whole = _exact(most)
+    return min(range(5, 16), key=lambda bins: (_digits(whole / bins), abs(bins - 10), -bins)) if whole > 0 else 10
+
+
+def _digits(step: Fraction) -> int:
+    """How many decimals a number has; 9 for one that needs more than three."""
+    return next((digits for digits in range(4) if (step * 10**digits).denominator == 1), 9)
+
+
 def _bin(value: Number, most: Number, bins: int) -> int:
-    return min(int(_share(value, most) * bins), bins - 1)
+    """By exact arithmetic: a score on the border of two ranges is in the upper one, and more than all in the last."""
+    whole = _exact(most)
+    share = min(max(_exact(value) / whole, Fraction(0)), Fraction(1)) if whole else Fraction(0)
+    return min(int(share * bins), bins - 1)
+
+
+def _exact(value: Number) -> Fraction:
+    """A float is the number that it prints as: 5.8 is meant, not what binary makes of it."""
+    return value if isinstance(value, Fraction) else Fraction(str(value))
+
+
+@register.inclusion_tag("components/letter_bars.html")
+def letter_bars(rows: Sequence[object], *, relative: bool) -> dict[str, object]:
+    """Letters by both columns and as they count (objects with letter, absolute, relative, final); a table says the same."""
+    kinds = ("absolute", "relative", "final") if relative else ("absolute", "final")
+    counts = [[int(getattr(row, kind)) for kind in kinds] for row in rows]
+    tallest, wide = max((count for row in counts for count in row), default=0) or 1, 100 / (len(rows) or 1)
+    width = wide * 0.8 / len(kinds)
+    return {
+        "rows": rows,
+        "relative": relative,
+        "kinds": kinds,
+        "groups": [
+            {
+                "letter": getattr(row, "letter", ""),
+                "middle": f"{wide * (at + 0.5):.2f}",
+                "bars": [
+                    {
+                        "kind": kind,
+                        "count": count,
+                        "x": f"{wide * (at + 0.1) + width * place + 0.1:.2f}",
+                        "middle": f"{wide * (at + 0.1) + width * (place + 0.5):.2f}",
+                        "width": f"{width - 0.2:.2f}",
+                        "y": f"{112 - 96 * count / tallest:.1f}",
+                        "label_y": f"{108 - 96 * count / tallest:.1f}",
+                        "height": f"{96 * count / tallest:.1f}",
+                    }
+                    for place, (kind, count) in enumerate(zip(kinds, counts[at], strict=True))
+                ],
+            }
+            for at, row in enumerate(rows)
+        ],
+    }
 
 
 @register.simple_tag

@@ -98,6 +98,7 @@ def test_a_broken_paper_has_exactly_its_own_finding(name):
     (found,) = (finding for finding in report.findings if finding.rule in expected)
     assert found.state is (FindingState.HINT if found.rule in HINTS else FindingState.FAILED)
     assert found.advice
+    assert found.places, "each is marked on a page"
     assert found == report.findings[0], "what is wrong comes first"
     sizes = {page.page: page for page in report.pages}
     for place in found.places:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from dataclasses import dataclass
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,14 +16,35 @@ from django.core.management import call_command
 
 from assignments.due.services import grant_extension
 from assignments.services import assign_lab, set_limits
+from attendance.models import Presence
+from attendance.points import give_points, withdraw_points
+from attendance.records import leave_out, put_back, record_presence
+from attendance.rules import WantedRules, dry_run, save_rules
+from attendance.windows import close_window, extend_window, open_window
 from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
 from gradebook.decisions.services import decide
 from gradebook.decisions.services import withdraw as withdraw_decision
+from exchange.copying.services import copy_offering
+from exchange.copying.spec import Frame, shift_of, source_of, suggested
+from exchange.nbgrader import services as nbgrader
+from exchange.nbgrader.found import Found, Points
+from exchange.rosters import services as rosters
+from exchange.rosters.columns import guessed
+from exchange.tables import read_grid
+from gradebook.at_risk.services import set_rules as set_at_risk_rules
+from gradebook.freezing.services import freeze, lift, take_snapshot
+from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
 from gradebook.services import create_scheme, set_weights
+from projects.deliverables.keeping import Description, add_deliverable, edit_deliverable, remove_deliverable, usual
+from projects.presentations import planning
+from projects.presentations.opening import remove_speaker
+from projects.presentations.planning import NewRules
+from projects.presentations.releasing import release as release_talks
+from projects.presentations.releasing import take_back
 from projects.teams.membership import Details
 from projects.teams.planning import Planned, Target
 from projects.teams.services import change_team, create_team, leave_team
@@ -30,22 +53,55 @@ from reviews.marking.services import adjust
 from reviews.releases.services import release, retract, undo
 from reviews.services import override, sync_rubric, withdraw_override
 from reviews.services import release as release_overrides
-from tests.factories import ReadingFactory, UserFactory, reported, republish, reviewed, submit, summary
+from tests.factories import ReadingFactory, SessionFactory, UserFactory, reported, republish, reviewed, submit, summary
+from tests.factories import (
+    ReadingFactory,
+    SessionFactory,
+    UserFactory,
+    closed,
+    opened,
+    person,
+    rated,
+    reported,
+    republish,
+    reviewed,
+    submit,
+    summary,
+    talk,
+    team,
+)
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
     *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release", "Decision"),
+    *("Attendance", "ParticipationPoint", "CheckInWindow", "LeftOut", "AttendanceRules"),
+    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release"),
+    *(
+        "Assignment",
+        "Extension",
+        "Accommodation",
+        "Enrollment",
+        "Component",
+        "LetterCutoff",
+        "Release",
+        "GradePolicy",
+        "Snapshot",
+    ),
     *("Team", "Membership", "TeamRules"),
+    *("Team", "Membership", "TeamRules", "Talk", "Speaker", "PresentationRules"),
 }
 WRITES = {"save", "create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 # who writes such a row and has a reason to leave no line
 SILENT = {
+    "projects/presentations/locks.py": "the row that acts lock, with the rules that held without it",
     "reviews/rubrics/summaries.py": "the first rubric of a reading: nothing was there that could change",
     "readings/keeping/rubric.py": "the same, copied from another reading",
+    "projects/deliverables/rubric.py": "the first rubric of a deliverable, as that of a reading",
     "reviews/rubrics/services.py": "rubric_of: an empty rubric for work that has none; what is saved into it is recorded",
     "projects/teams/rules.py": "the usual rules as a row that can be held; nobody chose them",
     "projects/teams/notices.py": "a student has read what staff did, which has its line",
+    "attendance/check_in.py": "the row is the record of who came, when and by which code; what replaces an excuse is recorded",
     "reviews/rubrics/writing.py": "the hand of services.py, whose acts record each rubric and each score that changed",
 }
 # a new installation's data: nobody's score, date or role changes
@@ -175,6 +231,54 @@ def _placed(world, *, source=None, **target):
     return arrange(offering=world.offering, planned=planned, by=world.ta.user)
 
 
+def _deliverable(world):
+    return add_deliverable(offering=world.offering, description=usual(world.offering), by=world.instructor.user)
+
+
+def _edited(world, days=0, **changes):
+    made = _deliverable(world)
+    about = Description.of(made)
+    wanted = replace(about, due_at=about.due_at + timedelta(days=days), **changes)
+    return edit_deliverable(deliverable=made, description=wanted, by=world.instructor.user)
+def _planned(world):
+    return talk(team(world.offering, world.student))
+
+
+def _rated(world):
+    about = opened(_planned(world), world.ta)
+    rated(about, world.classmate)
+    return closed(about, world.ta)
+
+
+def _shown(world):
+    about = _rated(world)
+    release_talks(offering=world.offering, talks=[about.pk], by=world.instructor.user)
+    return about
+
+
+def _shown_before(world, settings):
+    settings.RELEASE_UNDO_S = 0
+    return _shown(world)
+
+
+def _rules_of_talks(world):
+    new = NewRules(staff_share=40, scale=5, talk_minutes=10, question_minutes=5, first_talk=time(10))
+    return planning.set_rules(offering=world.offering, new=new, by=world.instructor.user)
+
+
+def _added(world, **options):
+    session = SessionFactory(offering=world.offering)
+    made = team(world.offering, person(world.offering))
+    return planning.add_talk(
+        offering=world.offering, team=made, session=session, practice=False, by=world.ta.user, **options
+    )
+
+
+def _moved(world):
+    session = SessionFactory(offering=world.offering)
+    return planning.move(talk=_added(world), session=session, by=world.ta.user)
+
+
 def _schemed(world):
     create_scheme(offering=world.offering, weights=weights("A"))
     return world.offering
@@ -182,9 +286,89 @@ def _schemed(world):
 
 def _excused(world):
     return decide(student=world.student, part=world.lab, points=None, reason="ill", by=world.ta.user)
+def _recorded(world):
+    session = SessionFactory(offering=world.offering)
+    asked = {"sessions": [session], "enrollments": [world.student], "reason": "roll call", "by": world.ta.user}
+    record_presence(**asked, presence=Presence.PRESENT)
+    return asked
+
+
+def _opened(world):
+    session = SessionFactory(offering=world.offering)
+    window = open_window(session=session, minutes=10, by=world.ta.user)
+    session.attendances.create(
+        enrollment=world.student, presence=Presence.PRESENT, window=window, recorded_at=clock.now()
+    )
+    return session
+
+
+def _left_out(world):
+    session = SessionFactory(offering=world.offering)
+    leave_out(session=session, reason="snow", by=world.instructor.user)
+    return session
+
+
+def _given(world):
+    return give_points(enrollment=world.student, points=Decimal(1), reason="asked", by=world.ta.user)
+
+
+def _ruled(world):
+    wanted = WantedRules(1, 0, Decimal(10), 20)
+    seen = dry_run(offering=world.offering, wanted=wanted).digest
+    save_rules(offering=world.offering, wanted=wanted, reason="voted", seen=seen, by=world.instructor.user)
+
+
+def _scheme_reverted(world):
+    set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user)
+    return revert_scheme(change=world.offering.policy_changes.get(), by=world.instructor.user)
+
+
+def _frozen(world):
+    return freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+
+
+def _roster(world, text):
+    upload = rosters.Upload((grid := read_grid(text.encode())), guessed(grid))
+    signed = rosters.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=world.instructor.user)
+    choices = rosters.Choices(rename=True)
+    rosters.apply(offering=world.offering, signed=signed, choices=choices, by=world.instructor.user)
+
+
+def _points(world):
+    found = Found("", "x", "", "", world.student.user.email, "", Decimal(7), Decimal(10), Decimal(0))
+    upload = nbgrader.Upload(Points((found,), (), ()), {"x": world.lab.pk})
+    by = world.instructor.user
+    signed = nbgrader.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=by)
+    return nbgrader.take_over(offering=world.offering, signed=signed, reason="ran there", by=by)
+
+
+def _copied(world):
+    frame = Frame("next", "Fall", world.offering.starts_on, world.offering.ends_on, "", "", ())
+    source = source_of(world.offering)
+    dates = suggested(source, shift_of(source, frame))
+    copy_offering(offering=world.offering, frame=frame, dates=dates, by=world.instructor.user)
 
 
 ACTS = [
+    Act("recorded attendance", lambda world, **_: _recorded(world)),
+    Act(
+        "removed a record of attendance",
+        lambda world, **_: record_presence(**_recorded(world), presence=None),
+    ),
+    Act("opened a check-in", lambda world, **_: _opened(world)),
+    Act(
+        "extended a check-in",
+        lambda world, **_: extend_window(session=_opened(world), minutes=5, by=world.ta.user),
+    ),
+    Act("closed a check-in", lambda world, **_: close_window(session=_opened(world), by=world.ta.user)),
+    Act("left a session out", lambda world, **_: _left_out(world)),
+    Act("put a session back", lambda world, **_: put_back(session=_left_out(world), by=world.instructor.user)),
+    Act("gave participation points", lambda world, **_: _given(world)),
+    Act(
+        "withdrew participation points",
+        lambda world, **_: withdraw_points(point=_given(world), reason="wrong name", by=world.ta.user),
+    ),
+    Act("changed the attendance rules", lambda world, **_: _ruled(world)),
     Act("graded", lambda world, **_: _graded(world)),
     Act(
         "adjusted",
@@ -231,6 +415,16 @@ ACTS = [
         "set a role",
         lambda world, **_: call_command("enroll", world.offering.slug, world.ta.user.email, "x", role="student"),
     ),
+    Act("applied a roster", lambda world, **_: _roster(world, "Email\n")),
+    Act("dropped", lambda world, **_: _roster(world, "Email\n")),
+    Act("set IDs", lambda world, **_: _roster(world, f"Email,ID\n{world.student.user.email},7\n")),
+    Act("renamed", lambda world, **_: _roster(world, f"Email,Name\n{world.student.user.email},Ada King\n")),
+    Act("imported points", lambda world, **_: _points(world)),
+    Act(
+        "withdrew imported points",
+        lambda world, **_: nbgrader.withdraw(points_import=_points(world), by=world.instructor.user),
+    ),
+    Act("copied an offering", lambda world, **_: _copied(world)),
     Act("formed a team", lambda world, **_: _in_a_team(world)),
     Act("joined a team", lambda world, **_: _in_a_team(world)),
     Act("left a team", lambda world, **_: (_in_a_team(world), leave_team(enrollment=world.student))),
@@ -260,9 +454,61 @@ ACTS = [
         ),
     ),
     Act("withdrew a decision", lambda world, **_: withdraw_decision(decision=_excused(world), by=world.ta.user)),
+    Act("added a deliverable", lambda world, **_: _deliverable(world)),
+    Act("changed the due date", lambda world, **_: _edited(world, days=1)),
+    Act("edited a deliverable", lambda world, **_: _edited(world, stage="presentation")),
+    Act("set the rules of talks", lambda world, **_: _rules_of_talks(world)),
+    Act("planned talks", lambda world, **_: _added(world)),
+    Act("reordered talks", lambda world, **_: _moved(world)),
+    Act("took a talk off the schedule", lambda world, **_: planning.remove(talk=_added(world), by=world.ta.user)),
+    Act("opened ratings", lambda world, **_: opened(_planned(world), world.ta)),
+    Act("closed ratings", lambda world, **_: _rated(world)),
+    Act("reopened ratings", lambda world, **_: opened(_rated(world), world.ta)),
+    Act(
+        "changed speakers",
+        lambda world, **_: remove_speaker(talk=_rated(world), enrollment=world.student, by=world.ta.user),
+    ),
+    Act("released a talk's score", lambda world, **_: _shown(world)),
+    Act(
+        "undid the release of a talk's score",
+        lambda world, **_: take_back(talk=_shown(world), reason="", by=world.instructor.user),
+    ),
+    Act(
+        "took a talk's score back",
+        lambda world, settings, **_: take_back(
+            talk=_shown_before(world, settings), reason="a mark was wrong", by=world.instructor.user
+        ),
+    ),
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act(
-        "set weights",
+        "removed a deliverable",
+        lambda world, **_: remove_deliverable(deliverable=_deliverable(world), by=world.instructor.user),
+    ),
+    Act("made the grading scheme", lambda world, **_: _schemed(world)),
+    Act("reverted a change of the grading scheme", lambda world, **_: _scheme_reverted(world)),
+    Act("froze the grades", lambda world, **_: _frozen(world)),
+    Act(
+        "lifted the freeze of grades",
+        lambda world, **_: lift(snapshot=_frozen(world), reason="a late regrade", by=world.instructor.user),
+    ),
+    Act(
+        "took a snapshot of the grades",
+        lambda world, **_: take_snapshot(offering=world.offering, by=world.instructor.user),
+    ),
+    Act(
+        "set the at-risk rules",
+        lambda world, **_: set_at_risk_rules(
+            offering=world.offering,
+            by=world.instructor.user,
+            score_below=None,
+            missing_in_row=1,
+            absences_beyond=None,
+            idle_days=7,
+            without_team=True,
+        ),
+    ),
+    Act(
+        "changed the grading scheme",
         lambda world, **_: set_weights(offering=_schemed(world), weights=weights("B"), by=world.instructor.user),
     ),
 ]

@@ -38,7 +38,7 @@ def test_scheme_b_as_half_published_does_not_add_up(world):
     ):
         assert part in sentence
     assert Component.objects.get(offering=world.offering, kind="presentation").weight == 14
-    assert not AuditEvent.objects.filter(action="set weights").exists()
+    assert not AuditEvent.objects.filter(action="changed the grading scheme").exists()
 
 
 def test_new_weights_are_set_and_told(world):
@@ -46,7 +46,7 @@ def test_new_weights_are_set_and_told(world):
     set_weights(offering=world.offering, weights=weights("B"), by=world.instructor.user)
     stored = dict(world.offering.components.values_list("kind", "weight"))
     assert stored == {kind: Decimal(weight) for kind, weight in WEIGHTS["B"].items()}
-    assert AuditEvent.objects.get(action="set weights").actor == world.instructor.user
+    assert AuditEvent.objects.get(action="changed the grading scheme").actor == world.instructor.user
 
 
 @pytest.mark.parametrize("wrong", [{"labs": Decimal(100)}, {**weights("A"), "extra": Decimal(0)}])
@@ -58,7 +58,7 @@ def test_every_component_needs_its_weight(world, wrong):
 
 def test_a_weight_below_zero_is_refused(world):
     create_scheme(offering=world.offering, weights=weights("A"))
-    with pytest.raises(WeightsRefused, match="below zero"):
+    with pytest.raises(WeightsRefused, match="between 0 and 100"):
         set_weights(offering=world.offering, weights=weights("A") | {"labs": Decimal(-21), "readings": Decimal(62)})
 
 

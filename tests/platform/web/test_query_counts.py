@@ -54,8 +54,12 @@ def counts(world, things, browser) -> dict[tuple[str, str], int]:  # noqa: F811
 
 
 @pytest.fixture
-def grown(world, things, browser) -> Callable[..., list[tuple]]:  # noqa: F811
-    """Pages that ask more often after `more(number)` was called for 45 numbers than after it was called for five."""
+def grown(world, things, browser, at) -> Callable[..., list[tuple]]:  # noqa: F811
+    """Pages that ask more often after `more(number)` was called for 45 numbers than after it was called for five.
+
+    The clock stands: on a slow machine a worker would fall silent in between, and its pages would ask for less.
+    """
+    at(clock.now())
 
     def compare(more: Callable[[int], None]) -> list[tuple]:
         for number in range(5):

@@ -62,6 +62,22 @@ def test_lab_1_is_published_and_the_others_wait(offering):
     assert offering.day_of(third.opens_at) == date(2026, 4, 7)
 
 
+def test_the_four_deliverables_fit_the_term(offering):
+    rows = list(offering.assignments.deliverables().select_related("deliverable"))
+    assert [row.deliverable.stage for row in rows] == ["proposal", "midterm", "presentation", "final"]
+    assert [offering.day_of(row.due_at) for row in rows] == [
+        date(2026, 2, 27),
+        date(2026, 4, 3),
+        date(2026, 5, 18),  # the evening before the last week of class
+        date(2026, 5, 29),
+    ]
+    assert class_tuesdays()[-1] == date(2026, 5, 19)
+    final = rows[-1].deliverable
+    assert (final.style, final.pages_from, final.pages_to) == ("neurips-2020", 6, 8)
+    assert [row.points for row in rows] == [20, 20, 0, 50]
+    assert [hasattr(row, "rubric") for row in rows] == [True, True, False, True]
+
+
 def test_the_weights_and_letters_are_the_published_ones(offering):
     assert sum(component.weight for component in offering.components.all()) == 100
     assert {c.kind: int(c.weight) for c in offering.components.all()} == {

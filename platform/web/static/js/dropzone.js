@@ -1,13 +1,16 @@
-// Files dropped on a form; each is listed with its size, and one that is not taken there is said so at once.
+// Files dropped on a form; each is listed with its size, and one that is not taken there, or too large, is said so at once.
 const size = (bytes) => (bytes < 1000 ? `${bytes} B` : bytes < 1024000 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1048576).toFixed(1)} MB`);
 
 function list(zone, input) {
   const accepted = zone.dataset.accepts.split(",");
+  const most = Number(zone.dataset.mostMb || Infinity);
   const rows = [...input.files].map((file) => {
     const row = document.createElement("li");
-    const refused = !accepted.some((suffix) => file.name.toLowerCase().endsWith(suffix));
+    const unknown = !accepted.some((suffix) => file.name.toLowerCase().endsWith(suffix));
+    const refused = unknown || file.size > most * 1048576;
     const name = document.createElement("span");
-    name.textContent = refused ? `${file.name}: only ${accepted.join(", ")} is taken here` : file.name;
+    const why = unknown ? `only ${accepted.join(", ")} is taken here` : `at most ${most} MB are taken`;
+    name.textContent = refused ? `${file.name}: ${why}` : file.name;
     const note = document.createElement("span");
     note.textContent = size(file.size);
     row.toggleAttribute("data-refused", refused);

@@ -6,14 +6,18 @@ const announce = document.getElementById("announce");
 const undo = page?.querySelector("[data-arrange-undo]");
 const count = page?.querySelector("[data-arrange-count]");
 const homes = new Map();
+const sizes = new Map();
 
 const teamOf = (member) => member.closest("[data-team]");
 const moved = () => [...page.querySelectorAll(".team-member.is-moved")];
 
 function show() {
   for (const team of page.querySelectorAll("[data-team]")) {
+    const members = team.querySelectorAll(".team-member").length;
     const size = team.querySelector("[data-size]");
-    if (size) size.textContent = team.querySelectorAll(".team-member").length;
+    if (size) size.textContent = members;
+    // what the server said of the size was about another one
+    team.classList.toggle("is-resized", sizes.get(team) !== members);
   }
   const moves = moved().length;
   form.classList.toggle("has-moves", moves > 0);
@@ -98,6 +102,7 @@ function byPointer(event) {
 
 if (page) {
   for (const member of page.querySelectorAll(".team-member")) homes.set(member, [teamOf(member), member.nextElementSibling]);
+  for (const team of page.querySelectorAll("[data-team]")) sizes.set(team, team.querySelectorAll(".team-member").length);
   page.addEventListener("pointerdown", byPointer);
   undo.addEventListener("click", backHome);
   show();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -48,7 +49,7 @@ def broken(hand_in) -> FormatCheck:
 
 def test_findings_come_first_with_their_pages_and_marks(broken, browser, world):
     text = html(browser(world.student).get(url(broken)))
-    assert "Not as asked: Page size, Content pages, and 1 hint." in text
+    assert "Look at: Page size, Content pages; and 1 hint." in text
     titles = re.findall(r"<h3>([^<]+?) <span", text)
     assert titles == ["Page size", "Content pages", "Names under the title"]
     assert "9 pages (references from page 9" in text
@@ -87,6 +88,8 @@ class TestStates:
         assert f'hx-get="{url(check)}" hx-trigger="every 1s"' in text
         assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in text
         assert "Your work is handed in either way" in text
+        FormatCheck.objects.filter(pk=check.pk).update(requested_at=clock.now() - timedelta(minutes=1))
+        assert 'hx-trigger="every 10s"' in html(browser(world.student).get(url(check))), "seldom, once it takes long"
         claims.claim(check_id=check.pk)
         assert "hx-trigger" in html(browser(world.student).get(url(check)))
         FormatCheck.objects.filter(pk=check.pk).update(started_at=None, lease_until=None)
@@ -133,13 +136,13 @@ class TestStates:
 class TestLine:
     def test_it_says_what_was_found_and_leads_to_the_report(self, broken):
         text = line(broken)
-        assert "Not as asked: Page size, Content pages, and 1 hint." in text
+        assert "Look at: Page size, Content pages; and 1 hint." in text
         assert f'href="{url(broken)}"' in text
         assert "hx-get" not in text
 
     def test_while_it_waits_it_asks_again(self, hand_in, browser, world):
         check = hand_in()
-        assert f'hx-get="{url(check, "format-summary")}" hx-trigger="every 2s"' in line(check)
+        assert f'hx-get="{url(check, "format-summary")}" hx-trigger="every 1s"' in line(check)
         response = browser(world.student).get(url(check, "format-summary"))
         assert html(response).strip() == line(check).strip()
         assert response.headers["Cache-Control"] == "no-store"

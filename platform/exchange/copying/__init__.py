@@ -1,0 +1,3 @@
+"""An offering made from an earlier one: everything but the people and their work."""
+
+from __future__ import annotations
