@@ -16,7 +16,8 @@ from gradebook.decisions.services import decide, withdraw
 from gradebook.derivation.figures import figure, plain
 from gradebook.derivation.letters import letter_view, policy_in_words
 from gradebook.derivation.pages import derivation_page
-from gradebook.models import Component, GradePolicy
+from gradebook.freezing.services import freeze
+from gradebook.models import Component, GradePolicy, Snapshot
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from gradebook.sources.policies import policy_of
@@ -244,7 +245,8 @@ def test_participation_and_the_talk_open_to_their_steps(world, see, scheme):
     staff_rated(turn, world.ta)
     closed(turn, world.instructor)
     assert "Present in 1 of 1 sessions that count" in see("grades-part", "participation", own=True)
-    assert f"/here/people/{world.student.pk}/" in see("student-part", "participation")
+    record = reverse("attendance-student", args=[world.offering.slug, world.student.pk])
+    assert f'href="{record}"' in see("student-part", "participation")
     staff = see("student-part", "presentation")
     assert f"The talk of {group.name}." in staff
     assert "Classmates, 1 rating" in staff
@@ -330,3 +332,20 @@ def test_staff_have_no_grade_and_others_are_not_there(world, browser):
     assert browser(world.ta).get(reverse("grades-what-if", args=[slug])).status_code == 404
     for key in ("lab:none", "labs", "x"):
         assert browser(world.student).get(reverse("grades-part", args=[slug, key])).status_code == 404
+
+
+def test_frozen_grades_stand_on_every_page_whatever_comes_after(world, see, scheme, browser):
+    submission = reported(submit(world.lab, world.student), 6.0, 1.0)
+    freeze(offering=world.offering, note="no more will come", by=world.instructor.user)
+    item = world.lab.rubric.items.get(task_id="2")
+    override(submission=submission, item=item, score=Decimal(4), reason="because", by=world.ta.user)
+    submission.overrides.update(released_at=clock.now())
+    scores = browser(world.ta).get(reverse("scores", args=[world.offering.slug])).content.decode()
+    assert "Grades are final since" in scores
+    for page in (see("student-grade", of="so-far"), see("grades", own=True, of="so-far")):
+        assert "Final since" in page
+        assert '<p class="score">70<small>' in page
+        assert 'id="letter"' in page
+    assert "7</strong>" in see("grades-part", "lab:tiny", own=True)
+    Snapshot.objects.update(lifted_at=clock.now())
+    assert '<p class="score">100<small>' in see("grades", own=True, of="so-far")
