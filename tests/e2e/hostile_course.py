@@ -48,7 +48,6 @@ from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
 from projects.models import Rating, Talk  # noqa: E402
 from projects.presentations.models import Moderation  # noqa: E402
-from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -59,7 +58,7 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
-from tests.e2e import hostile_deliverables  # noqa: E402
+from tests.e2e import hostile_deliverables, hostile_gradebook  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
@@ -266,6 +265,7 @@ def exchange_words(course: Course, n: int, text: str) -> None:
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
+    "decision reason": hostile_gradebook.decision_reason,
     "review comments": review_comments,
     "adjustment reason": adjustment_reason,
     "file name": file_name,
@@ -402,6 +402,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [
         *hostile_deliverables.pages(course),
+        *hostile_gradebook.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),
