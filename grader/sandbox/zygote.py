@@ -23,7 +23,9 @@ from .cgroups import Cgroup, make_cgroup
 
 START_S, BUILD_S, END_S = 60.0, 20.0, 10.0
 RUNS = 500  # forks of one server before it is replaced
-KEPT = 4  # servers, one for each set of packages (three labs and the reader of PDFs), the least recently used goes first
+KEPT = (
+    4  # servers, one for each set of packages (three labs and the reader of PDFs), the least recently used goes first
+)
 
 NOTHING: dict[str, str] = {}  # the server's environment: what it does not have, no run can read
 

@@ -167,7 +167,7 @@ class PointsForm(forms.Form):
                 "Please give the points with at most two decimals, and at most 100.",
             ),
         },
-        widget=forms.NumberInput(attrs={"step": "0.25", "min": "0.25", "max": "100"}),
+        widget=forms.NumberInput(attrs={"step": "any", "max": "100"}),  # a step would count from the smallest value
     )
     reason = forms.CharField(
         max_length=300,

@@ -48,7 +48,6 @@ from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
 from projects.models import Rating, Talk  # noqa: E402
 from projects.presentations.models import Moderation  # noqa: E402
-from projects.teams.models import Invitation, Membership, Seeker, Team  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402

@@ -31,11 +31,12 @@ def scan_and_sign_in(scanner, code: str) -> None:
 
 
 def lose_the_network(teacher) -> None:
-    """A network that breaks is told, since what stands there then may be old."""
+    """A network that breaks is told on the screen, for what stands there may be old then; and it comes back by itself."""
+    told = teacher.page.get_by_text("No connection")
     teacher.context.set_offline(True)
-    expect(teacher.page.get_by_text("No connection")).to_be_visible(timeout=20_000)
+    expect(told).to_be_visible(timeout=20_000)
     teacher.context.set_offline(False)
-    expect(teacher.page.get_by_text("No connection")).to_be_hidden(timeout=20_000)
+    expect(told).to_be_hidden(timeout=20_000)
     teacher.troubles.clear()
 
 
