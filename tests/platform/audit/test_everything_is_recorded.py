@@ -23,8 +23,6 @@ from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
-from gradebook.decisions.services import decide
-from gradebook.decisions.services import withdraw as withdraw_decision
 from exchange.copying.services import copy_offering
 from exchange.copying.spec import Frame, shift_of, source_of, suggested
 from exchange.nbgrader import services as nbgrader
@@ -33,6 +31,8 @@ from exchange.rosters import services as rosters
 from exchange.rosters.columns import guessed
 from exchange.tables import read_grid
 from gradebook.at_risk.services import set_rules as set_at_risk_rules
+from gradebook.decisions.services import decide
+from gradebook.decisions.services import withdraw as withdraw_decision
 from gradebook.freezing.services import freeze, lift, take_snapshot
 from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
@@ -274,6 +274,8 @@ def _schemed(world):
 
 def _excused(world):
     return decide(student=world.student, part=world.lab, points=None, reason="ill", by=world.ta.user)
+
+
 def _recorded(world):
     session = SessionFactory(offering=world.offering)
     asked = {"sessions": [session], "enrollments": [world.student], "reason": "roll call", "by": world.ta.user}
