@@ -17,12 +17,13 @@ from gradebook.decisions.services import Target
 from gradebook.derivation.components import ComponentView, PartView, component_views, loose_parts, total_formula
 from gradebook.derivation.details import HandDetail, LabDetail, hand_detail, lab_detail
 from gradebook.derivation.figures import plain
-from gradebook.derivation.letters import LetterView, letter_view, policy_in_words
+from gradebook.derivation.letters import LetterView, letter_view
 from gradebook.derivation.standing import standings_of
 from gradebook.derivation.steps import Steps, steps_of
 from gradebook.freezing.books import frozen_book
 from gradebook.freezing.selectors import freeze_of
 from gradebook.models import Decision
+from gradebook.policies.words import policy_in_words
 from gradebook.sources.collect import Book, collect
 from gradebook.sources.policies import settings_of
 
