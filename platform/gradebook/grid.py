@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 
 from django.core.paginator import Page
@@ -18,6 +19,8 @@ from gradebook.book.letters import Letter
 from gradebook.book.parts import Part, Score, State
 from gradebook.derivation.components import anchor_of
 from gradebook.derivation.figures import plain
+from gradebook.freezing.books import frozen_book
+from gradebook.freezing.selectors import freeze_of
 from gradebook.sources.collect import Book, collect
 from gradebook.sources.origins import Origin
 
@@ -86,7 +89,7 @@ class Group:
 
 @dataclass(frozen=True)
 class ScoresPage:
-    """Students × parts. `by_name` is the head of the first column."""
+    """Students × parts. `by_name` is the head of the first column; `frozen_at` is when grades became final, None while they are not."""
 
     heads: tuple[Head, ...]
     groups: tuple[Group, ...]
@@ -97,6 +100,7 @@ class ScoresPage:
     q: str
     sort: str
     has_policy: bool
+    frozen_at: datetime | None
 
 
 def scores_page(viewer: Enrollment, *, q: str = "", number: str = "", sort: str = "") -> ScoresPage:
@@ -104,7 +108,8 @@ def scores_page(viewer: Enrollment, *, q: str = "", number: str = "", sort: str 
 
     The number of queries depends on nothing.
     """
-    book = collect(viewer.offering)
+    freeze = freeze_of(viewer.offering)
+    book = (frozen_book(viewer.offering) if freeze else None) or collect(viewer.offering)
     grades = grade_class(book)
     columns = _columns(book, grades, viewer.offering.slug)
     found = [row for row in book.students if holds(q, row.user.name, row.user.sort_name, row.user.email)]
@@ -120,6 +125,7 @@ def scores_page(viewer: Enrollment, *, q: str = "", number: str = "", sort: str 
         q=q,
         sort=sort,
         has_policy=bool(book.policy.components),
+        frozen_at=freeze.taken_at if freeze else None,
     )
 
 
@@ -217,7 +223,7 @@ def _part(book: Book, part: Part, group: str, offering: str) -> Column:
 
     return Column(
         key=part.key,
-        short=_short(part, assignment),
+        short=_short(assignment),
         title=part.title,
         group=group,
         url=_work_url(offering, assignment) if assignment else "",
@@ -245,9 +251,9 @@ def _of_own(part: Part, score: Score) -> str:
     return f"{plain(score.points)} / {plain(score.max_points)}"
 
 
-def _short(part: Part, assignment: Assignment | None) -> str:
+def _short(assignment: Assignment | None) -> str:
     if assignment is None:
-        return part.title
+        return "Points"  # the group above has its name
     is_report = assignment.kind == Kind.DELIVERABLE
     return assignment.title if is_report else f"{assignment.get_kind_display()} {assignment.number}"
 

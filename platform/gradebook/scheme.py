@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from courses.models import Offering
 from gradebook.book.parts import ComponentRule, LetterRule
-from gradebook.derivation.letters import policy_in_words
+from gradebook.policies.words import policy_in_words
 from gradebook.sources.policies import policy_of, settings_of
 
 

@@ -17,7 +17,7 @@ from gradebook.book.parts import KNOWN, Part, Score, Scores, State
 from gradebook.derivation.components import anchor_of
 from gradebook.derivation.figures import plain
 from gradebook.derivation.letters import LetterView, letter_view
-from gradebook.derivation.pages import book_for
+from gradebook.derivation.pages import basis_for
 from gradebook.derivation.standing import CHIPS, SHOWN
 from gradebook.sources.collect import Book
 
@@ -68,7 +68,8 @@ class WhatIfPage:
 
 def what_if_page(access: GradeAccess, typed: Mapping[str, str]) -> WhatIfPage:
     """`typed` are points by the key of the part: for staff of any part, for a student of those that are not known yet."""
-    book, shows_letters = book_for(access)
+    made_from = basis_for(access)
+    book, shows_letters = made_from.book, made_from.shows_letters
     scores = book.scores[access.student.pk]
     fields = tuple(_field(book, part, scores[part.key], typed, any_part=access.as_staff) for part in book.counting)
     tried = {

@@ -57,7 +57,7 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
-from tests.e2e import hostile_deliverables  # noqa: E402
+from tests.e2e import hostile_deliverables, hostile_gradebook  # noqa: E402
 from tests.e2e.hostile_exchange import exchange_pages, exchange_words  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
@@ -257,6 +257,7 @@ def summary_draft(course: Course, n: int, text: str) -> None:
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
+    "decision reason": hostile_gradebook.decision_reason,
     "review comments": review_comments,
     "adjustment reason": adjustment_reason,
     "file name": file_name,
@@ -387,6 +388,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [
         *hostile_deliverables.pages(course),
+        *hostile_gradebook.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),

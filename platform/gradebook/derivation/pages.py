@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 
 from assignments.models import Assignment, Kind
-from courses.models import Enrollment
+from courses.models import Enrollment, Offering
 from gradebook.access import GradeAccess, get_part
 from gradebook.book.components import Total
 from gradebook.book.grades import StudentGrade, grade_class
@@ -16,9 +17,13 @@ from gradebook.decisions.services import Target
 from gradebook.derivation.components import ComponentView, PartView, component_views, loose_parts, total_formula
 from gradebook.derivation.details import HandDetail, LabDetail, hand_detail, lab_detail
 from gradebook.derivation.figures import plain
-from gradebook.derivation.letters import LetterView, letter_view, policy_in_words
+from gradebook.derivation.letters import LetterView, letter_view
 from gradebook.derivation.standing import standings_of
+from gradebook.derivation.steps import Steps, steps_of
+from gradebook.freezing.books import frozen_book
+from gradebook.freezing.selectors import freeze_of
 from gradebook.models import Decision
+from gradebook.policies.words import policy_in_words
 from gradebook.sources.collect import Book, collect
 from gradebook.sources.policies import settings_of
 
@@ -30,7 +35,8 @@ WHOLE = Fraction(100)
 class DerivationPage:
     """A student's grade with everything that it is made of. `basis` is which of the two scores is explained.
 
-    `letter` is None where there is none, or where the viewer may not see it yet (`letters_hidden`).
+    `letter` is None where there is none, or where the viewer may not see it yet (`letters_hidden`). `frozen_at` is when grades became
+    final; None while they are not.
     """
 
     student: Enrollment
@@ -44,6 +50,7 @@ class DerivationPage:
     formula: str
     letter: LetterView | None
     letters_hidden: bool
+    frozen_at: datetime | None
     rules: tuple[LetterRule, ...]
     policy: tuple[str, ...]
 
@@ -62,6 +69,7 @@ class PartPage:
     part: PartView
     lab: LabDetail | None
     hand: HandDetail | None
+    steps: Steps | None
     decision: Decision | None
     earlier: tuple[Decision, ...]
     form: DecisionForm | None
@@ -69,7 +77,8 @@ class PartPage:
 
 def derivation_page(access: GradeAccess, *, basis: str = "") -> DerivationPage:
     """The grade as the viewer may see it; the number of queries does not depend on the class."""
-    book, shows_letters = book_for(access)
+    made_from = basis_for(access)
+    book = made_from.book
     grade = grade_class(book).students[access.student.pk]
     basis = basis if basis in {SO_FAR, FINAL} else FINAL if grade.final.known == WHOLE else SO_FAR
     total = grade.so_far if basis == SO_FAR else grade.final
@@ -84,8 +93,9 @@ def derivation_page(access: GradeAccess, *, basis: str = "") -> DerivationPage:
         components=component_views(total, book, access.student.pk, standings),
         loose=loose_parts(book, access.student.pk, standings),
         formula=total_formula(total),
-        letter=_letter(grade, total, book, basis) if shows_letters else None,
-        letters_hidden=not shows_letters,
+        letter=_letter(grade, total, book, basis) if made_from.shows_letters else None,
+        letters_hidden=not made_from.shows_letters,
+        frozen_at=made_from.frozen_at,
         rules=book.policy.letters,
         policy=policy_in_words(book.policy),
     )
@@ -95,7 +105,9 @@ def part_page(access: GradeAccess, key: str, *, form: DecisionForm | None = None
     """One part; raises `Http404` where the grade has no such part."""
     offering, student = access.viewer.offering, access.student
     target = get_part(offering, key)
-    book = collect(offering, students=[student], released_only=not access.as_staff)
+    book = _book_with(offering, student, key) or collect(
+        offering, students=[student], released_only=not access.as_staff
+    )
     grade, standings = grade_class(book).students[student.pk], standings_of(book, student.pk)
     views = [part for each in component_views(grade.final, book, student.pk, standings) for part in each.parts]
     part = next(each for each in (*views, *loose_parts(book, student.pk, standings)) if each.key == key)
@@ -107,19 +119,41 @@ def part_page(access: GradeAccess, key: str, *, form: DecisionForm | None = None
         part=part,
         lab=lab_detail(access.viewer, student, assignment.pk) if assignment is not None and is_lab else None,
         hand=hand_detail(access.viewer, part.origin) if assignment is not None and not is_lab else None,
+        steps=steps_of(access.viewer, student, key) if assignment is None else None,
         decision=part.origin.decision,
         earlier=_earlier(student, target) if access.as_staff else (),
         form=(form or _form(part)) if access.as_staff else None,
     )
 
 
-def book_for(access: GradeAccess) -> tuple[Book, bool]:
-    """What the viewer may know, and whether that includes letters: those need the whole class, for its ranks."""
+@dataclass(frozen=True)
+class Basis:
+    """What a page about one student is made from: final grades while they are frozen, else the sources as they are now.
+
+    With `shows_letters` the book holds the whole class, for its ranks.
+    """
+
+    book: Book
+    shows_letters: bool
+    frozen_at: datetime | None = None
+
+
+def basis_for(access: GradeAccess) -> Basis:
+    """What the viewer may know. Once grades are final, students see letters."""
     offering = access.viewer.offering
-    shows_letters = access.as_staff or settings_of(offering).show_letters
-    if shows_letters:
-        return collect(offering, released_only=not access.as_staff), True
-    return collect(offering, students=[access.student], released_only=True), False
+    frozen = frozen_book(offering)
+    if frozen is not None and access.student.pk in frozen.scores:
+        freeze = freeze_of(offering)
+        return Basis(frozen, shows_letters=True, frozen_at=freeze.taken_at if freeze else None)
+    if access.as_staff or settings_of(offering).show_letters:
+        return Basis(collect(offering, released_only=not access.as_staff), shows_letters=True)
+    return Basis(collect(offering, students=[access.student], released_only=True), shows_letters=False)
+
+
+def _book_with(offering: Offering, student: Enrollment, key: str) -> Book | None:
+    """The final grades, where they have this part of this student."""
+    frozen = frozen_book(offering)
+    return frozen if frozen and key in frozen.scores.get(student.pk, {}) else None
 
 
 def _letter(grade: StudentGrade, total: Total, book: Book, basis: str) -> LetterView | None:

@@ -20,6 +20,7 @@ CHIPS = {
     State.NOT_DUE: StateChip("muted", "Nothing yet"),
     State.EXCUSED: StateChip("muted", "Excused", "circle-slash"),
 }
+NOTHING = StateChip("muted", "Nothing handed in")
 HIDDEN = StateChip("warn", "Graded, not released")
 SHOWN = StateChip("pass", "Released")
 DECIDED = StateChip("muted", "Set by staff", "pencil")
@@ -60,8 +61,9 @@ def standings_of(book: Book, student: int) -> dict[str, Standing]:
             found[key] = Standing(chips[key])
         elif origin.submission_pk in back:
             found[key] = Standing(TAKEN_BACK, back[origin.submission_pk])
-        elif state is State.NOT_DUE and not assignment.is_open(clock.now()):
-            found[key] = Standing(StateChip("muted", f"Opens {day(assignment.opens_at)}"))
+        elif state is State.NOT_DUE:
+            is_open = assignment.is_open(clock.now())
+            found[key] = Standing(NOTHING if is_open else StateChip("muted", f"Opens {day(assignment.opens_at)}"))
     return found
 
 

@@ -14,6 +14,7 @@ from courses.models import Offering
 from gradebook.book.parts import Part, State
 from gradebook.policies.rules import what_is_wrong
 from gradebook.policies.spec import spec_of
+from gradebook.sources import participation, presentations
 from gradebook.sources.collect import Book, collect
 from grading.models import GradingJob
 from projects.models import Deliverable
@@ -22,6 +23,8 @@ from reviews.regrades.models import LabRegrade
 from reviews.requests.models import RegradeRequest
 from reviews.similar.models import SimilarPair, Status
 from submissions.models import Draft, Submission
+
+PAGES_OF_NUMBERS = {participation.KIND: "attendance", presentations.KIND: "talks"}
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,7 @@ def _unknown(offering: Offering, book: Book) -> tuple[OpenThing, ...]:
 
 
 def _unreleased(offering: Offering, book: Book) -> tuple[OpenThing, ...]:
-    counted = _count(
-        book,
-        lambda state, at: state is State.GRADED and at[1] in book.works and not book.origins[at].settled,
-    )
+    counted = _count(book, lambda state, at: state is State.GRADED and not book.origins[at].settled)
     return tuple(
         OpenThing(f"{part.title}: {_students(count)}", _release_url(offering, book, part)) for part, count in counted
     )
@@ -176,14 +176,15 @@ def _students(count: int) -> str:
 
 
 def _work_url(offering: Offering, book: Book, part: Part) -> str:
-    """Where the part's work lies: a lab's submissions, the queue, or the scores."""
+    """Where the part's work lies: a lab's submissions or the queue; for a number, the page where it comes about."""
     work = book.works.get(part.key)
     if work is None:
-        return reverse("scores", args=[offering.slug])
+        return reverse(PAGES_OF_NUMBERS.get(part.key, "scores"), args=[offering.slug])
     if work.kind == Kind.LAB:
         return reverse("lab-submissions", args=[offering.slug, work.slug])
     return reverse("queue", args=[offering.slug])
 
 
 def _release_url(offering: Offering, book: Book, part: Part) -> str:
-    return reverse("release", args=[offering.slug, book.works[part.key].slug])
+    work = book.works.get(part.key)
+    return reverse("release", args=[offering.slug, work.slug]) if work else _work_url(offering, book, part)

@@ -72,7 +72,14 @@ def policy_from(data: Data) -> Policy:
     """What `policy_data` wrote."""
     return Policy(
         components=tuple(
-            ComponentRule(**{**row, "weight": Fraction(row["weight"])})  # the keys are the fields' names
+            ComponentRule(
+                kind=str(row["kind"]),
+                name=str(row["name"]),
+                weight=Fraction(row["weight"]),
+                drop_lowest=int(row["drop_lowest"]),
+                by_points=bool(row["by_points"]),
+                extra_credit=bool(row["extra_credit"]),
+            )
             for row in data["components"]
         ),
         letters=tuple(

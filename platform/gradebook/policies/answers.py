@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 
@@ -54,7 +54,7 @@ def show_errors(request: AuthenticatedHttpRequest, sent: Sent) -> HttpResponse:
 def show_conflict(request: AuthenticatedHttpRequest, sent: Sent) -> HttpResponse:
     """The editor with all that was typed, over the revision that is stored now: who saved what meanwhile, and what this would change."""
     offering = sent.viewer.offering
-    typed = TypedScheme(**{**vars(sent.typed), "revision": revision_of(offering)})
+    typed = replace(sent.typed, revision=revision_of(offering))
     page = edit_page(
         typed,
         conflict=str(SchemeConflict(offering)),

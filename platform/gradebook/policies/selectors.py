@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from courses.models import Enrollment, Offering
-from gradebook.models import PolicyChange, Snapshot
+from gradebook.freezing.selectors import freeze_of
+from gradebook.models import PolicyChange
 from gradebook.policies.differences import differences
 from gradebook.policies.editor import HOLDS
 from gradebook.policies.outcome import GradeChange, Outcome
@@ -98,7 +99,7 @@ def scheme_page(viewer: Enrollment) -> SchemePage:
         changes=tuple(changes),
         revision=revision,
         is_instructor=viewer.is_instructor,
-        is_frozen=is_frozen(offering),
+        is_frozen=freeze_of(offering) is not None,
     )
 
 
@@ -124,7 +125,7 @@ def trial_page(
         change=change,
         reason=reason,
         refusal=refusal,
-        is_frozen=is_frozen(offering),
+        is_frozen=freeze_of(offering) is not None,
     )
 
 
@@ -145,11 +146,6 @@ def what_others_saved(offering: Offering, since: int) -> tuple[str, ...]:
         return differences(from_data(first.before), spec_of(offering))
     taken_back = offering.policy_changes.exclude(reverted_at=None).order_by("-reverted_at").first()
     return differences(from_data(taken_back.after), spec_of(offering)) if taken_back else ()
-
-
-def is_frozen(offering: Offering) -> bool:
-    """Whether grades are read from a final snapshot, so that a change of the scheme shows nowhere. One query."""
-    return Snapshot.objects.filter(offering=offering, final=True, lifted_at=None).exists()
 
 
 def _row(component: ComponentSpec, counted: Mapping[str, int]) -> ComponentRow:

@@ -63,6 +63,6 @@ def _cents(value: Decimal) -> Decimal:
 
 def _found(pk: int, totals: Mapping[int, tuple[Decimal, Decimal]], *, released: bool, released_only: bool) -> Found:
     total = totals.get(pk)
-    if total is None or (released_only and not released):
-        return Found(UNGRADED, Origin(pk, attempts=1, settled=released))
-    return Found(graded(*total), Origin(pk, attempts=1, pending=not released, settled=released))
+    origin = Origin(pk, attempts=1, pending=total is not None and not released, settled=released)
+    hidden = released_only and not released
+    return Found(UNGRADED if total is None or hidden else graded(*total), origin)

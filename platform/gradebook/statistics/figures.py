@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from gradebook.book.components import exact_sum
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -28,8 +30,9 @@ def figures_of(numbers: Sequence[Fraction]) -> Figures:
         return Figures(0)
     ranked = sorted(numbers)
     count = len(ranked)
-    mean = sum(ranked, Fraction(0)) / count
-    variance = sum(((number - mean) ** 2 for number in ranked), Fraction(0)) / count
+    mean = exact_sum(ranked) / count
+    middle = float(mean)
+    variance = math.fsum((float(number) - middle) ** 2 for number in ranked) / count
     return Figures(
         count=count,
         mean=mean,

@@ -19,7 +19,8 @@ from assignments.models import Assignment
 from attendance.models import Attendance, AttendanceRules, CheckInWindow, LeftOut, ParticipationPoint
 from audit.models import AuditEvent
 from courses.models import Enrollment, Offering
-from gradebook.models import AtRiskRules, PolicyChange, Snapshot
+from gradebook.models import AtRiskRules, Decision, PolicyChange, Snapshot
+from gradebook.sources.decisions import part_key
 from projects.teams.models import Membership, Team, TeamRules
 from reviews.models import Rubric
 from reviews.regrades.models import LabRegrade
@@ -117,6 +118,14 @@ KINDS = {
         url=lambda row: reverse("team", args=[row.team.offering.slug, row.team.pk]),
     ),
     "TeamRules": Kind("Rules of teams", TeamRules, ("offering",), lambda _: "Rules of teams"),
+    "Decision": Kind(
+        "Decision about a grade",
+        Decision,
+        ("assignment", "component", "enrollment__user", "enrollment__offering"),
+        lambda row: f"Decision about {row.assignment.label if row.assignment else row.component.name}",
+        student="enrollment",
+        url=lambda row: reverse("student-part", args=[row.enrollment.offering.slug, row.enrollment_id, part_key(row)]),
+    ),
     "Attendance": Kind(
         "Attendance",
         Attendance,

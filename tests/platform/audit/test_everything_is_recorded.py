@@ -24,6 +24,8 @@ from config import clock
 from courses.models import Role
 from courses.services import enroll
 from gradebook.at_risk.services import set_rules as set_at_risk_rules
+from gradebook.decisions.services import decide
+from gradebook.decisions.services import withdraw as withdraw_decision
 from gradebook.freezing.services import freeze, lift, take_snapshot
 from gradebook.policies.services import revert as revert_scheme
 from gradebook.presets import weights
@@ -263,6 +265,10 @@ def _schemed(world):
     return world.offering
 
 
+def _excused(world):
+    return decide(student=world.student, part=world.lab, points=None, reason="ill", by=world.ta.user)
+
+
 def _recorded(world):
     session = SessionFactory(offering=world.offering)
     asked = {"sessions": [session], "enrollments": [world.student], "reason": "roll call", "by": world.ta.user}
@@ -392,6 +398,14 @@ ACTS = [
             offering=world.offering, smallest=1, largest=4, lock_at=None, by=world.instructor.user
         ),
     ),
+    Act("excused from a part", lambda world, **_: _excused(world)),
+    Act(
+        "set the points of a part",
+        lambda world, **_: decide(
+            student=world.student, part=world.lab, points=(Decimal(1), Decimal(2)), reason="orally", by=world.ta.user
+        ),
+    ),
+    Act("withdrew a decision", lambda world, **_: withdraw_decision(decision=_excused(world), by=world.ta.user)),
     Act("added a deliverable", lambda world, **_: _deliverable(world)),
     Act("changed the due date", lambda world, **_: _edited(world, days=1)),
     Act("edited a deliverable", lambda world, **_: _edited(world, stage="presentation")),

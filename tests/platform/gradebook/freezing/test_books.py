@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 from assignments.models import Assignment
 from config import clock
@@ -10,6 +11,7 @@ from gradebook.book.grades import grade_class
 from gradebook.freezing.books import frozen_book
 from gradebook.freezing.selectors import final_of
 from gradebook.freezing.services import freeze
+from gradebook.numbers import plain
 from tests.factories import AssignmentFactory, person
 from tests.platform.gradebook.classes import decide, random_scores, small_class
 
@@ -50,3 +52,29 @@ def test_the_grades_stay_whatever_happens(klass):
         for part in book.parts:
             assert part.key in book.scores[pk]
             assert not book.origins[pk, part.key].pending
+
+
+def test_the_pages_of_grades_show_the_frozen_ones(klass, browser):
+    offering, slug = klass.offering, klass.offering.slug
+    student = browser(klass.student).get(reverse("grades", args=[slug]))
+    staff = browser(klass.ta).get(reverse("scores", args=[slug]))
+    assert "Final since" in student.content.decode()
+    assert "Grades are final since" in staff.content.decode()
+    kept = final_of(offering).content.students[klass.student.pk]
+    assert student.context["page"].letter.letter == kept.letter.letter
+    for part in offering.components.filter(kind__in=("participation", "presentation")):
+        klass.student.grade_decisions.filter(component=part).delete()
+        decide(klass.student, part, "1")
+    again = browser(klass.student).get(reverse("grades", args=[slug])).context["page"]
+    assert (again.final, again.so_far) == (kept.final, kept.so_far)
+    row = next(
+        row for row in browser(klass.ta).get(reverse("scores", args=[slug])).context["page"].rows if "Ada" in row.name
+    )
+    assert row.cells[2].text == plain(kept.final)
+
+
+def test_who_came_after_the_freeze_sees_what_stands_now(klass, browser):
+    newcomer = person(klass.offering)
+    page = browser(newcomer).get(reverse("grades", args=[klass.offering.slug]))
+    assert page.context["page"].student == newcomer
+    assert page.context["page"].so_far is None

@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attendance.models import Attendance
 from audit.models import AuditEvent
+from config import clock
 from courses.models import Enrollment
 from gradebook.book.grades import grade_class
 from gradebook.models import Component, GradePolicy, LetterCutoff, PolicyChange
@@ -30,7 +32,7 @@ from gradebook.policies.spec import ComponentSpec, spec_of
 from gradebook.policies.trial import try_out
 from gradebook.sources.collect import collect
 from gradebook.sources.policies import policy_of
-from tests.factories import person
+from tests.factories import SessionFactory, person
 from tests.platform.gradebook.classes import decide, random_scheme, random_scores, small_class
 from tests.platform.gradebook.policies.test_rules import published
 
@@ -186,6 +188,22 @@ def test_an_empty_component_goes_and_comes_back_as_it_was(klass):
     assert not offering.components.filter(kind="midterm").exists()
     revert(change=gone, by=world.instructor.user)
     assert rows(offering) == stored
+
+
+def test_a_component_that_comes_back_brings_the_numbers_of_its_source(klass):
+    world, offering, students = klass
+    change_scheme(offering=offering, spec=without("participation"), by=world.instructor.user, reason="because")
+    for number, student in enumerate(students[:3]):
+        session = SessionFactory(offering=offering, number=number + 1)
+        Attendance.objects.create(session=session, enrollment=student, presence="present", recorded_at=clock.now())
+    promised = try_out(offering, published())
+    before = standings(offering)
+    change_scheme(offering=offering, spec=published(), by=world.instructor.user, reason="because")
+    after = standings(offering)
+    assert before != after
+    assert {row.enrollment_pk: row.after for row in promised.students} == {
+        pk: after[pk] for pk in before if before[pk] != after[pk]
+    }
 
 
 def test_a_revert_waits_for_what_came_later_and_for_what_is_in_use(klass):
