@@ -64,5 +64,5 @@ def test_final_letters_of_a_whole_semester(at, files_dir, tmp_path, seed):
     for student in semester.active:
         kept = frozen.content.students[student.pk]
         assert (kept.final, kept.letter.letter) == dropped[student.user.name], student.user.name
-    table = "\n".join(f"{score:8.4f}  {letter:2}  {name}" for name, (score, letter) in sorted(dropped.items()))
+    table = "\n".join(f"{float(score):8.4f}  {letter:2}  {name}" for name, (score, letter) in sorted(dropped.items()))
     log.info("semester", seed=seed, letters=table)
