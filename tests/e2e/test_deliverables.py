@@ -55,6 +55,7 @@ def handed_in(visit, viewport) -> str:
     expect(page.locator("table").filter(has_text=TITLE)).to_be_visible()
     student.see("project-with-deliverables")
     page.get_by_role("link", name=TITLE).click()
+    page.wait_for_load_state()  # with its scripts: a plain form would forget the files
     page.locator("#pdf").set_input_files(PDF)
     page.locator("#code").set_input_files(packed("../up.py"))
     page.get_by_label("address of your repository").fill("https://git.example.edu/ring/reducers")

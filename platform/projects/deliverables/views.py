@@ -6,10 +6,10 @@ import secrets
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from courses.lists import sought
@@ -87,10 +87,7 @@ def _refused(
     work: Work,
     refusal: SubmissionRefused,
 ) -> HttpResponse:
-    """The page again, with the reason and the address; htmx gets the reason alone, beside the files that are still chosen."""
-    if request.htmx:
-        notice = render(request, "components/refusal.html", {"refusal": refusal}, status=422)
-        return reswap(retarget(notice, "#refusal"), "innerHTML")
+    """The page again, with the reason and the address; htmx takes the reason out of it, so that the files stay chosen."""
     page = deliverable_page(
         enrollment, deliverable, client_token=secrets.token_urlsafe(24), refusal=refusal, url=work.url
     )

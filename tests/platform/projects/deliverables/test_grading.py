@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from config import clock
 from projects.models import Membership
+from reviews.agreement.services import choose_calibration
+from reviews.marking.services import ReviewRefused
 from reviews.models import Rubric, RubricItem
 from reviews.queue.rows import hand_graded, left_in_queue
 from reviews.queue.standings import standings
@@ -28,6 +30,7 @@ from reviews.sheets.export import assignment_table
 from reviews.sheets.parse import read_table
 from reviews.sheets.rows import sheet_of
 from reviews.sheets.services import apply, sign
+from reviews.similar.texts import texts_of
 from submissions.services import IncomingFile
 from tests.factories import ExtensionFactory, deliverable, person, reviewed, team, team_work
 from tests.platform.projects.deliverables.conftest import PDF, handed_in
@@ -303,3 +306,9 @@ def test_where_a_rubric_grows_the_team_is_named_once(world, crew, due):
     RubricItem.objects.create(rubric=rubric, task_id="more", title="More", points=Decimal(2), position=2)
     part = plan([(rubric, spec_of(rubric))]).parts[0]
     assert [row.name for row in part.incomplete] == ["Kestrel"]
+
+
+def test_pdfs_are_neither_compared_nor_calibrated_on(world, due):
+    assert texts_of(due[0]) == {}
+    with pytest.raises(ReviewRefused, match="There is no summary"):
+        choose_calibration(offering=world.offering, number=due[0].pk, by=world.instructor.user)
