@@ -9,7 +9,7 @@ from .facts import Document
 from .layout import Sheet, place
 
 MOST_PLACES = 24
-POINTS = 1.0
+POINTS, NEXT_LINE = 1.0, 8.0
 
 
 def finding(
@@ -25,14 +25,38 @@ def finding(
     """A rule's finding; advice and places belong to those that fail."""
     if not fails:
         return Finding(rule, title, FindingState.PASSED, measured, expected)
-    return Finding(rule, title, FindingState.FAILED, measured, expected, advice, tuple(places)[:MOST_PLACES])
+    return Finding(rule, title, FindingState.FAILED, measured, expected, advice, merged(places))
 
 
 def hint(rule: str, title: str, *, found: str, clear: str, advice: str, places: Sequence[Place] = ()) -> Finding:
     """A hint where `found` says something, else that it is `clear`."""
     if not found:
         return Finding(rule, title, FindingState.PASSED, clear)
-    return Finding(rule, title, FindingState.HINT, found, "", advice, tuple(places)[:MOST_PLACES])
+    return Finding(rule, title, FindingState.HINT, found, "", advice, merged(places))
+
+
+def merged(places: Iterable[Place]) -> tuple[Place, ...]:
+    """The first so many places, lines that follow each other drawn together into one."""
+    blocks: list[Place] = []
+    for one in places:
+        if blocks and _follows(blocks[-1], one):
+            blocks[-1] = _around(blocks[-1], one)
+        elif len(blocks) < MOST_PLACES:
+            blocks.append(one)
+        else:
+            break
+    return tuple(blocks)
+
+
+def _follows(block: Place, line: Place) -> bool:
+    below = line.y - block.y >= 0 and line.y - (block.y + block.height) < NEXT_LINE
+    beside = min(block.x + block.width, line.x + line.width) > max(block.x, line.x)
+    return block.page == line.page and below and beside
+
+
+def _around(one: Place, other: Place) -> Place:
+    right, bottom = max(one.x + one.width, other.x + other.width), max(one.y + one.height, other.y + other.height)
+    return place(one.page, min(one.x, other.x), min(one.y, other.y), right, bottom)
 
 
 def one_size(sheets: Sequence[Sheet]) -> Finding:

@@ -8,11 +8,11 @@ from itertools import pairwise
 from ..contract import Finding, FindingState, PartLength, Place
 from .facts import Document
 from .findings import (
-    MOST_PLACES,
     counted,
     embedded_fonts,
     finding,
     listed,
+    merged,
     nothing_active,
     on_pages,
     page_count,
@@ -99,7 +99,7 @@ def columns(layout: Layout) -> Finding:
         measured=str(layout.columns),
         expected="1",
         advice="Use the style in one column (LaTeX: without the option twocolumn).",
-        places=[one.place for one in layout.prose if one.page == 1][:MOST_PLACES],
+        places=[one.place for one in layout.prose if one.page == 1],
     )
 
 
@@ -291,5 +291,5 @@ def parts(outline: Outline) -> Finding:
         f"no section is headed like: {'; '.join(missing)}",
         "all",
         "The course recommends these parts. If one of the marked sections is such a part, say so in its heading.",
-        tuple(one.lines[0].place for one in outline.sections)[:MOST_PLACES],
+        merged(one.lines[0].place for one in outline.sections),
     )

@@ -107,6 +107,14 @@ def test_a_broken_paper_has_exactly_its_own_finding(name):
         assert -1 <= place.y < page.height
 
 
+def test_lines_that_follow_each_other_are_one_place():
+    changes, _ = BROKEN["abstract not indented"]
+    (found,) = (one for one in look_at(paper(**changes)).findings if one.rule == "abstract-form")
+    (block,) = found.places
+    assert 390 < block.width < 400
+    assert 9 * 11 < block.height < 14 * 11
+
+
 def test_every_rule_is_broken_by_something():
     asked = {finding.rule for finding in look_at(paper()).findings}
     assert asked - set().union(*(rules for _, rules in BROKEN.values())) == {"active"}  # broken in test_hostile_pdfs.py
