@@ -15,6 +15,7 @@ from grading.health import CanaryRow, WorkerRow
 from grading.models import Status
 from grading.progress import CheckState, ProgressCheck, ProgressSnapshot
 from grading.selectors import CHIPS, SET_ASIDE
+from projects.presentations.running import OpenTalk
 from web import patterns_health as health
 from web.templatetags.ui import CHECK_MARKS
 
@@ -35,6 +36,11 @@ NOTICES = (
         "The zip holds the entry '../x', which points outside the zip. Make the zip again from inside your folder.",
     ),
     ("running", "The checks run again. Until they end, the earlier result stands below."),
+)
+OPEN_TALKS = (
+    OpenTalk("Bubble Wrap", "#", is_own=False, rated=False),
+    OpenTalk("Bubble Wrap", "#", is_own=False, rated=True),
+    OpenTalk("Your team", "#", is_own=True, rated=False),
 )
 
 SOURCE = """\
@@ -70,6 +76,7 @@ class PatternsPage:
     chips: tuple[StateChip, ...]
     marks: tuple[str, ...]
     notices: tuple[tuple[str, str], ...]
+    open_talks: tuple[OpenTalk, ...]
     snapshots: tuple[ProgressSnapshot, ...]
     tasks: tuple[PartOf, ...]
     scores: tuple[float, ...]
@@ -88,6 +95,7 @@ def patterns_page() -> PatternsPage:
         chips=(*(StateChip(kind, word) for kind, word in CHIP_WORDS.items()), CHIPS[Status.NEEDS_STAFF], SET_ASIDE),
         marks=tuple(CHECK_MARKS),
         notices=NOTICES,
+        open_talks=OPEN_TALKS,
         snapshots=_snapshots(),
         tasks=(PartOf("1", 14, 20), PartOf("2", 13.6, 15), PartOf("3", 15, 15)),
         scores=(12, 18, 27, 31, 33, 38, 39, 41, 42, 42.6, 44, 47, 49, 50, 50),

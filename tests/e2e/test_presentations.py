@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from deploy.stack import ROOT
 from tests.e2e.conftest import PHONE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 DATA = Path(__file__).with_name("talks_data.py")
 COMMENT, TYPED = "A word to the team, if you like", "Typed, and the phone fell asleep."
 SAVED = re.compile(r"^Saved \d\d:\d\d:\d\d$")

@@ -116,7 +116,7 @@ def talk_page(viewer: Enrollment, talk: Talk, *, move_form: SessionForm | None =
         before=order[place - 1] if place else None,
         after=order[place + 1] if place + 1 < len(order) else None,
         other=next((each for each in order if each.is_open and each.pk != talk.pk), None),
-        comments_waiting=talk.ratings.exclude(comment="").filter(moderation=Moderation.WAITING).count(),
+        comments_waiting=_waiting(talk),
         move_form=move_form
         or SessionForm(offering=talk.offering, initial={"session": talk.session_id}, auto_id="move-%s"),
         history=history_of(talk),
@@ -167,6 +167,11 @@ def timer_page(viewer: Enrollment, talk: Talk) -> TimerPage:
     named = [TimerTalk(each, tuple(person.user.name for person in people.get(each.pk, []))) for each in session]
     place = next(at for at, each in enumerate(named) if each.talk.pk == talk.pk)
     return TimerPage(named[place], tuple(named[place + 1 :]), rules_of(talk.offering), viewer.is_staff)
+
+
+def _waiting(talk: Talk) -> int:
+    ratings = Rating.objects.counting().filter(talk=talk, moderation=Moderation.WAITING)
+    return ratings.exclude(comment="").count()
 
 
 def _missing(people: Sequence[Enrollment], rated: set[int]) -> tuple[str, ...]:

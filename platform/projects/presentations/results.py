@@ -207,7 +207,12 @@ def feedback_page(viewer: Enrollment, talk: Talk) -> FeedbackPage:
 
 def comments_page(viewer: Enrollment, *, talk: Talk | None, show_all: bool) -> CommentsPage:
     """What classmates wrote. One query."""
-    ratings = Rating.objects.exclude(comment="").filter(talk__offering=viewer.offering).select_related("talk__team")
+    ratings = (
+        Rating.objects.counting()
+        .exclude(comment="")
+        .filter(talk__offering=viewer.offering)
+        .select_related("talk__team")
+    )
     if talk is not None:
         ratings = ratings.filter(talk=talk)
     found = list(ratings)
@@ -265,7 +270,7 @@ def _row(talk: Talk, tally: Tally, found: Corrected, waiting: Mapping[int, int])
 
 
 def _waiting(talks: Sequence[Talk]) -> Counter[int]:
-    ratings = Rating.objects.filter(talk__in=talks, moderation=Moderation.WAITING).exclude(comment="")
+    ratings = Rating.objects.counting().filter(talk__in=talks, moderation=Moderation.WAITING).exclude(comment="")
     return Counter(ratings.order_by().values_list("talk", flat=True))
 
 

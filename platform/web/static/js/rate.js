@@ -65,6 +65,10 @@ async function save() {
       say("offline", "Not saved: you are signed out. It is kept on this phone; sign in, and come back to this page.");
       return;
     }
+    if (response.status === 404) {
+      say("conflict", "Not saved: this talk is not there for you any more. It is kept on this phone; ask course staff.");
+      return;
+    }
     if (!response.ok && response.status !== 422) throw new Error(String(response.status));
     take(await response.json(), sent);
   } catch {

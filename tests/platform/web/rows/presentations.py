@@ -6,6 +6,7 @@ from datetime import date, time
 
 from courses.models import Role
 from projects.models import PresentationRules, Rating, Speaker, StaffMark, StaffRating, Talk
+from projects.teams.selectors import team_of
 from tests.factories import SessionFactory, closed, opened, person, rated, staff_rated, talk, team
 from tests.platform.web.rows import MEMBERS, OWN, STAFF, Row
 
@@ -16,11 +17,11 @@ def make(world, things):
     """The student's team has presented and its score is released; one talk is open; one is planned, and one team has none."""
     offering = world.offering
     PresentationRules.objects.create(offering=offering, first_talk=time(9))
-    session = SessionFactory(offering=offering, week=30, date=date(2026, 5, 5))
-    another = SessionFactory(offering=offering, week=31, date=date(2026, 5, 7))
+    session = SessionFactory(offering=offering, date=date(2026, 5, 5))
+    another = SessionFactory(offering=offering, date=date(2026, 5, 7))
     raters = [person(offering) for _ in range(3)]
     listener = person(offering, Role.TA)
-    teams = [team(offering, world.student)] + [team(offering, rater) for rater in raters]
+    teams = [team_of(world.student) or team(offering, world.student), *(team(offering, rater) for rater in raters)]
     done, running, planned = (
         talk(each, session=session, position=place) for place, each in enumerate(teams[:3], start=1)
     )
@@ -28,6 +29,7 @@ def make(world, things):
     comments = [rated(done, rater, 4, "Clear.") for rater in raters]
     staff_rated(done, listener, comment="Good.")
     closed(done, world.ta)
+    done.speakers.exclude(enrollment=world.student).delete()  # a member who did not speak has no score to read
     Talk.objects.filter(pk=done.pk).update(released_at=offering_start(world), released_by=world.instructor.user)
     opened(running, world.ta)
     for rater in raters[1:]:
@@ -39,7 +41,7 @@ def make(world, things):
         "waiting_team": teams[3],
         "session": session,
         "another": another,
-        "comment": comments[0],
+        "comment": comments[-1],
     }
 
 
