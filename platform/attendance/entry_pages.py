@@ -63,7 +63,7 @@ def points_page(
     everyone = students_of(viewer.offering, "")
     found = [row for row in everyone if q and holds(q, row.user.name, row.user.sort_name, row.user.email)]
     given = ParticipationPoint.objects.filter(enrollment__offering=viewer.offering)
-    given = given.select_related("enrollment__user", "given_by", "withdrawn_by", "session")
+    given = given.select_related("enrollment__user", "given_by", "withdrawn_by", "session").order_by("-given_at", "-pk")
     return PointsPage(
         form=form or PointsForm(students=everyone, initial={name: text for name, text in (kept or {}).items() if text}),
         found=tuple(found[:MOST_FOUND]),

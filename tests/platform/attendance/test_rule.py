@@ -5,12 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attendance.rule import Rule, Tally, percent, plain, score
 
 HALVES = st.integers(0, 80).map(lambda n: Fraction(n, 4))
+PATIENT = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine is no fault of the rule
 RULES = st.builds(Rule, st.integers(0, 6), st.integers(0, 100), st.integers(1, 80).map(lambda n: Fraction(n, 4)))
 
 
@@ -36,6 +39,7 @@ def by_hand(sessions, points, rule):
     return (1 - weight) * Fraction(kept, len(counted)) + weight * reached
 
 
+@PATIENT
 @given(st.lists(st.sampled_from(["present", "absent", "excused"]), max_size=40), st.lists(HALVES, max_size=8), RULES)
 def test_the_rule_is_what_a_walk_through_the_term_finds(sessions, points, rule):
     tally = Tally(*(sessions.count(state) for state in ("present", "absent", "excused")), sum(points, Fraction(0)))
@@ -46,6 +50,7 @@ def test_the_rule_is_what_a_walk_through_the_term_finds(sessions, points, rule):
     assert found.share is None or 0 <= found.share <= 1
 
 
+@PATIENT
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5), HALVES, RULES)
 def test_coming_never_costs_and_neither_does_a_point_or_a_free_absence_more(present, absent, excused, points, rule):
     def share(*, come=0, more=Fraction(0), free=0):
