@@ -169,10 +169,9 @@ class Layout:
         seen: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
         for one in self.sheets:
             body = [line.baseline for line in one.lines if self._is_prose(line)]
+            first, last = min(body, default=0.0) + SAME, max(body, default=0.0) - SAME
             for line in one.lines:
-                if line.upright and not (
-                    min(body, default=1e9) + SAME < line.baseline < max(body, default=-1e9) - SAME
-                ):
+                if line.upright and not first < line.baseline < last:
                     seen[re.sub(r"\d+", "#", line.text), round(line.baseline / SAME)].append(line)
         least = max(2, len(self.sheets) // 2)
         for lines in seen.values():

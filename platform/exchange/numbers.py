@@ -11,7 +11,7 @@ from fractions import Fraction
 from courses.models import Enrollment, Offering
 from gradebook.book.grades import StudentGrade, grade_class
 from gradebook.book.parts import Part, Policy, Scores
-from gradebook.models import Snapshot
+from gradebook.freezing.selectors import FrozenGrades, final_of, freeze_of
 from gradebook.sources.collect import Book, collect
 
 CENT = Decimal("0.01")
@@ -51,17 +51,34 @@ class Numbers:
 
 def is_sealed(offering: Offering) -> bool:
     """Whether the grades are frozen. One query."""
-    return Snapshot.objects.filter(offering=offering, final=True, lifted_at=None).exists()
+    return freeze_of(offering) is not None
 
 
 def numbers_of(offering: Offering, *, released_only: bool = False) -> Numbers:
-    """The whole class, as staff see it; with `released_only` as each student sees themself. Queries do not grow with the class."""
-    return _of(collect(offering, released_only=released_only), ranked=True)
+    """The whole class, as staff see it; with `released_only` as each student sees themself, which is the same once grades are frozen.
+
+    Queries do not grow with the class.
+    """
+    frozen = final_of(offering)
+    return _sealed(frozen) if frozen else _of(collect(offering, released_only=released_only), ranked=True)
 
 
 def numbers_of_one(student: Enrollment) -> Numbers:
     """A student who is not in the class any more: scores, and no letter that was given in comparison with others."""
     return _of(collect(student.offering, students=[student]), ranked=False)
+
+
+def _sealed(frozen: FrozenGrades) -> Numbers:
+    content = frozen.content
+    enrolled = Enrollment.objects.select_related("user").in_bulk(content.students)
+    return Numbers(
+        policy=content.policy,
+        parts=content.parts,
+        students=tuple(enrolled[pk] for pk in content.students if pk in enrolled),
+        scores=content.scores,
+        grades=content.grades.students,
+        seal=Seal(frozen.sha256, frozen.taken_at, frozen.taken_by),
+    )
 
 
 def _of(book: Book, *, ranked: bool) -> Numbers:

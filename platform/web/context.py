@@ -156,12 +156,10 @@ def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, i
     is_format = "/format/" in request.path
     if name == "labs" and request.path.startswith("/submissions/") and not is_format:
         here = True
-    if name in {"project", "deliverables"} and is_format:
-        here = True
     if name == "readings" and request.path.startswith("/summaries/"):
         here = True
     # a deliverable lies below the student's project; staff have a list of them instead
-    if name in {"project", "deliverables"} and request.path.startswith("/deliverables/"):
+    if name in {"project", "deliverables"} and (is_format or request.path.startswith("/deliverables/")):
         here = True
     if name == "deliverables" and request.path.startswith(reverse("project", args=[enrollment.offering.slug])):
         here = True

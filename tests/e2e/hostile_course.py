@@ -31,7 +31,6 @@ from attendance.models import Attendance, LeftOut, ParticipationPoint  # noqa: E
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
-from exchange.models import CanvasColumn, PointsImport  # noqa: E402
 from grader.api import notebook_cells  # noqa: E402
 from grader.contract import (  # noqa: E402
     CheckResult,
@@ -58,7 +57,8 @@ from reviews.services import override  # noqa: E402
 from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
-from tests.e2e import hostile_deliverables  # noqa: E402
+from tests.e2e import hostile_deliverables, hostile_gradebook  # noqa: E402
+from tests.e2e.hostile_exchange import exchange_pages, exchange_words  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
@@ -254,17 +254,10 @@ def summary_draft(course: Course, n: int, text: str) -> None:
     )
 
 
-def exchange_words(course: Course, n: int, text: str) -> None:
-    """Columns of Canvas, sources and reasons of imports, and IDs and sections of people."""
-    CanvasColumn.objects.create(offering=course.offering, canvas_id=str(n), title=text, read_at=clock.now())
-    PointsImport.objects.create(offering=course.offering, source=text, reason=text, made_at=clock.now())
-    ids = {"section": text[:120], "sis_id": text[:60]}
-    Enrollment.objects.filter(pk=course.students[n].pk).update(**ids)
-
-
 FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "draft": draft_text,
     "override reason": override_reason,
+    "decision reason": hostile_gradebook.decision_reason,
     "review comments": review_comments,
     "adjustment reason": adjustment_reason,
     "file name": file_name,
@@ -343,18 +336,12 @@ def pages(course: Course) -> list[tuple[str, str]]:
                 "attendance-correct",
                 "participation",
                 "attendance-rules",
-                "exchange",
-                "canvas",
-                "points-imports",
-                "transcripts",
-                "offering-copy",
             )
         ),
         *(url("attendance-session", here, session.pk) for session in list(course.offering.sessions.all())[-3:]),
         url("check-in-screen", here, course.offering.sessions.last().pk),
         url("attendance-student", here, course.students[0].pk),
         *(f"{url('participation', here)}?{urlencode({'q': text, 'reason': text})}" for text in STORABLE[:6]),
-        *(url("transcript", here, student.pk) for student in course.students[:40]),
         *(f"{url(name, here)}?page=2" for name in ("scores", "people")),
         *(url("team", here, made.pk) for made in course.offering.teams.all()[:4]),
         *(url(name, here) for name in ("talks", "talks-results")),
@@ -378,7 +365,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("format", check.file.submission_id, check.file_id) for check in course.formats.values()),
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
-    staff += policy_pages(course)
+    staff += [*policy_pages(course), *exchange_pages(course)]
     student = [
         *(
             url(name, here)
@@ -401,6 +388,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
     elsewhere = [url(name, there) for name in ("dashboard", "labs", "readings", "grades")]
     return [
         *hostile_deliverables.pages(course),
+        *hostile_gradebook.pages(course),
         *(("instructor", page) for page in staff),
         *(("student", page) for page in student),
         *(("reader", page) for page in elsewhere),

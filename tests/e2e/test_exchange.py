@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from deploy.stack import Stack
 from tests.e2e.conftest import DESKTOP, PHONE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = "/o/cs498-sp26/exchange/"
 ROSTER = """Name;E-mail;Role;Section;Wer
 Uma Okafor;uma@demo.gradlab.example;instructor;;x

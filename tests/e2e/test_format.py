@@ -13,8 +13,9 @@ from playwright.sync_api import expect
 
 from deploy.stack import ROOT
 from tests.e2e.conftest import PHONE
+from tests.papers import A4, paper
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 DATA = Path(__file__).with_name("format_data.py")
 
 
@@ -91,6 +92,27 @@ def test_a_pdf_that_cannot_be_read_and_slides(visit, report):
     expect(page.locator(".format-state")).to_contain_text("9 pages, all as asked.", timeout=30_000)
     expect(page.locator("#format")).not_to_contain_text("Recommended")
     maya.see("format-slides")
+
+
+def test_from_the_upload_to_the_report(visit, report):
+    maya = visit()
+    page = maya.sign_in("maya")
+    page.goto(report("format-7", "open"))
+    pdf = {"name": "final.pdf", "mimeType": "application/pdf", "buffer": paper(abstract="", page=A4)}
+    page.locator("#pdf").set_input_files(pdf)
+    page.get_by_role("button", name="for the team").click()
+    page.wait_for_url("**/deliverables/*/")
+    line = page.locator(".format-line")
+    expect(line).to_contain_text("10 pages. Look at: Page size, Abstract.", timeout=30_000)
+    maya.see("format-line")
+    line.get_by_role("link", name="Format report").click()
+    expect(page.get_by_role("heading", name="Format of final.pdf")).to_be_visible()
+    page.get_by_role("link", name="attempt 1").click()
+    page.wait_for_url("**/deliverables/*/")
+    jin = visit()
+    seen = jin.sign_in("jin")
+    seen.goto(page.url)
+    expect(seen.locator(".format-line")).to_contain_text("Look at: Page size, Abstract.")
 
 
 def test_without_scripts_the_page_loads_itself_again(visit, report):

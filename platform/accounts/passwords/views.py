@@ -16,14 +16,16 @@ from accounts.passwords.services import ask
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_ask(request: HttpRequest) -> HttpResponse:
-    """The form; and the same answer for everyone who sends it. Too many from one place wait, as after failed sign-ins."""
+    """The form; and the same answer for everyone who sends it. After too many from one place it waits, as after failed sign-ins."""
     form = AskForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/password_ask.html", {"form": form}, status=422 if form.is_bound else 200)
     place = request.META.get("REMOTE_ADDR", "")
-    if not throttle.is_blocked("password-ask", place):
-        throttle.count_failure("password-ask", place)
-        ask(email=form.cleaned_data["email"])
+    if throttle.is_blocked("password-ask", place):
+        form.add_error(None, "Many links were asked for from this network. Try again in a few minutes.")
+        return render(request, "accounts/password_ask.html", {"form": form}, status=422)
+    throttle.count_failure("password-ask", place)
+    ask(email=form.cleaned_data["email"])
     messages.success(
         request,
         "If this address has an account here, a link is on its way to it. Look into your mail in a few minutes.",

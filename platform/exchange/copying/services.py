@@ -17,7 +17,7 @@ from courses.models import Offering, Recess, Role, Session
 from courses.services import enroll
 from exchange.copying.spec import Dates, Frame, Source, source_of
 from exchange.copying.what import COPIED, COPIER, NOW
-from gradebook.models import Component, GradePolicy, LetterCutoff
+from gradebook.models import AtRiskRules, Component, GradePolicy, LetterCutoff
 from projects.models import Deliverable, PresentationRules, TeamRules
 from readings.models import Reading
 from reviews.models import Rubric, RubricItem, RubricLevel
@@ -95,6 +95,7 @@ class _Copier:
         self._copy(Component, Component.objects.filter(offering=old), home)
         self._copy(LetterCutoff, LetterCutoff.objects.filter(offering=old), home)
         self._copy(GradePolicy, GradePolicy.objects.filter(offering=old), home)
+        self._copy(AtRiskRules, AtRiskRules.objects.filter(offering=old), home)
         lock = self._dates.teams_lock_at
         self._copy(TeamRules, TeamRules.objects.filter(offering=old), home, lambda _: {"lock_at": lock})
         assignments = self._copy(Assignment, self._source.assignments, home, self._dates_of)

@@ -44,6 +44,7 @@ COPIED: Mapping[str, Copied] = {
     "gradebook.Component": _copied("offering"),
     "gradebook.LetterCutoff": _copied("offering"),
     "gradebook.GradePolicy": _copied("offering", revision=0, show_letters=False),
+    "gradebook.AtRiskRules": _copied("offering"),
 }
 
 _PEOPLE = "people; the copying instructor and chosen staff are enrolled anew"

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from assignments.models import Assignment
 from config import clock
@@ -22,6 +22,7 @@ from submissions.models import Submission
 
 IN_MEMORY = 8 * 1024 * 1024
 BATCH = 50
+HEADER = ("name", "email", "folder", "receipt", "score", "max_score")
 
 
 @dataclass(frozen=True)
@@ -39,28 +40,27 @@ def results_for(submission: Submission) -> Results | None:
 
 
 def counting(assignment: Assignment) -> list[Scored]:
-    """The attempt that counts of each student who has a graded one, in the order of the class list."""
+    """The attempt that counts of each student who has a graded one."""
     students = assignment.offering.enrollments.students().order_by().values("pk")
     handed_in = Submission.objects.filter(assignment=assignment, enrollment__in=students).order_by("pk")
     attempts: dict[int, list[Scored]] = {}
     for scored in score_all(handed_in.select_related("assignment", "enrollment__user"), for_staff=True):
         attempts.setdefault(scored.submission.enrollment_id, []).append(scored)
-    found = [top for rows in attempts.values() if (top := best(rows)) is not None]
-    return sorted(found, key=lambda row: (row.submission.enrollment.user.sort_name, row.submission.enrollment_id))
+    return [top for rows in attempts.values() if (top := best(rows)) is not None]
 
 
 def zip_of(assignment: Assignment) -> IO[bytes]:
     """A folder a student with `results.json`, and `index.csv`, which says whose each is. The file is at its beginning."""
     file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the response closes it
-    rows: list[tuple[object, ...]] = [("folder", "name", "email", "receipt", "score", "max_score")]
+    rows: list[tuple[Any, ...]] = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for row in _exported(counting(assignment)):
             folder = folder_of(row.submission)
             archive.writestr(f"{folder}/results.json", row.results.to_json())
             user = row.submission.enrollment.user
             score, most = row.scored.score, row.scored.max_score
-            rows.append((folder, user.name, user.email, row.submission.receipt_number, score, most))
-        archive.writestr("index.csv", csv_text(rows))
+            rows.append((user.sort_name, user.email, folder, row.submission.receipt_number, score, most))
+        archive.writestr("index.csv", csv_text([HEADER, *sorted(rows)]))
     file.seek(0)
     return file
 
@@ -73,20 +73,17 @@ def folder_of(submission: Submission) -> str:
 
 def _exported(scored: Iterable[Scored]) -> Iterator[Exported]:
     """Those that have a report, a few reports in memory at a time."""
-    listed = list(scored)
-    jobs = jobs_of([row.submission.pk for row in listed])
-    for start in range(0, len(listed), BATCH):
-        batch = listed[start : start + BATCH]
-        found = {row.submission.pk: jobs[row.submission.pk].graded for row in batch if row.submission.pk in jobs}
-        graded = {pk: stored.pk for pk, stored in found.items() if stored is not None}
-        data = dict(GradeReport.objects.filter(pk__in=graded.values()).values_list("pk", "data"))
-        for row in batch:
-            if row.submission.pk in graded:
-                report = Report.from_json(data[graded[row.submission.pk]])
-                released = row.submission.assignment.is_released(clock.now())
-                about = _about(row.submission)
-                results = results_of(report, score=row.score, released=released, about=about)
-                yield Exported(row.submission, row, results)
+    listed = {row.submission.pk: row for row in scored}
+    jobs = jobs_of(listed)
+    graded = {found.graded.pk: listed[pk] for pk, found in jobs.items() if found.graded is not None}
+    stored = GradeReport.objects.filter(pk__in=graded).order_by("pk").values_list("pk", "data")
+    for pk, data in stored.iterator(chunk_size=BATCH):
+        row = graded[pk]
+        released = row.submission.assignment.is_released(clock.now())
+        about = _about(row.submission)
+        yield Exported(
+            row.submission, row, results_of(Report.from_json(data), score=row.score, released=released, about=about)
+        )
 
 
 def _about(submission: Submission) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _points(database: sqlite3.Connection, columns: dict[str, set[str]]) -> Point
         raise ImportRefused(f"The database has more than {MAX_ROWS:,} submissions. Send them in parts, as CSV.")
     found, skipped, wrong = [], [], []
     for assignment, student, score, penalty, waiting in rows:
-        name, who = str(assignment)[:128], str(student)[:LONGEST_TEXT]
+        name, who = _text(assignment)[:128], _text(student)
         points, of = number(max(0.0, float(score) - float(penalty))), number(most.get(assignment, 0.0))
         if waiting:
             skipped.append(f"{who}: {waiting} cells of {name} wait for somebody to grade them.")
@@ -159,4 +159,9 @@ def _students(database: sqlite3.Connection, columns: dict[str, set[str]]) -> dic
     """First name, last name, address and ID in the LMS, which older databases do not have."""
     lms = "lms_user_id" if "lms_user_id" in columns["student"] else "NULL"
     rows = database.execute(f"SELECT id, first_name, last_name, email, {lms} FROM student")  # noqa: S608 - one of two words of ours
-    return {key: tuple(str(value or "")[:LONGEST_TEXT] for value in rest) for key, *rest in rows}
+    return {key: tuple(_text(value) for value in rest) for key, *rest in rows}
+
+
+def _text(value: object) -> str:
+    """Of any type that a cell may have, without the bytes that a database of ours does not take."""
+    return ("" if value is None else str(value)).replace("\0", "")[:LONGEST_TEXT]

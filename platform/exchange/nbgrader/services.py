@@ -115,8 +115,7 @@ def withdraw(*, points_import: PointsImport, by: User) -> int:
 
 def _give(made: PointsImport, given: Given, reason: str, by: User) -> None:
     """The decision, which records itself, and its place in the import."""
-    found = given.found
-    points = (found.points, found.max_points)
+    points = (given.found.points, given.found.max_points)
     decision = decisions.decide(student=given.enrollment, part=given.assignment, points=points, reason=reason, by=by)
     ImportedPoints.objects.create(points_import=made, decision=decision, replaced=given.replaces)
 

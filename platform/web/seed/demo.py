@@ -28,6 +28,7 @@ from web.seed.attendance import seed_attendance
 from web.seed.bank import seed_bank
 from web.seed.deliverables import seed_deliverables
 from web.seed.exchange import seed_exchange
+from web.seed.formats import seed_formats
 from web.seed.people import TAS, address, seed_people
 from web.seed.policy import seed_policy
 from web.seed.presentations import seed_presentations
@@ -58,8 +59,8 @@ def seed_demo(offering: Offering, password: str) -> int:
         seed_attendance(offering, students)
         seed_presentations(offering, students)
         seed_exchange(offering, students)
-    made = seed_summaries(offering, students)
     made = seed_summaries(offering, students) + seed_deliverables(offering)
+    seed_formats(offering)
     lab = offering.assignments.get(slug="autodiff")
     if lab.submissions.exists() or lab.lab is None:
         return made

@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from attendance.models import Attendance, AttendanceRules, LeftOut, ParticipationPoint
@@ -148,10 +150,47 @@ def test_the_grid_of_600_students_is_quick(room, browser):
     client, url = browser(room.ta), reverse("attendance", args=[room.offering.slug])
     client.get(url)
     took = []
-    for _ in range(3):
-        began = time.perf_counter()
+    for _ in range(3):  # the processor's time: what else runs on the machine is not ours
+        began = time.process_time()
         response = client.get(url)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert len(response.context["page"].rows) == 100
     assert len(response.content) < 250_000
     assert min(took) < 0.6, took
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("attendance", None),
+        ("attendance-sessions", None),
+        ("attendance-session", "session"),
+        ("attendance-student", "student"),
+        ("check-in-screen", "session"),
+        ("attendance-correct", None),
+        ("participation", None),
+        ("attendance-rules", None),
+    ],
+)
+def test_a_page_asks_as_often_for_a_large_class_as_for_a_small_one(room, browser, name, of):
+    args = [room.offering.slug, *([getattr(room, of).pk] if of else [])]
+    client, url = browser(room.ta), reverse(name, args=args)
+    few = _queries(client, url, room, start=0, stop=4)
+    assert _queries(client, url, room, start=4, stop=30) == few
+
+
+def _queries(client, url, room, *, start: int, stop: int) -> int:
+    """Queries of the page once there are students, sessions, records and points up to number `stop`."""
+    for n in range(start, stop):
+        student = person(room.offering, name=f"Student {n}")
+        session = SessionFactory(offering=room.offering, week=100 + n, date=START.date() - timedelta(days=n))
+        for one in (student, room.student):
+            recorded(session, one, ("present", "absent", "excused")[n % 3], reason="roll call")
+        recorded(room.session, student, reason="roll call")
+        for one in (student, room.student):
+            ParticipationPoint.objects.create(
+                enrollment=one, session=session, points=1, reason="asked", given_at=START, given_by=room.ta.user
+            )
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(url).status_code == 200
+    return len(asked)

@@ -139,10 +139,10 @@ def test_a_class_of_600_in_34_sessions_takes_a_tenth_of_a_second(offering):
     big_class(offering, 600, 34)
     participation_scores(offering)
     times = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(5):  # the processor's time: what else runs on the machine is not ours
+        began = time.process_time()
         found = participation_scores(offering)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert len(found) == 600
     assert all(score.counted + score.excused == 34 and score.points == 3 for score in found.values())
     assert min(times) < 0.1, times

@@ -23,13 +23,6 @@ from audit.models import AuditEvent
 from config import clock
 from courses.models import Role
 from courses.services import enroll
-from exchange.copying.services import copy_offering
-from exchange.copying.spec import Frame, shift_of, source_of, suggested
-from exchange.nbgrader import services as nbgrader
-from exchange.nbgrader.found import Found, Points
-from exchange.rosters import services as rosters
-from exchange.rosters.columns import guessed
-from exchange.tables import read_grid
 from gradebook.at_risk.services import set_rules as set_at_risk_rules
 from gradebook.decisions.services import decide
 from gradebook.decisions.services import withdraw as withdraw_decision
@@ -67,11 +60,11 @@ from tests.factories import (
     talk,
     team,
 )
+from tests.platform.audit import exchange_acts
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 AUDITED = {
     *("Review", "Mark", "Adjustment", "RubricScore", "Rubric", "RubricItem", "RubricLevel"),
-    *("Assignment", "Extension", "Accommodation", "Enrollment", "Component", "LetterCutoff", "Release", "Decision"),
     *("Attendance", "ParticipationPoint", "CheckInWindow", "LeftOut", "AttendanceRules"),
     *("Assignment", "Extension", "Accommodation", "Enrollment", "Release"),
     *("Component", "LetterCutoff", "GradePolicy", "Decision", "Snapshot"),
@@ -317,28 +310,6 @@ def _frozen(world):
     return freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
 
 
-def _roster(world, text):
-    upload = rosters.Upload((grid := read_grid(text.encode())), guessed(grid))
-    signed = rosters.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=world.instructor.user)
-    choices = rosters.Choices(rename=True)
-    rosters.apply(offering=world.offering, signed=signed, choices=choices, by=world.instructor.user)
-
-
-def _points(world):
-    found = Found("", "x", "", "", world.student.user.email, "", Decimal(7), Decimal(10), Decimal(0))
-    upload = nbgrader.Upload(Points((found,), (), ()), {"x": world.lab.pk})
-    by = world.instructor.user
-    signed = nbgrader.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=by)
-    return nbgrader.take_over(offering=world.offering, signed=signed, reason="ran there", by=by)
-
-
-def _copied(world):
-    frame = Frame("next", "Fall", world.offering.starts_on, world.offering.ends_on, "", "", ())
-    source = source_of(world.offering)
-    dates = suggested(source, shift_of(source, frame))
-    copy_offering(offering=world.offering, frame=frame, dates=dates, by=world.instructor.user)
-
-
 ACTS = [
     Act("recorded attendance", lambda world, **_: _recorded(world)),
     Act(
@@ -405,16 +376,7 @@ ACTS = [
         "set a role",
         lambda world, **_: call_command("enroll", world.offering.slug, world.ta.user.email, "x", role="student"),
     ),
-    Act("applied a roster", lambda world, **_: _roster(world, "Email\n")),
-    Act("dropped", lambda world, **_: _roster(world, "Email\n")),
-    Act("set IDs", lambda world, **_: _roster(world, f"Email,ID\n{world.student.user.email},7\n")),
-    Act("renamed", lambda world, **_: _roster(world, f"Email,Name\n{world.student.user.email},Ada King\n")),
-    Act("imported points", lambda world, **_: _points(world)),
-    Act(
-        "withdrew imported points",
-        lambda world, **_: nbgrader.withdraw(points_import=_points(world), by=world.instructor.user),
-    ),
-    Act("copied an offering", lambda world, **_: _copied(world)),
+    *(Act(action, do) for action, do in exchange_acts.ACTS),
     Act("formed a team", lambda world, **_: _in_a_team(world)),
     Act("joined a team", lambda world, **_: _in_a_team(world)),
     Act("left a team", lambda world, **_: (_in_a_team(world), leave_team(enrollment=world.student))),

@@ -7,7 +7,7 @@ import io
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.tables import GUESSED, LONGEST_CELL, MAX_BYTES, MAX_ROWS, TableRefused, read_grid
@@ -72,22 +72,21 @@ def test_what_is_no_table_gets_a_sentence(data, words):
         read_grid(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_are_a_fault(data):
     with suppress(TableRefused):
         assert all(len(cell) <= LONGEST_CELL for line in read_grid(data).lines for cell in line.cells)
 
 
-_CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20).filter(
-    lambda text: text.strip() == text and text[0].isalnum()
-)
+# a letter in front, since what looks like a formula or white space has its own tests
+CELLS = st.text("aZé9 ,;\t\"'=\n", max_size=12).map(lambda text: f"x{text}".strip())
 
 
-@given(st.lists(st.lists(_CELLS, min_size=2, max_size=2), min_size=2, max_size=8), st.sampled_from(",;\t"))
+@settings(deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=2, max_size=8), st.sampled_from(",;\t"))
 def test_what_was_written_is_read(rows, delimiter):
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(rows)
     grid = read_grid(out.getvalue().encode())
-    assert [grid.columns, *(line.cells for line in grid.lines)] == [
-        tuple(cell.replace("\xa0", " ") for cell in row) for row in rows
-    ]
+    assert [grid.columns, *(line.cells for line in grid.lines)] == [tuple(row) for row in rows]

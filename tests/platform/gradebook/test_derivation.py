@@ -16,8 +16,8 @@ from gradebook.decisions.services import decide, withdraw
 from gradebook.derivation.figures import figure, plain
 from gradebook.derivation.letters import letter_view, policy_in_words
 from gradebook.derivation.pages import derivation_page
-from gradebook.freezing.services import freeze
-from gradebook.models import Component, GradePolicy, Snapshot
+from gradebook.freezing.services import freeze, lift
+from gradebook.models import Component, GradePolicy
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from gradebook.sources.policies import policy_of
@@ -336,7 +336,7 @@ def test_staff_have_no_grade_and_others_are_not_there(world, browser):
 
 def test_frozen_grades_stand_on_every_page_whatever_comes_after(world, see, scheme, browser):
     submission = reported(submit(world.lab, world.student), 6.0, 1.0)
-    freeze(offering=world.offering, note="no more will come", by=world.instructor.user)
+    snapshot = freeze(offering=world.offering, note="no more will come", by=world.instructor.user)
     item = world.lab.rubric.items.get(task_id="2")
     override(submission=submission, item=item, score=Decimal(4), reason="because", by=world.ta.user)
     submission.overrides.update(released_at=clock.now())
@@ -347,5 +347,5 @@ def test_frozen_grades_stand_on_every_page_whatever_comes_after(world, see, sche
         assert '<p class="score">70<small>' in page
         assert 'id="letter"' in page
     assert "7</strong>" in see("grades-part", "lab:tiny", own=True)
-    Snapshot.objects.update(lifted_at=clock.now())
+    lift(snapshot=snapshot, by=world.instructor.user, reason="a mistake")
     assert '<p class="score">100<small>' in see("grades", own=True, of="so-far")

@@ -15,7 +15,8 @@ from exchange.canvas.services import MappingRefused, assign
 from exchange.models import CanvasColumn
 from exchange.numbers import numbers_of, rounded
 from exchange.tables import read_grid
-from gradebook.decisions.services import excuse, set_points
+from gradebook.decisions.services import decide
+from gradebook.freezing.services import freeze
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from tests.factories import person, reported, submit
@@ -39,7 +40,7 @@ def graded(world):
         Enrollment.objects.filter(pk=enrollment.pk).update(section="A", **dict(zip(names, ids, strict=True)))
     person(world.offering, name="No Ids")
     reported(submit(world.lab, world.student), first=4.0, second=2.5)
-    excuse(student=world.classmate, part=world.lab, reason="was ill", by=world.instructor.user)
+    decide(student=world.classmate, part=world.lab, points=None, reason="was ill", by=world.instructor.user)
     return world
 
 
@@ -96,14 +97,8 @@ def test_only_changed_columns_are_ticked(graded, browser):
 
 
 def test_the_file_that_was_written_is_read_back_to_the_same_numbers(graded, browser):
-    set_points(
-        student=graded.student,
-        part=graded.lab,
-        points=Decimal("7.13"),
-        max_points=Decimal(10),
-        reason="why",
-        by=graded.ta.user,
-    )
+    points = (Decimal("7.13"), Decimal(10))
+    decide(student=graded.student, part=graded.lab, points=points, reason="why", by=graded.ta.user)
     read(graded, browser)
     answer = browser(graded.instructor).get(url(graded, "canvas.csv"), {"column": "lab:tiny"})
     read(graded, browser, answer.content.decode())
@@ -160,6 +155,19 @@ def test_the_plain_table_has_everything(graded, browser):
     kofi = next(row for row in lines if row["name"] == "Kofi Mensah")
     assert (kofi[f"{title}: state"], kofi[f"{title}: points"]) == ("excused", "")
     assert len(lines) == 3
+
+
+def test_frozen_grades_are_what_is_sent(graded, browser):
+    client = browser(graded.instructor)
+    pages = [url(graded, "canvas.csv?column=lab:tiny&column=final"), f"/o/{graded.offering.slug}/exchange/grades.csv"]
+    before = [client.get(page).content for page in pages]
+    snapshot = freeze(offering=graded.offering, by=graded.instructor.user, note="final in spite of what is open")
+    points = (Decimal(1), Decimal(10))
+    decide(student=graded.student, part=graded.lab, points=points, reason="late", by=graded.ta.user)
+    assert rows(client.get(pages[0])) == list(csv.reader(io.StringIO(before[0].decode())))
+    sealed = client.get(pages[1]).content.decode()
+    assert "6.5,10,graded" in sealed
+    assert snapshot.sha256[:4] in client.get(url(graded)).content.decode()
 
 
 def test_names_that_look_like_formulas_are_text(graded, browser):

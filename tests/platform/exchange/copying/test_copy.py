@@ -16,7 +16,7 @@ from exchange.copying.services import CopyRefused, copy_offering
 from exchange.copying.shift import Break
 from exchange.copying.spec import Frame, shift_of, source_of, suggested
 from exchange.copying.what import COPIED, LEFT
-from gradebook.models import Component, GradePolicy
+from gradebook.models import AtRiskRules, Component, GradePolicy
 from gradebook.presets import weights
 from gradebook.services import create_scheme
 from projects.models import PresentationRules, TeamRules
@@ -50,6 +50,7 @@ def fill(world) -> Offering:
     GradePolicy.objects.create(
         offering=offering, relative_from=7, round_to=Decimal("0.5"), show_letters=True, revision=4
     )
+    AtRiskRules.objects.create(offering=offering, idle_days=9)
     TeamRules.objects.create(offering=offering, largest=4, lock_at=clock.now())
     PresentationRules.objects.create(offering=offering, staff_share=60)
     AttendanceRules.objects.create(offering=offering, free_absences=3)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.copying.shift import Break, Shift, Term
@@ -88,6 +88,7 @@ def terms(draw):
     return Term(starts, (Break("b", first, first + timedelta(days=length)),), CHICAGO)
 
 
+@settings(deadline=None)
 @given(DAYS, terms())
 def test_every_day_keeps_its_weekday_and_its_week_of_class(day, term):
     moved = Shift(SPRING, term).day(day)
@@ -96,12 +97,14 @@ def test_every_day_keeps_its_weekday_and_its_week_of_class(day, term):
         assert term.week_of(moved) == SPRING.week_of(day)
 
 
+@settings(deadline=None)
 @given(st.lists(DAYS, min_size=2, max_size=2), terms())
 def test_no_two_days_change_their_order(days, term):
     first, last = sorted(days)
     assert Shift(SPRING, term).day(first) <= Shift(SPRING, term).day(last)
 
 
+@settings(deadline=None)
 @given(DAYS, terms())
 def test_there_and_back_is_where_it_was(day, term):
     if SPRING.break_on(day) is None:

@@ -16,7 +16,7 @@ from exchange.nbgrader.found import Found, ImportRefused, Points
 from exchange.nbgrader.plan import guessed, plan_of
 from exchange.nbgrader.services import Upload
 from gradebook.book.parts import State
-from gradebook.decisions.services import excuse
+from gradebook.decisions.services import decide
 from gradebook.models import Decision
 from gradebook.presets import weights
 from gradebook.services import create_scheme
@@ -96,7 +96,7 @@ def test_points_are_what_the_gradebook_reads_and_name_their_source(world):
 
 def test_an_import_replaces_a_decision_and_its_withdrawal_brings_it_back(world):
     by = world.instructor.user
-    excuse(student=world.student, part=world.lab, reason="was ill", by=by)
+    decide(student=world.student, part=world.lab, points=None, reason="was ill", by=by)
     made = take(world, found("ada.lindqvist"), found("kofi.mensah", "3"))
     assert {pk: row.points for pk, row in standing(world).items()} == {world.student.pk: 7, world.classmate.pk: 3}
     assert services.withdraw(points_import=made, by=by) == 2
@@ -110,7 +110,7 @@ def test_an_import_replaces_a_decision_and_its_withdrawal_brings_it_back(world):
 
 def test_what_staff_decided_since_outlives_the_withdrawal(world):
     made = take(world, found("ada.lindqvist"))
-    excuse(student=world.student, part=world.lab, reason="was ill", by=world.instructor.user)
+    decide(student=world.student, part=world.lab, points=None, reason="was ill", by=world.instructor.user)
     assert services.withdraw(points_import=made, by=world.instructor.user) == 0
     assert standing(world)[world.student.pk].excused
 
@@ -132,7 +132,7 @@ def test_two_lines_for_one_student_are_not_both_taken(world):
 def test_nothing_is_stored_when_a_decision_changed_since_the_preview(world):
     upload = upload_of(world, found("ada.lindqvist"))
     signed = services.sign(world.offering, upload, upload.plan(world.offering).fingerprint, by=world.instructor.user)
-    excuse(student=world.student, part=world.lab, reason="was ill", by=world.ta.user)
+    decide(student=world.student, part=world.lab, points=None, reason="was ill", by=world.ta.user)
     with pytest.raises(ImportRefused, match="changed since the preview"):
         services.take_over(offering=world.offering, signed=signed, reason="", by=world.instructor.user)
     assert ImportedPoints.objects.count() == 0

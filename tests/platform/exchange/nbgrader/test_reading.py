@@ -125,6 +125,11 @@ def test_a_query_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
         read_database(data)
 
 
+def test_bytes_that_our_database_does_not_take_are_left_out(tmp_path):
+    points = read_database(damaged(tmp_path, "UPDATE student SET first_name = 'A' || char(0) || 'da', last_name = 'L'"))
+    assert points.found[0].name == "Ada L"
+
+
 def test_the_upload_is_not_changed_and_leaves_nothing_behind(tmp_path, monkeypatch):
     data = damaged(tmp_path, "")
     scratch = tmp_path / "scratch"

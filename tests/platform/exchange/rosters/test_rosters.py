@@ -111,7 +111,7 @@ def test_every_wrong_line_is_named_and_the_others_are_read():
         ",nameless@example.edu,student,5\n"
         "Mei Chen,,student,\n"
         "Noor Haddad,noor@example.edu,TaEnrollment,7\n"
-        f"{'x' * 201},long@example.edu,,8\n"
+        f"{'x' * 191},long@example.edu,,8\n"
     )
     found = plan(OfferingFactory(), text)
     said = {note.number: note.text for note in found.wrong}
@@ -123,7 +123,7 @@ def test_every_wrong_line_is_named_and_the_others_are_read():
         (5, "no quotes"),
         (6, "has no name"),
         (7, "neither an address nor an ID"),
-        (9, "longer than 200"),
+        (9, "longer than 190"),
     ):
         assert words in said[number]
     assert [(row.listed.name, row.role) for row in found.adds] == [("Noor Haddad", Role.TA)]

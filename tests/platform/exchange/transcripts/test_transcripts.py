@@ -7,9 +7,11 @@ from fractions import Fraction
 
 import pytest
 
+from config import clock
 from exchange.numbers import numbers_of, rounded
 from exchange.transcripts.selectors import transcript_page
-from gradebook.decisions.services import excuse
+from gradebook.decisions.services import decide
+from gradebook.freezing.services import freeze, lift
 from gradebook.models import GradePolicy
 from gradebook.presets import weights
 from gradebook.services import create_scheme
@@ -47,7 +49,7 @@ def test_it_has_every_component_and_part_and_adds_up(graded):
 
 def test_excused_and_missing_work_says_so(graded, at):
     excused = AssignmentFactory(offering=graded.offering, slug="two", number=2)
-    excuse(student=graded.student, part=excused, reason="was ill", by=graded.ta.user)
+    decide(student=graded.student, part=excused, points=None, reason="was ill", by=graded.ta.user)
     labs = next(row for row in transcript_page(graded.student, own=False).components if row.name == "Lab assignments")
     assert [(row.state, row.adds) for row in labs.parts][1] == ("Excused", None)
 
@@ -102,6 +104,27 @@ def test_both_columns_of_the_letter_stand_on_the_page(graded, browser):
     )
     assert f"<dd>{page.letter.absolute}: " in text
     assert f"<dd>{page.letter.relative}: {page.letter.above} of {page.letter.size} students" in text
+
+
+def test_final_grades_come_from_the_snapshot_whatever_happens_afterwards(graded, browser):
+    before = transcript_page(graded.student, own=False)
+    snapshot = freeze(offering=graded.offering, by=graded.instructor.user, note="final in spite of what is open")
+    decide(student=graded.student, part=graded.lab, points=(Decimal(1), Decimal(10)), reason="late", by=graded.ta.user)
+    answer = own(graded, browser, graded.student)
+    page = answer.context["page"]
+    labs, was = (next(row for row in each.components if row.name == "Lab assignments") for each in (page, before))
+    assert labs.parts[0].points == was.parts[0].points == Decimal("6.50")
+    assert (page.score, page.letter) == (
+        rounded(numbers_of(graded.offering).grades[graded.student.pk].final.score),
+        numbers_of(graded.offering).grades[graded.student.pk].letter,
+    )
+    assert snapshot.sha256 in answer.content.decode()
+    assert "Not final" not in answer.content.decode()
+    graded.student.dropped_at = clock.now()
+    graded.student.save()
+    assert transcript_page(graded.student, own=False).seal.sha256 == snapshot.sha256
+    lift(snapshot=snapshot, by=graded.instructor.user, reason="one more look")
+    assert own(graded, browser, graded.classmate).status_code == 404
 
 
 def test_the_list_finds_students_and_shows_who_dropped(graded, browser):

@@ -67,6 +67,10 @@ def test_the_deliverable_says_what_is_asked(hand_in, final):
     }
 
 
+def test_the_grader_knows_every_style_of_a_deliverable():
+    assert {style.value for style in PaperStyle} == set(Style.values)
+
+
 def test_without_a_deliverable_no_style_is_asked(hand_in, final):
     check = hand_in()
     Deliverable.objects.all().delete()

@@ -61,8 +61,7 @@ ROWS = {
     # without a preview there is nothing to do
     "roster-apply": Row(INSTRUCTOR, offering, "post", found=422),
     "canvas": Row(INSTRUCTOR, offering),
-    # no column is chosen
-    "canvas-file": Row(INSTRUCTOR, offering, found=422),
+    "canvas-file": Row(INSTRUCTOR, offering, data=lambda _: {"column": "final"}),
     "canvas-read": Row(INSTRUCTOR, offering, "post", file("export", CANVAS), 302),
     "canvas-assign": Row(INSTRUCTOR, offering, "post", found=302),
     "grades-file": Row(STAFF, offering),
