@@ -223,7 +223,7 @@ def _part(book: Book, part: Part, group: str, offering: str) -> Column:
 
     return Column(
         key=part.key,
-        short=_short(part, assignment),
+        short=_short(assignment),
         title=part.title,
         group=group,
         url=_work_url(offering, assignment) if assignment else "",
@@ -251,7 +251,7 @@ def _of_own(part: Part, score: Score) -> str:
     return f"{plain(score.points)} / {plain(score.max_points)}"
 
 
-def _short(part: Part, assignment: Assignment | None) -> str:
+def _short(assignment: Assignment | None) -> str:
     if assignment is None:
         return "Points"  # the group above has its name
     is_report = assignment.kind == Kind.DELIVERABLE
