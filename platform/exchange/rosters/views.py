@@ -53,7 +53,7 @@ def apply(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse | Ht
         done = services.apply(offering=enrollment.offering, signed=signed, choices=choices, by=request.user)
     except RosterRefused as refusal:
         return _refused(request, enrollment, signed, str(refusal))
-    mailed = f" {done.mailed} are mailed a link to set their password." if done.mailed else ""
+    mailed = f" Mailed a link to set a password: {done.mailed}." if done.mailed else ""
     text = f"The roster is applied: {done.added} added, {done.changed} changed, {done.dropped} dropped.{mailed}"
     messages.success(request, text)
     return redirect("people", offering)
