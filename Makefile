@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-deadline gpu-judge shape lock runner-image machine clean
+.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline gpu-judge shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench-peers: setup ## Gradlab beside nbgrader and Otter on one assignment (insta
 bench-first-check: setup runner-image ## milliseconds from the claim of a job to its first check, warm, in both sandboxes
 	PYTHONPATH=platform:. $(BIN)/python -m tests.benchmarks.first_check --sandbox bubblewrap
 	PYTHONPATH=platform:. $(BIN)/python -m tests.benchmarks.first_check --sandbox docker
+
+bench-gradebook: setup ## milliseconds and queries of the gradebook for 600 students
+	PYTHONPATH=platform:. $(BIN)/python -m tests.benchmarks.gradebook
 
 bench-deadline: setup ## the last minute before a deadline: 600 students, PostgreSQL and SQLite (15 minutes)
 	$(BIN)/python -m tests.benchmarks.deadline
