@@ -27,7 +27,6 @@ from django.urls import reverse  # noqa: E402
 
 from assignments.due.services import grant_extension  # noqa: E402
 from assignments.models import Kind  # noqa: E402
-from attendance.models import Attendance, LeftOut, ParticipationPoint  # noqa: E402
 from audit.services import record  # noqa: E402
 from config import clock  # noqa: E402
 from courses.models import Enrollment, Role  # noqa: E402
@@ -45,8 +44,7 @@ from grader.contract import (  # noqa: E402
 from grading import claims  # noqa: E402
 from grading.models import GradingJob  # noqa: E402
 from projects.format.models import FormatCheck  # noqa: E402
-from projects.models import Rating, Talk  # noqa: E402
-from projects.presentations.models import Moderation  # noqa: E402
+from projects.models import Talk  # noqa: E402
 from readings.models import Paper  # noqa: E402
 from reviews.marking.services import GivenMark, adjust, save_review  # noqa: E402
 from reviews.regrades.models import LabRegrade, Scope  # noqa: E402
@@ -58,6 +56,7 @@ from submissions import storage  # noqa: E402
 from submissions.drafts import save_draft  # noqa: E402
 from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
 from tests.e2e import hostile_deliverables, hostile_gradebook  # noqa: E402
+from tests.e2e.hostile_class import attendance_words, session_topic, talk_words  # noqa: E402
 from tests.e2e.hostile_exchange import exchange_pages, exchange_words  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
@@ -65,17 +64,10 @@ from tests.factories import (  # noqa: E402
     AssignmentFactory,
     OfferingFactory,
     ReadingFactory,
-    SessionFactory,
-    closed,
-    opened,
     person,
-    rated,
     reported,
-    staff_rated,
     submit,
     summary,
-    talk,
-    team,
 )
 from tests.platform.web.corpus import STORABLE  # noqa: E402
 
@@ -189,24 +181,6 @@ def paper_words(course: Course, n: int, text: str) -> None:
     ReleaseItem.objects.create(release=made, submission=summary(reading.assignment, course.reader, {"a": text}))
 
 
-def session_topic(course: Course, n: int, text: str) -> None:
-    SessionFactory(offering=course.offering, topic=text, part=text[:80], week=n + 1, week_label=text[:10])
-
-
-def attendance_words(course: Course, n: int, text: str) -> None:
-    """Reasons of a record, of points, of a session that is left out; all of them in the records of two students, too."""
-    session = SessionFactory(offering=course.offering, topic=text, week=500 + n)
-    if n % 2:
-        LeftOut.objects.create(session=session, reason=text, left_out_at=clock.now())
-    for student in {course.students[0].pk, course.students[n].pk}:
-        Attendance.objects.create(
-            session=session, enrollment_id=student, presence="excused", recorded_at=clock.now(), reason=text
-        )
-        ParticipationPoint.objects.create(
-            enrollment_id=student, session=session, points=1, reason=text, given_at=clock.now()
-        )
-
-
 def extension_reason(course: Course, n: int, text: str) -> None:
     grant_extension(
         assignment=course.lab,
@@ -228,23 +202,6 @@ def request_words(course: Course, n: int, text: str) -> None:
         item_title=text,
         **(done if n % 2 else {}),
     )
-
-
-def talk_words(course: Course, n: int, text: str) -> None:
-    """A talk of each student, rated by three others; the last one is open, every second other one was taken back."""
-    made = team(course.offering, course.students[n], name=f"{n} {text}"[:80])
-    made.topic = text[:300]
-    made.save()
-    about = opened(talk(made, position=n + 1), course.instructor)
-    for step in (1, 2, 3):
-        rated(about, course.students[(n + step) % len(course.students)], 4, text[:1000])
-    staff_rated(about, course.instructor, comment=text)
-    Rating.objects.filter(talk=about).update(moderation=Moderation.SHOWN)
-    course.talks[n] = about
-    if n < len(STORABLE) - 1:
-        closed(about, course.instructor)
-        told = {"taken_back_at": clock.now(), "taken_back_reason": text} if n % 2 else {"released_at": clock.now()}
-        Talk.objects.filter(pk=about.pk).update(**told)
 
 
 def summary_draft(course: Course, n: int, text: str) -> None:
