@@ -112,7 +112,7 @@ class TestQueue:
         client, address = browser(world.ta), [world.offering.slug, crew.proposal.slug]
         sheet = client.get(reverse("queue-submission", args=[*address, made.pk])).content.decode()
         pdf = reverse("submission-pdf", args=[made.pk, made.files.get().pk])
-        assert f'<iframe class="desk-pdf" loading="lazy" title="The PDF" src="{pdf}">' in sheet
+        assert f'<iframe class="desk-pdf" loading="lazy" title="The PDF" src="{pdf}#' in sheet
         assert 'href="https://git.example.edu/ada/kestrel"' in sheet
         assert ">https://git.example.edu/ada/kestrel<" not in sheet
         assert "report.pdf" not in sheet
