@@ -47,6 +47,11 @@ class World:
 
 @pytest.fixture
 def world(db, files_dir: Path) -> World:
+    return make_world()
+
+
+def make_world() -> World:
+    """Two offerings and their people."""
     offering, elsewhere = OfferingFactory(), OfferingFactory()
     dropped = person(offering)
     dropped.dropped_at = "2026-02-01T00:00:00Z"

@@ -14,8 +14,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("GRADLAB_DEMO", "1")
     django.setup()
+    from tests.platform.web.matrix.test_access import MATRIX
     from tests.platform.web.rows import ROLES
-    from tests.platform.web.test_access import MATRIX
 
     print("| URL | method |", " | ".join(role.replace("_", " ") for role in ROLES), "|")
     print("|---|---|" + ":-:|" * len(ROLES))

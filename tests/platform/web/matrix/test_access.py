@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,13 +12,13 @@ from assignments.models import Assignment
 from audit.models import AuditEvent
 from config import clock
 from courses.models import Enrollment
-from grading.models import Drain, GradingJob, Worker
+from grading.models import Drain, GradingJob
 from reviews.marking.models import Adjustment, Claim, Mark, Review
 from reviews.models import RubricScore
-from reviews.regrades.models import LabRegrade, Scope, ScoreChange
-from reviews.regrades.services import start
+from reviews.regrades.models import LabRegrade, ScoreChange
 from submissions.models import Draft, PracticeRun, Submission
-from tests.factories import ReadingFactory, WorkerFactory, finished, reported, reviewed, submit, summary
+from tests.factories import reported, submit
+from tests.platform.web.matrix.things import Things
 from tests.platform.web.rows import EVERYONE, MEMBERS, OWN, ROLES, SIGNED_IN, STAFF, Row, parts
 
 
@@ -107,45 +106,6 @@ MATRIX = {
 
 
 MATRIX |= {name: row for part in parts() for name, row in part.ROWS.items()}
-
-
-@dataclass(frozen=True)
-class Things:
-    """What the pages are about: two submissions of one student, the job of the second still waiting; a dry run that is over; a
-    reading whose summary is reviewed; and, in `more`, what the parts' own modules made.
-    """
-
-    offering: Any
-    lab: Any
-    first: Submission
-    second: Submission
-    job: GradingJob
-    item: Any
-    worker: Worker
-    regrade: LabRegrade
-    reading: Any
-    summary: Submission
-    review: Review
-    more: dict[str, Any]
-
-
-@pytest.fixture
-def things(world) -> Things:
-    first = reported(submit(world.lab, world.student))
-    second = submit(world.lab, world.student)
-    regrade = start(assignment=world.lab, scope=Scope.COUNTING, by=world.ta.user)
-    finished(regrade.items.get().job, 5.0, 4.0)
-    job, item = second.jobs.get(), world.lab.rubric.items.first()
-    reading = ReadingFactory(assignment__offering=world.offering).assignment
-    handed_in = summary(reading, world.student)
-    review = reviewed(handed_in, world.ta)
-    made = Things(
-        world.offering, world.lab, first, second, job, item, WorkerFactory(), regrade, reading, handed_in, review, {}
-    )
-    for part in parts():
-        if hasattr(part, "make"):
-            made.more.update(part.make(world, made))
-    return made
 
 
 def names_of_all_urls() -> set[str]:

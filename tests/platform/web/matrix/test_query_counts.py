@@ -13,7 +13,7 @@ from config import clock
 from reviews.services import override
 from submissions.drafts import save_draft
 from tests.factories import ExtensionFactory, ReadingFactory, person, reported, submit
-from tests.platform.web.test_access import MATRIX, knock, things  # noqa: F401 - the fixture is asked for by its name
+from tests.platform.web.matrix.test_access import MATRIX, knock
 
 pytestmark = pytest.mark.django_db
 VIEWERS = ("student", "ta", "instructor")
@@ -37,7 +37,7 @@ def work_of(world, enrollment, number: int) -> None:
     submit(world.lab, enrollment, client_token=f"{number}-2")
 
 
-def counts(world, things, browser) -> dict[tuple[str, str], int]:  # noqa: F811
+def counts(world, things, browser) -> dict[tuple[str, str], int]:
     """Queries of each page for each viewer."""
     found = {}
     for viewer in VIEWERS:
@@ -54,7 +54,7 @@ def counts(world, things, browser) -> dict[tuple[str, str], int]:  # noqa: F811
 
 
 @pytest.fixture
-def grown(world, things, browser, at) -> Callable[..., list[tuple]]:  # noqa: F811
+def grown(world, things, browser, at) -> Callable[..., list[tuple]]:
     """Pages that ask more often after `more(number)` was called for 45 numbers than after it was called for five.
 
     The clock stands: on a slow machine a worker would fall silent in between, and its pages would ask for less.
@@ -99,7 +99,7 @@ def test_fifty_readings_cost_no_more_queries_than_five(world, grown):
     assert grown(reading) == []
 
 
-def test_a_page_that_asks_once_a_student_would_be_found(world, things, browser, monkeypatch):  # noqa: F811
+def test_a_page_that_asks_once_a_student_would_be_found(world, things, browser, monkeypatch):
     """The measure itself: a query a row is what these tests are there to see."""
     from courses import selectors
 
