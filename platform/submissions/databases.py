@@ -16,12 +16,16 @@ from django.db import connection, connections
 from psycopg import sql
 
 from assignments.models import Lab
-from audit.triggers import REMOVE
 from submissions.naming import named_files_query
 
 LABS = f"SELECT path FROM {Lab._meta.db_table}"  # noqa: S608, SLF001 - our own name
 # a migrated database has these rows before anybody used it
 NOT_COUNTED = {"django_migrations", "django_content_type", "auth_permission"}
+OUR_FUNCTIONS = """
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = current_schema()::regnamespace
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+"""
 LOCK_TIMEOUT = "-c lock_timeout=30s"
 
 
@@ -125,15 +129,15 @@ class Postgres:
             script.unlink(missing_ok=True)
 
     def _drop_everything(self) -> str:
+        """Tables, and the functions of triggers, which are none: the copy brings its own. What an extension brought stays."""
         with psycopg.connect(**self._parameters()) as reader:
             tables = reader.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
-            names = sql.SQL(", ").join(sql.Identifier(str(name)) for (name,) in tables)
+            functions = [str(name) for (name,) in reader.execute(OUR_FUNCTIONS).fetchall()]
             if not tables:
                 return "SELECT 1"
-            # the trail's function is no table, and the copy brings its own
-            return "; ".join(
-                (sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(names).as_string(reader), *REMOVE[self.kind])
-            )
+            names = sql.SQL(", ").join(sql.Identifier(str(name)) for (name,) in tables)
+            dropped = sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(names).as_string(reader)
+            return "; ".join((dropped, *(f"DROP FUNCTION IF EXISTS {name} CASCADE" for name in functions)))
 
     def _parameters(self) -> dict[str, Any]:
         found = connection.settings_dict

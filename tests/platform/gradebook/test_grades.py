@@ -67,10 +67,10 @@ def test_a_weight_below_zero_is_refused(world):
     [
         ("scores", 30),
         ("lab-submissions", 12),
-        ("dashboard", 17),
+        ("dashboard", 18),
         ("people", 8),
         ("grades", 30),
-        ("labs", 10),
+        ("labs", 11),
         ("readings", 10),
     ],
 )
@@ -97,5 +97,5 @@ def test_a_students_overview_asks_the_same_for_any_number_of_attempts(world, bro
         reported(submit(world.lab, world.student), 3.0, 4.0)
     client = browser(world.student)
     for name in ("dashboard", "labs", "grades"):
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(26):
             assert client.get(reverse(name, args=[world.offering.slug])).status_code == 200

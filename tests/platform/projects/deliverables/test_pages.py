@@ -153,7 +153,7 @@ class TestStates:
         return [state.chip.label for state in deliverables_of(who)]
 
     def test_the_list_follows_the_work(self, world, crew, at):
-        deliverable(world.offering, "midterm", opens_at=clock.now() + timedelta(days=3), number=99)
+        deliverable(world.offering, "midterm", opens_at=clock.now() + timedelta(days=3), number=9999)
         assert self.chips(world.student)[0] == "Not handed in yet"
         assert self.chips(world.student)[1].startswith("Opens ")
         made = handed_in(crew.proposal, world.classmate)
