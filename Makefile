@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline gpu-judge shape lock runner-image machine clean
+.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline semester gpu-judge shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ test: setup ## the whole suite
 
 hostile: setup runner-image ## what students have tried, in both sandboxes, as a table (10 minutes)
 	$(BIN)/python -m tests.hostile
+
+semester: setup ## a whole semester of sixty students, each final letter computed a second time, as a table
+	$(BIN)/python -m pytest tests/semester -n 0 -q -s
 
 chaos: setup runner-image ## kill every part at every moment, on SQLite and PostgreSQL, as a table (15 minutes)
 	$(BIN)/python -m tests.chaos
