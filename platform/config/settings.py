@@ -170,6 +170,11 @@ PAPER_LOOKUP = env.text("PAPER_LOOKUP", "off" if DEMO else "web")
 PAPER_LOOKUP_TIMEOUT_S = env.integer("PAPER_LOOKUP_TIMEOUT_S", 5)
 PAPER_LOOKUP_MAX_BYTES = 512 * 1024
 
+# LTI 1.3. Our private key as PEM; empty: one is made below the data directory. Scores that a platform does not take are tried again.
+LTI_KEY = env.secret("LTI_KEY").replace("\\n", "\n")
+LTI_SCORE_TRIES = 8
+LTI_SCORE_RETRY_S = 60
+
 # Language, time and numbers
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
@@ -248,6 +253,7 @@ SWEEP_ALSO = (
     "accounts.passwords.mail.mail_due_links",
     "projects.format.sweep.drive_checks",
     "projects.format.sweep.forget_old_pictures",
+    "lti.passback.sending.send_due_scores",
 )
 
 # Format checks of PDFs. No heartbeat renews their lease: it is longer than the grader's own limits for one PDF.

@@ -32,6 +32,7 @@ urlpatterns = [
     path("", include("projects.deliverables.urls")),
     path("", include("gradebook.urls")),
     path("", include("exchange.urls")),
+    path("", include("lti.urls")),
     path("", include("web.urls")),
 ]
 
