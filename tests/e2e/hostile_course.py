@@ -58,6 +58,7 @@ from submissions.models import Draft, Submission, SubmittedFile  # noqa: E402
 from tests.e2e import hostile_deliverables, hostile_gradebook  # noqa: E402
 from tests.e2e.hostile_class import attendance_words, session_topic, talk_words  # noqa: E402
 from tests.e2e.hostile_exchange import exchange_pages, exchange_words  # noqa: E402
+from tests.e2e.hostile_lti import lti_pages, lti_words  # noqa: E402
 from tests.e2e.hostile_policy import policy_pages, scheme_words  # noqa: E402
 from tests.e2e.hostile_project import format_words, team_words  # noqa: E402
 from tests.factories import (  # noqa: E402
@@ -227,6 +228,7 @@ FIELDS: dict[str, Callable[[Course, int, str], None]] = {
     "regrade request and answer": request_words,
     "draft of a summary": summary_draft,
     "import and export": exchange_words,
+    "platform, its course, its people": lti_words,
     "team, post and reason of a move": team_words,
     "format report": format_words,
     "component, change and snapshot": scheme_words,
@@ -322,7 +324,7 @@ def pages(course: Course) -> list[tuple[str, str]]:
         *(url("format", check.file.submission_id, check.file_id) for check in course.formats.values()),
         *(url("regrade-request", made.pk) for made in list(course.summaries.values())[:4]),
     ]
-    staff += [*policy_pages(course), *exchange_pages(course)]
+    staff += [*policy_pages(course), *exchange_pages(course), *lti_pages(course)]
     student = [
         *(
             url(name, here)

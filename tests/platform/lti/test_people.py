@@ -237,3 +237,19 @@ def test_who_is_added_is_set_and_recorded_once(double, course, world, browser):
     course.refresh_from_db()
     assert course.admits
     assert AuditEvent.objects.filter(action="set who is added").count() == 1
+
+
+def test_who_someone_is_cannot_be_decided_by_another_site(double, course, world):
+    client = Client(enforce_csrf_checks=True)
+    come(double, client)
+    client.force_login(world.student.user)
+    assert arrived(client, "link").status_code == 403
+    assert not Person.objects.exists()
+
+
+def test_a_name_from_the_platform_is_text(double, course, world):
+    client = Client()
+    come(double, client, name="<script>alert(1)</script>", email="x@example.edu")
+    page = arrived(client).content.decode()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert(1)" not in page
