@@ -8,11 +8,13 @@ between two clocks.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, cast
 
 import jwt
 from django.conf import settings
 from django.core import signing
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from pylti1p3.cookie import CookieService
 from pylti1p3.deployment import Deployment as LibraryDeployment
@@ -34,6 +36,8 @@ SALT = "lti.handshake"
 HANDSHAKE_S = 600
 SKEW_S = 60
 LONGEST_S = 3600
+KEYS_KEPT_S = 600
+KEYS_AGAIN_S = 10
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 
 
@@ -188,12 +192,20 @@ class Launch(MessageLaunch[Any, Any, Any, Any]):
         return self
 
     def fetch_public_key(self, key_set_url: str) -> Any:
-        """The platform's keys; the library takes any JSON for them."""
+        """The platform's keys, from the cache for some minutes. One that is not among them is asked for at once, and not each time."""
+        name = "lti-keys-" + hashlib.sha256(key_set_url.encode()).hexdigest()
+        known = cache.get(name)
+        if known is not None and (self._names_key_of(known) or not cache.add(f"{name}-again", 1, KEYS_AGAIN_S)):
+            return known
         found: Any = super().fetch_public_key(key_set_url)
-        keys_ = found.get("keys") if isinstance(found, dict) else None
-        if not isinstance(keys_, list) or not all(isinstance(key, dict) for key in keys_):
+        listed = found.get("keys") if isinstance(found, dict) else None
+        if not isinstance(listed, list) or not all(isinstance(key, dict) for key in listed):
             raise LtiException(f"{key_set_url} is no set of keys.")
+        cache.set(name, found, KEYS_KEPT_S)
         return found
+
+    def _names_key_of(self, known: dict[str, list[dict[str, Any]]]) -> bool:
+        return any(key.get("kid") == self._jwt["header"].get("kid") for key in known["keys"])
 
     def validate_jwt_signature(self) -> Launch:
         """The library chooses the key; the token is then read as strictly as the standard has it."""

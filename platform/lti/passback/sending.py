@@ -6,6 +6,7 @@ sent. The platform keeps the newest of two scores by their time, so that one tha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -29,6 +30,7 @@ from lti.protocol import registration_of
 from lti.troubles import TROUBLES, Trouble, trouble_of
 
 BATCH = 100
+TURN_S = 10  # the sweeper has other work: a slow platform gets the rest at its next turns
 CHANGED = (
     "The score changed, or is not released any more, since it was chosen. It was not sent; look at the preview again."
 )
@@ -42,7 +44,10 @@ def send_due_scores() -> int:
     due = ScoreMessage.objects.filter(send_at__lte=clock.now(), line__context__offering__isnull=False)
     related = due.select_related("line__context__deployment__platform", "line__context__offering", "enrollment")
     ordered = related.order_by("line__context", "send_at", "pk")[:BATCH]
-    return sum(_Round(context).send(list(rows)) for context, rows in groupby(ordered, lambda row: row.line.context))
+    until = time.monotonic() + TURN_S
+    return sum(
+        _Round(context).send(list(rows), until) for context, rows in groupby(ordered, lambda row: row.line.context)
+    )
 
 
 class _Round:
@@ -58,8 +63,8 @@ class _Round:
         self.service = AssignmentsGradesService(connector, data)  # type: ignore[arg-type]
         self.lines: dict[int, Line] = {}
 
-    def send(self, messages: Sequence[ScoreMessage]) -> int:
-        """Until all are sent, or the platform shows that the others would meet the same."""
+    def send(self, messages: Sequence[ScoreMessage], until: float) -> int:
+        """Until all are sent, or the turn is over, or the platform shows that the others would meet the same. One is always tried."""
         sent = 0
         for message in messages:
             if not _claim(message):
@@ -67,10 +72,10 @@ class _Round:
             trouble = self._refusal(message) or self._try(message)
             if trouble is None:
                 sent += 1
-                continue
-            _failed(message, trouble)
-            if trouble.whole:
-                log.warning("lti_scores_wait", platform=self.platform.name, trouble=trouble.sentence)
+            else:
+                _failed(message, trouble)
+            if time.monotonic() > until or (trouble and trouble.whole):
+                log.info("lti_scores_wait", platform=self.platform.name, trouble=trouble.sentence if trouble else "")
                 break
         return sent
 
@@ -133,7 +138,9 @@ def _claim(message: ScoreMessage) -> bool:
 @transaction.atomic
 def _taken(message: ScoreMessage) -> None:
     """Remember it. A newer score that was asked for meanwhile stays in the outbox."""
-    stored = ScoreMessage.objects.select_for_update().get(pk=message.pk)
+    stored = ScoreMessage.objects.select_for_update().filter(pk=message.pk).first()
+    if stored is None:  # the course was unlinked while the platform answered
+        return
     before, stored.sent_points, stored.sent_at = stored.sent_points, message.points, clock.now()
     if stored.points == message.points:
         stored.send_at, stored.trouble = None, ""

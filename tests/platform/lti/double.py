@@ -57,6 +57,7 @@ class Double:
 
     tool_keys: Callable[[], dict[str, Any]]
     key: rsa.RSAPrivateKey = KEY
+    kid: str = "one"
     url: str = ""
     members: list[dict[str, Any]] = field(default_factory=list)
     line_items: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -71,7 +72,14 @@ class Double:
     @property
     def key_set(self) -> dict[str, Any]:
         public = self.key.public_key().public_numbers()
-        row = {"kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256", "n": number(public.n), "e": number(public.e)}
+        row = {
+            "kty": "RSA",
+            "kid": self.kid,
+            "use": "sig",
+            "alg": "RS256",
+            "n": number(public.n),
+            "e": number(public.e),
+        }
         return {"keys": [row]}
 
     @property
@@ -104,7 +112,7 @@ class Double:
         return {key: value for key, value in (usual | changes).items() if value is not None}
 
     def sign(self, claims: dict[str, Any]) -> str:
-        return signed(self.key, claims, kid="one")
+        return signed(self.key, claims, kid=self.kid)
 
     def token_for(self, form: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
         """A token, for who proves to hold the tool's key: the standard's client assertion, checked by hand."""

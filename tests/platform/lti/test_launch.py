@@ -295,3 +295,22 @@ def test_keys_and_tokens_travel_by_https_alone(settings):
     with pytest.raises(CommandError, match="https"):
         register("--token-url", "http://p.example/t")
     assert not Platform.objects.exists()
+
+
+def test_keys_are_asked_for_once_and_new_ones_at_once(double, registered):
+    for _ in range(2):
+        assert come(double, Client()).status_code == 302
+    assert double.asked.count("GET /jwks") == 1
+    double.key, double.kid = rsa.generate_private_key(65537, 2048), "two"
+    assert come(double, Client()).status_code == 302
+    assert double.asked.count("GET /jwks") == 2
+
+
+def test_unknown_keys_do_not_make_us_ask_each_time(double, registered):
+    assert come(double, Client()).status_code == 302
+    for n in range(5):
+        client = Client()
+        asked = begin(double, client)
+        token = signed(double.key, double.claims(asked["nonce"]), kid=f"unknown-{n}")
+        assert post(client, asked["state"], token).status_code == 400
+    assert double.asked.count("GET /jwks") == 2

@@ -184,7 +184,7 @@ def test_what_changes_something_cannot_be_reached_by_a_link(name, world, things,
     assert state_of_the_world() == before
 
 
-# signing out needs none to be safe; a launch comes from another site, and shows a signature instead
+# a launch comes from another site, and shows a signature instead of our token
 WITHOUT_TOKEN = {"sign-out", "lti-launch"}
 
 
