@@ -83,7 +83,7 @@ def launch(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "POST"])  # a HEAD would use the visit up
 def arrived(request: HttpRequest) -> HttpResponse:
     """Who is it? Field `step`: `link` with the account that is signed in, or `make` one."""
     arrival = services.find_arrival(request.COOKIES.get(COOKIE, ""))
