@@ -148,6 +148,7 @@ def test_staff_arrange_by_keys_and_by_a_file(visit):
     page.get_by_role("button", name="Move 1 student").click()
     expect(card(page, "Night Owls")).to_contain_text("Too small: 1 of at least 2")
     page.get_by_role("link", name="Night Owls").click()
+    expect(page.get_by_role("heading", name="Night Owls")).to_be_visible()
     staff.see("team")
 
     phone = visit(PHONE)
