@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page
 from deploy.stack import ROOT, Stack, free_port
 from tests.platform.web.corpus import CORPUS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 LISTEN = """
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -64,7 +64,7 @@ def course(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running.manage("collectstatic", "--noinput", "--verbosity", "0")
         order = [sys.executable, "-m", "tests.e2e.hostile_course"]
         done = subprocess.run(
-            order, env=running.environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+            order, env=running.environment, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
         )
         assert done.returncode == 0, done.stderr[-4000:]
         running.start_web()
