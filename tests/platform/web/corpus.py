@@ -189,5 +189,5 @@ STORABLE = tuple(vector.text for vector in CORPUS if "\0" not in vector.text)
 
 
 def some(listed: Sequence[T]) -> Sequence[T]:
-    """A quarter of what has a page for each text, another one each day: such pages differ in the text alone, and all of them take minutes."""
+    """A quarter of what has a page for each text, another one each day: such pages differ in the text alone, and all take minutes."""
     return listed[datetime.now(UTC).toordinal() % 4 :: 4]
