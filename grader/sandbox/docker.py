@@ -225,9 +225,13 @@ def _version_in(image: str, _: str, process: int) -> str:
         container.close()
 
 
+def _client(process: int) -> docker.DockerClient:
+    """This process's connections to the engine that DOCKER_HOST names now."""
+    return _client_of(process, os.environ.get("DOCKER_HOST", ""))
+
+
 @cache
-def _client(process: int) -> docker.DockerClient:  # noqa: ARG001 - connections are not for forked processes
-    """This process's connections to the engine."""
+def _client_of(process: int, engine: str) -> docker.DockerClient:  # noqa: ARG001 - connections are not for forked processes
     return connect(timeout_s=60)
 
 
