@@ -8,6 +8,7 @@ checked again where it arrives (`facts.py`): a PDF may have taken this process o
 from __future__ import annotations
 
 import ctypes
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -27,6 +28,14 @@ PROBE = 1000.0
 REFUSED = {pdfium.FPDF_ERR_PASSWORD: "password", pdfium.FPDF_ERR_SECURITY: "security"}
 
 _open: dict[str, Any] = {}
+
+
+class Style(NamedTuple):
+    """Of one piece of text: its font, its size in hundredths of a point, and whether it stands upright."""
+
+    font: int
+    size: float
+    upright: bool
 
 
 class Glyph(NamedTuple):
@@ -137,7 +146,7 @@ class _Page:
 
     def _glyphs(self, text: Any, count: int) -> Iterator[Glyph | None]:
         """Characters as they come; None for a space between words."""
-        box, before, style = pdfium.FS_RECTF(), None, (0, 0.0, True)
+        box, before, style = pdfium.FS_RECTF(), None, Style(0, 0.0, upright=True)
         for index in range(count):
             code = pdfium.FPDFText_GetUnicode(text, index)
             if code in {10, 13}:
@@ -151,21 +160,29 @@ class _Page:
                 before, style = key, self._style(text, index, piece)
             if not pdfium.FPDFText_GetLooseCharBox(text, index, box):
                 continue
-            yield self._glyph(text, index, code, box, *style)
+            yield self._glyph(text, index, code, box, style)
 
-    def _glyph(self, text: Any, index: int, code: int, box: Any, font: int, size: float, upright: bool) -> Glyph:  # noqa: FBT001, PLR0917
+    def _glyph(self, text: Any, index: int, code: int, box: Any, style: Style) -> Glyph:
         x, y = ctypes.c_double(), ctypes.c_double()
         pdfium.FPDFText_GetCharOrigin(text, index, x, y)
         corners = (self._seen(box.left, box.bottom), self._seen(box.right, box.top))
         xs, ys = zip(*corners, strict=True)
-        baseline = self._seen(x.value, y.value)[1] if upright else max(ys)
+        baseline = self._seen(x.value, y.value)[1] if style.upright else max(ys)
         shown = (
             "-" if code == 2 else chr(code) if code < 0x110000 else "\ufffd"
         )  # PDFium's sign for a hyphen at a line's end
-        return Glyph(shown, min(xs), max(xs), baseline, font, size if upright else max(ys) - min(ys), upright)
+        return Glyph(
+            shown,
+            min(xs),
+            max(xs),
+            baseline,
+            style.font,
+            style.size if style.upright else max(ys) - min(ys),
+            style.upright,
+        )
 
-    def _style(self, text: Any, index: int, piece: Any) -> tuple[int, float, bool]:
-        """Font, size in hundredths of a point, and whether the writing is upright; of one piece of text."""
+    def _style(self, text: Any, index: int, piece: Any) -> Style:
+        """How one piece of text is set."""
         matrix = pdfium.FS_MATRIX()
         pdfium.FPDFText_GetMatrix(text, index, matrix)
         size = pdfium.FPDFText_GetFontSize(text, index) * float(np.hypot(matrix.c, matrix.d)) * 100
@@ -173,7 +190,7 @@ class _Page:
             matrix.a * self._right[0] + matrix.b * self._up[0],
             matrix.a * self._right[1] + matrix.b * self._up[1],
         )
-        return self._font(piece), size, right[0] > 0 and abs(right[1]) <= 0.1 * right[0]
+        return Style(self._font(piece), size, right[0] > 0 and abs(right[1]) <= 0.1 * right[0])
 
     def _font(self, piece: Any) -> int:
         """The font's place in `fonts`; the last place stands for all that are too many."""
@@ -264,7 +281,7 @@ def _line(glyphs: list[Glyph]) -> list[Any]:
 
 def _whole(value: float) -> int:
     """Hundredths of a point, within what any page can have."""
-    return round(min(max(value, -2e6), 2e6)) if value == value else 0  # noqa: PLR0124 - not a number is no place
+    return round(min(max(value, -2e6), 2e6)) if not math.isnan(value) else 0
 
 
 def _meta(document: Any, name: str) -> str:

@@ -43,7 +43,9 @@ class PointsPage:
 def correction_form(viewer: Enrollment, data: QueryDict | None = None, **options: Any) -> CorrectionForm:
     """The form with the offering's students and sessions. Two queries."""
     sessions = list(viewer.offering.sessions.order_by("date", "week", "number"))
-    return CorrectionForm(data, students=students_of(viewer.offering, ""), sessions=sessions, **options)
+    return CorrectionForm(
+        data, offering=viewer.offering, students=students_of(viewer.offering, ""), sessions=sessions, **options
+    )
 
 
 def correction_page(viewer: Enrollment, asked: Mapping[str, str]) -> CorrectionPage:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 
+from assignments.due.forms import StudentsForm
 from attendance.models import Presence
 from attendance.records import REASON_MAX
 from attendance.rules import WantedRules
@@ -65,7 +65,7 @@ class ReasonForm(forms.Form):
     reason = reason_field(required=False)
 
 
-class CorrectionForm(forms.Form):
+class CorrectionForm(StudentsForm):
     """Which students in which sessions are what. `cleaned_data` has `enrollments`, `sessions`, `presence` and `reason`."""
 
     sessions = forms.TypedMultipleChoiceField(
@@ -78,21 +78,6 @@ class CorrectionForm(forms.Form):
         },
         widget=forms.SelectMultiple(attrs={"size": 8}),
     )
-    students = forms.TypedMultipleChoiceField(
-        required=False,
-        coerce=int,
-        label="Students",
-        help_text="Hold Ctrl or ⌘ to choose several.",
-        error_messages={"invalid_choice": "One of the chosen students is not in this offering any more. Choose again."},
-        widget=forms.SelectMultiple(attrs={"size": 8}),
-    )
-    addresses = forms.CharField(
-        required=False,
-        max_length=100_000,
-        strip=False,  # lines are told by their numbers
-        label="Or their e-mail addresses, one a line",
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
-    )
     presence = forms.ChoiceField(
         choices=[*Presence.choices, (NO_RECORD, "Nothing recorded")],
         label="Record them as",
@@ -101,43 +86,20 @@ class CorrectionForm(forms.Form):
     )
     reason = reason_field()
 
-    def __init__(
-        self, data: Any = None, *, students: Sequence[Enrollment], sessions: Sequence[Session], **options: Any
-    ) -> None:
-        super().__init__(data, auto_id="correct-%s", **options)
-        self.known = {student.pk: student for student in students}
+    field_order = ("sessions", "students", "addresses", "presence", "reason")
+    prefix_of_ids = "correct"
+    nothing_done = "Nothing was recorded."
+
+    def __init__(self, data: Any = None, *, sessions: Sequence[Session], **options: Any) -> None:
+        super().__init__(data, **options)
         self.terms = {session.pk: session for session in sessions}
-        self._choices("students", [(pk, f"{row.user.sort_name} ({row.user.email})") for pk, row in self.known.items()])
-        self._choices("sessions", [(pk, f"{day(row)}: {row.topic}") for pk, row in self.terms.items()])
-
-    def _choices(self, name: str, choices: list[tuple[int, str]]) -> None:
-        field = self.fields[name]
+        field = self.fields["sessions"]
         assert isinstance(field, forms.TypedMultipleChoiceField)
-        field.choices = choices
-
-    def clean_addresses(self) -> list[Enrollment]:
-        """The students whose addresses were pasted; every line that names none is told."""
-        by_email = {student.user.email.lower(): student for student in self.known.values()}
-        typed = enumerate(self.cleaned_data["addresses"].splitlines(), start=1)
-        lines = [(number, line.strip()) for number, line in typed if line.strip()]
-        if len(lines) > MOST_LINES:
-            raise ValidationError(f"That is more than {MOST_LINES} lines. Please paste fewer at once.")
-        unknown = [f"line {number}: {line[:80]}" for number, line in lines if line.lower() not in by_email]
-        if unknown:
-            raise ValidationError(
-                f"{len(unknown)} {'line names' if len(unknown) == 1 else 'lines name'} no student of this offering: "
-                f"{'; '.join(unknown)}. Nothing was recorded. Correct or remove {'it' if len(unknown) == 1 else 'them'}."
-            )
-        return [by_email[line.lower()] for _, line in lines]
+        field.choices = [(pk, f"{day(row)}: {row.topic}") for pk, row in self.terms.items()]
 
     def clean(self) -> dict[str, Any]:
-        """Join both ways of naming students."""
-        cleaned = super().clean() or {}
-        chosen = [self.known[pk] for pk in cleaned.get("students", [])]
-        named = {student.pk: student for student in (*chosen, *cleaned.get("addresses", []))}
-        if not named and not self.errors:
-            raise ValidationError("Please choose at least one student, or paste an address.")
-        cleaned["enrollments"] = list(named.values())
+        """What the chosen sessions and presence stand for."""
+        cleaned = super().clean()
         cleaned["sessions"] = [self.terms[pk] for pk in cleaned.get("sessions", [])]
         typed = cleaned.get("presence")
         cleaned["presence"] = None if typed == NO_RECORD or typed is None else Presence(typed)

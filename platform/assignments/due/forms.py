@@ -55,6 +55,7 @@ class StudentsForm(forms.Form):
         field.choices = [(pk, f"{row.user.sort_name} ({row.user.email})") for pk, row in self.known.items()]
 
     prefix_of_ids = "students"
+    nothing_done = "Nothing was granted."
 
     def clean_addresses(self) -> list[Enrollment]:
         """The students whose addresses were pasted; every line that names none is told."""
@@ -70,7 +71,7 @@ class StudentsForm(forms.Form):
         if unknown:
             raise ValidationError(
                 f"{len(unknown)} {'line names' if len(unknown) == 1 else 'lines name'} no student of this offering: "
-                f"{'; '.join(unknown)}. Nothing was granted. Correct or remove {'it' if len(unknown) == 1 else 'them'}."
+                f"{'; '.join(unknown)}. {self.nothing_done} Correct or remove {'it' if len(unknown) == 1 else 'them'}."
             )
         return [by_email[line.lower()] for _, line in lines]
 
