@@ -72,6 +72,7 @@ LEFT: Mapping[str, str] = {
                 "attendance.ParticipationPoint",
                 "attendance.LeftOut",
             ),
+            "lti.ScoreMessage",
             *("gradebook.Decision", "gradebook.Snapshot", "exchange.PointsImport", "exchange.ImportedPoints"),
         ),
         _WORK,
@@ -81,4 +82,8 @@ LEFT: Mapping[str, str] = {
     ),
     **dict.fromkeys(("reviews.RubricEdit", "reviews.MarkChange", "gradebook.PolicyChange"), _HISTORY),
     "exchange.CanvasColumn": "the IDs of another course in Canvas",
+    **dict.fromkeys(
+        ("lti.Context", "lti.Line", "lti.Member", "lti.Arrival"),
+        "the course of another term in the platform that opens us",
+    ),
 }
