@@ -1,0 +1,10 @@
+"""Ranks that send each other tensors: an interface, ranks in one process with a log of every message, and real processes over gloo."""
+
+from __future__ import annotations
+
+from mlsys_core.parallelism.communication.communicator import Communicator, Work
+from mlsys_core.parallelism.communication.gloo import run_processes
+from mlsys_core.parallelism.communication.in_process import DeadlockError, run_ranks
+from mlsys_core.parallelism.communication.log import Fabric, Log, Message, Span
+
+__all__ = ["Communicator", "DeadlockError", "Fabric", "Log", "Message", "Span", "Work", "run_processes", "run_ranks"]
