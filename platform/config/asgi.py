@@ -17,7 +17,10 @@ django_application = get_asgi_application()
 from django.template.loader import render_to_string  # noqa: E402 - needs the apps that the line above loads
 
 from config.faults import is_passing  # noqa: E402
+from config.garbage import collect_seldom  # noqa: E402
 from config.middleware import is_too_large  # noqa: E402
+
+collect_seldom()
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

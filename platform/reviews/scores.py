@@ -7,12 +7,14 @@ the report's version of the lab does not have stands, and adds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from courses.pages import StateChip
 from grader.contract import GradeReport as Report
+from grader.contract import PointsOfReport
 from grading.models import GradeReport, GradingJob
 from grading.selectors import JobsOfSubmission, jobs_of
 from reviews.models import RubricScore
@@ -60,7 +62,7 @@ def score_all(submissions: Iterable[Submission], *, for_staff: bool, trials: Col
     for override in RubricScore.objects.filter(submission_id__in=ids).select_related("item"):
         overrides.setdefault(override.submission_id, []).append(override)
     needed = [jobs[pk].graded for pk in overrides if pk in jobs]
-    reports = _reports([stored for stored in needed if stored is not None])
+    reports = points_of_reports([stored.pk for stored in needed if stored is not None])
     return [
         _scored(row, jobs.get(row.pk, JobsOfSubmission()), overrides.get(row.pk, []), reports, for_staff=for_staff)
         for row in listed
@@ -73,7 +75,13 @@ def precedence(score: Decimal, max_score: Decimal, number: int) -> tuple[Decimal
     return (score / max_score if max_score else Decimal(0)), -number
 
 
-def auto_scores(report: Report) -> dict[str, Decimal]:
+def points_of_reports(pks: Collection[int]) -> dict[int, PointsOfReport]:
+    """The points in stored reports, by their ids. One query, or none."""
+    rows = GradeReport.objects.filter(pk__in=pks).values_list("pk", "data") if pks else []
+    return {pk: PointsOfReport.from_json(data) for pk, data in rows}
+
+
+def auto_scores(report: Report | PointsOfReport) -> dict[str, Decimal]:
     """Automatic points of each task of a report."""
     totals = {task.id: Decimal(0) for task in report.tasks}
     for check in report.checks:
@@ -81,6 +89,12 @@ def auto_scores(report: Report) -> dict[str, Decimal]:
     return totals
 
 
+def with_overrides(score: Decimal, auto: Mapping[str, Decimal], given: Iterable[tuple[str, Decimal]]) -> Decimal:
+    """A report's score with what staff gave to tasks in place of its automatic points; a task that it does not have adds nothing."""
+    return score + sum((points_given - auto[task] for task, points_given in given if task in auto), Decimal(0))
+
+
+@lru_cache(maxsize=4096)
 def points(value: float) -> Decimal:
     """The grader's points as an exact number of hundredths."""
     return Decimal(str(value)).quantize(CENT)
@@ -91,26 +105,19 @@ def visible(overrides: Iterable[RubricScore], *, for_staff: bool) -> list[Rubric
     return [override for override in overrides if for_staff or override.released_at is not None]
 
 
-def _reports(stored: list[GradeReport]) -> dict[int, Report]:
-    rows = GradeReport.objects.filter(pk__in=[row.pk for row in stored]).values_list("pk", "data") if stored else []
-    return {pk: Report.from_json(data) for pk, data in rows}
-
-
 def _scored(
     submission: Submission,
     jobs: JobsOfSubmission,
     overrides: list[RubricScore],
-    reports: dict[int, Report],
+    reports: dict[int, PointsOfReport],
     *,
     for_staff: bool,
 ) -> Scored:
     shown = visible(overrides, for_staff=for_staff)
     score = jobs.graded.score if jobs.graded else None
     if jobs.graded and shown:
-        auto = auto_scores(reports[jobs.graded.pk])
-        score = jobs.graded.score + sum(
-            (row.score - auto[row.item.task_id] for row in shown if row.item.task_id in auto), Decimal(0)
-        )
+        given = ((row.item.task_id, row.score) for row in shown)
+        score = with_overrides(jobs.graded.score, auto_scores(reports[jobs.graded.pk]), given)
     return Scored(
         submission=submission,
         job=jobs.latest,

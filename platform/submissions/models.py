@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 
@@ -94,12 +96,22 @@ class Submission(models.Model):
         return f"#{self.pk}"
 
 
+class AuthorQuerySet(models.QuerySet["Author"]):
+    """Questions about who made what together."""
+
+    def of_active_students(self) -> Self:
+        """Of people who have not dropped. By joins: against a list of the class, each work would be looked up once a student."""
+        return self.filter(enrollment__role="student", enrollment__dropped_at=None, enrollment__user__is_active=True)
+
+
 class Author(models.Model):
     """One of the people whose work a project's submission is, as it stood when it was handed in; the one who pressed the button is one
     of them, and may be the only one. Labs and readings have no such rows: they are the enrollment's."""
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="authors")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="shared_work")
+
+    objects = AuthorQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)

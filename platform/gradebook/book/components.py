@@ -16,6 +16,7 @@ from gradebook.book.parts import KNOWN, ComponentRule, Part, Policy, Score, Scor
 HUNDRED = Fraction(100)
 NOT_DUE = Score(State.NOT_DUE)
 ALL_BUT_EXCUSED = frozenset(State) - {State.EXCUSED}
+SETTLED = KNOWN | {State.EXCUSED}
 Sizes = Mapping[str, Fraction | int]
 Arranged = Sequence[tuple[ComponentRule, Sequence[Part]]]
 
@@ -126,11 +127,15 @@ def arranged(policy: Policy, parts: Sequence[Part]) -> Arranged:
     return tuple((rule, tuple(by_kind.get(rule.kind, ()))) for rule in policy.components)
 
 
-def total_of(components: Arranged, scores: Scores, counting: frozenset[State]) -> Total:
-    """One student's score, of which parts in these states count."""
+def total_of(
+    components: Arranged, scores: Scores, counting: frozenset[State], so_far: Mapping[str, Fraction] | None = None
+) -> Total:
+    """One student's score, of which parts in these states count. The shares `so_far` are taken for components that are wholly known."""
     shares: dict[str, Fraction] = {}
     for rule, listed in components:
-        if sizes := _sizes(rule, listed, scores, counting):
+        if so_far is not None and rule.kind in so_far and _is_known(listed, scores):
+            shares[rule.kind] = so_far[rule.kind]
+        elif sizes := _sizes(rule, listed, scores, counting):
             shares[rule.kind] = _share(sizes, scores)
     counted = [rule for rule, _ in components if rule.kind in shares]
     carried = exact_sum(rule.weight for rule in counted if not rule.extra_credit)
@@ -140,6 +145,10 @@ def total_of(components: Arranged, scores: Scores, counting: frozenset[State]) -
         on_top = exact_sum(rule.weight * shares[rule.kind] for rule in counted if rule.extra_credit)
         score = whole * HUNDRED / carried + on_top
     return Total(score, shares, carried, components, scores, counting)
+
+
+def _is_known(listed: Sequence[Part], scores: Scores) -> bool:
+    return all(scores.get(part.key, NOT_DUE).state in SETTLED for part in listed)
 
 
 def exact_sum(values: Iterable[Fraction]) -> Fraction:

@@ -44,7 +44,7 @@ def grade_class(book: Scored) -> ClassGrades:
     """The grades of the class that the book holds; ranks are among its students."""
     components = arranged(book.policy, book.parts)
     so_far = {pk: total_of(components, scores, KNOWN) for pk, scores in book.scores.items()}
-    final = {pk: total_of(components, scores, ALL_BUT_EXCUSED) for pk, scores in book.scores.items()}
+    final = {pk: total_of(components, scores, ALL_BUT_EXCUSED, so_far[pk].shares) for pk, scores in book.scores.items()}
     by_final, by_now = _letters(book.policy, final), _letters(book.policy, so_far)
     return ClassGrades(
         {pk: StudentGrade(so_far[pk], final[pk], by_final.get(pk), by_now.get(pk)) for pk in book.scores}

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import FloatField, Sum
+from django.db.models.functions import Cast
 
 from assignments.models import Assignment
 from gradebook.sources.origins import UNGRADED, Found, Origin, graded
@@ -14,7 +15,7 @@ from reviews.marking.models import Adjustment, Mark, Purpose
 from reviews.marking.scores import latest_of_students
 from reviews.releases.models import ReleaseItem
 from reviews.releases.standing import STANDS, wholly_released
-from reviews.scores import CENT
+from reviews.scores import points
 
 
 def hand_scores_of(
@@ -40,11 +41,14 @@ def _totals(mine: Mapping[str, Any]) -> dict[int, tuple[Decimal, Decimal]]:
     """By submission, what it got of how much; one that is not graded is not in it."""
     marks = Mark.objects.filter(**_of(mine, "review__submission"), review__purpose=Purpose.FIRST).order_by()
     adjustments = Adjustment.objects.filter(**_of(mine, "submission")).order_by()
-    adjusted = dict(adjustments.values_list("submission").annotate(Sum("points")))
-    return {
-        pk: _total(_cents(score), _cents(most), _cents(adjusted.get(pk) or Decimal(0)))
-        for pk, score, most in marks.values_list("review__submission").annotate(Sum("score"), Sum("points"))
-    }
+    adjusted = dict(adjustments.values_list("submission").annotate(given=_sum("points")))
+    rows = marks.values_list("review__submission").annotate(got=_sum("score"), most=_sum("points"))
+    return {pk: _total(points(score), points(most), points(adjusted.get(pk, 0.0))) for pk, score, most in rows}
+
+
+def _sum(column: str) -> Sum:
+    """A sum of hundredths as a float: exact once rounded to hundredths again, and without Django's conversion of each value."""
+    return Sum(Cast(column, FloatField()))
 
 
 def _of(mine: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -54,11 +58,6 @@ def _of(mine: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 def _total(score: Decimal, most: Decimal, adjustment: Decimal) -> tuple[Decimal, Decimal]:
     return min(max(score + adjustment, Decimal(0)), most), most
-
-
-def _cents(value: Decimal) -> Decimal:
-    """SQLite adds in binary; points are hundredths."""
-    return Decimal(value).quantize(CENT)
 
 
 def _found(pk: int, totals: Mapping[int, tuple[Decimal, Decimal]], *, released: bool, released_only: bool) -> Found:

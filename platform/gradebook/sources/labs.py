@@ -1,15 +1,18 @@
 """Labs: the best attempt of each student, by its share of the points, with what staff set in place of the report.
 
-The stored columns of reports are enough, but for submissions with an override: those are scored as every other page scores them.
+The stored columns of reports are enough, but for submissions with an override: of those the points in the report are read too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import FloatField, Q
+from django.db.models.functions import Cast
 
 from assignments.models import Assignment
 from config import clock
@@ -17,7 +20,7 @@ from gradebook.sources.origins import UNGRADED, Found, Origin, graded
 from grader.contract import Outcome
 from grading.models import GradeReport
 from reviews.models import RubricScore
-from reviews.scores import precedence, score_all
+from reviews.scores import auto_scores, points, points_of_reports, precedence, with_overrides
 from submissions.models import Submission
 
 
@@ -56,17 +59,18 @@ def lab_scores(
     mine = Q(assignment__in=[lab.pk for lab in labs])
     if students is not None:
         mine &= Q(enrollment__in=students)
-    shown, pending = _overridden(mine)
-    counted = shown if released_only else shown | pending
-    scores = _reported(mine) | _scored(counted, for_staff=not released_only)
+    overrides = _overrides(mine)
+    pending = {row.submission for row in overrides if row.released_at is None}
+    given = [row for row in overrides if row.released_at is not None or not released_only]
+    scores = _with_overrides(_reported(mine), given)
     numbers, attempts = _handed_in(mine)  # last: whatever has a score by now was handed in before
     for pk, (score, most) in scores.items():
         student, lab, number = numbers[pk]
         attempts[student, lab].offer(pk, number, score, most)
-    for pk in shown | pending:
-        entry = attempts[numbers[pk][:2]]
-        entry.pending |= pk in pending and not released_only
-        entry.overridden |= {pk} & counted
+    for row in given:
+        entry = attempts[numbers[row.submission][:2]]
+        entry.pending |= row.submission in pending
+        entry.overridden.add(row.submission)
     now = clock.now()
     settled = {lab.pk for lab in labs if lab.is_released(now)}
     return {key: entry.found(settled=key[1] in settled) for key, entry in attempts.items()}
@@ -84,27 +88,52 @@ def _handed_in(mine: Q) -> tuple[dict[int, tuple[int, int, int]], dict[tuple[int
     return numbers, attempts
 
 
-def _reported(mine: Q) -> dict[int, tuple[Decimal, Decimal]]:
+class _Reported(NamedTuple):
+    """What the latest graded report of a submission says."""
+
+    report: int
+    score: Decimal
+    most: Decimal
+
+
+class _Override(NamedTuple):
+    """What staff gave to a task of a submission in place of the report."""
+
+    submission: int
+    task: str
+    score: Decimal
+    released_at: datetime | None
+
+
+def _reported(mine: Q) -> dict[int, _Reported]:
     """By submission, what its latest graded report says: the rows of `grading.selectors.jobs_of`, without the objects."""
     work = Submission.objects.filter(mine).order_by().values("pk")
     reports = GradeReport.objects.filter(outcome=Outcome.GRADED, job__counts=True, job__submission__in=work)
-    rows = reports.order_by("job_id").values_list("job__submission_id", "score", "max_score")
-    return {pk: (score, most) for pk, score, most in rows}
+    rows = reports.order_by("job_id").values_list(
+        "job__submission_id", "pk", _as_float("score"), _as_float("max_score")
+    )
+    return {submission: _Reported(pk, points(score), points(most)) for submission, pk, score, most in rows}
 
 
-def _overridden(mine: Q) -> tuple[set[int], set[int]]:
-    """Submissions with an override that their students see, and those with one that they do not see yet."""
+def _as_float(column: str) -> Cast:
+    """A column of hundredths without Django's conversion of each value, which is most of what SQLite's columns cost."""
+    return Cast(column, FloatField())
+
+
+def _overrides(mine: Q) -> list[_Override]:
     work = Submission.objects.filter(mine).order_by().values("pk")
-    rows = RubricScore.objects.filter(submission__in=work).order_by().values_list("submission_id", "released_at")
-    listed = list(rows)
-    return {pk for pk, at in listed if at is not None}, {pk for pk, at in listed if at is None}
+    rows = RubricScore.objects.filter(submission__in=work).order_by()
+    return [_Override(*row) for row in rows.values_list("submission_id", "item__task_id", "score", "released_at")]
 
 
-def _scored(pks: Iterable[int], *, for_staff: bool) -> dict[int, tuple[Decimal, Decimal]]:
-    """Those with overrides, as every other page scores them."""
-    rows = score_all(Submission.objects.filter(pk__in=list(pks)).order_by("pk"), for_staff=for_staff)
-    return {
-        row.submission.pk: (row.score, row.max_score)
-        for row in rows
-        if row.score is not None and row.max_score is not None
-    }
+def _with_overrides(reported: dict[int, _Reported], given: Iterable[_Override]) -> dict[int, tuple[Decimal, Decimal]]:
+    """By submission the score of how much, as every other page scores it."""
+    by_submission: dict[int, list[tuple[str, Decimal]]] = {}
+    for row in given:
+        by_submission.setdefault(row.submission, []).append((row.task, row.score))
+    needed = points_of_reports([reported[pk].report for pk in by_submission if pk in reported])
+    scores = {pk: (row.score, row.most) for pk, row in reported.items()}
+    for pk, overridden in by_submission.items():
+        if found := reported.get(pk):
+            scores[pk] = (with_overrides(found.score, auto_scores(needed[found.report]), overridden), found.most)
+    return scores

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 from django.db.models import F, Max, Q, QuerySet
@@ -37,17 +36,19 @@ class HandScore:
 
 def latest_submissions(*assignments: Assignment) -> QuerySet[Submission]:
     """The submissions that count, each once: the latest one of each active student, whether alone or shared. One query."""
-    alone, shared = _latest_alone(assignments, _students()), _latest_shared(assignments, _students())
+    alone, shared = _latest_alone(assignments, _students()), _latest_shared(assignments)
     return Submission.objects.filter(Q(pk__in=alone.values("newest")) | Q(pk__in=shared.values("newest")))
 
 
 def latest_of_students(*assignments: Assignment, students: Collection[int] | None = None) -> dict[tuple[int, int], int]:
     """By ids of enrollment and assignment, the id of the submission that counts: of shared work, the last one that the student is an
     author of. Of `students`, by their ids, or of all active ones. Two queries."""
-    whose = _students() if students is None else students
-    alone, shared = _latest_alone(assignments, whose), _latest_shared(assignments, whose)
-    rows = chain(*(latest.values_list("newest", "student", "work") for latest in (alone, shared)))
-    return {(student, work): newest for newest, student, work in sorted(rows)}
+    alone = _latest_alone(assignments, _students() if students is None else students)
+    authors = Author.objects.filter(submission__assignment__in=assignments).order_by()
+    authors = authors.of_active_students() if students is None else authors.filter(enrollment__in=students)
+    shared = authors.values_list("submission", "enrollment", "submission__assignment")
+    rows = sorted([*alone.values_list("newest", "student", "work"), *shared])
+    return {(student, work): newest for newest, student, work in rows}
 
 
 def _latest_alone(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
@@ -55,8 +56,8 @@ def _latest_alone(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any
     return work.values(work=F("assignment"), student=F("enrollment")).annotate(newest=Max("pk"))
 
 
-def _latest_shared(assignments: Iterable[Assignment], whose: Any) -> QuerySet[Any, Any]:
-    work = Author.objects.filter(submission__assignment__in=assignments, enrollment__in=whose).order_by()
+def _latest_shared(assignments: Iterable[Assignment]) -> QuerySet[Any, Any]:
+    work = Author.objects.of_active_students().filter(submission__assignment__in=assignments).order_by()
     return work.values(work=F("submission__assignment"), student=F("enrollment")).annotate(newest=Max("submission"))
 
 

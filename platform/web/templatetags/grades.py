@@ -6,9 +6,10 @@ from fractions import Fraction
 
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from gradebook.derivation.figures import figure, is_exact, plain
+from gradebook.grid import Cell
 
 register = template.Library()
 
@@ -33,3 +34,26 @@ def rounded(value: Fraction | None) -> str:
 def in_percent(share: Fraction | None) -> SafeString | str:
     """A share of 1: `57.5 %`."""
     return "–" if share is None else format_html("{} %", exact(share * 100))
+
+
+SIGNS = {
+    "pending": mark_safe('<span class="sheet-pending"><span class="visually-hidden">not released: </span></span>'),
+    "staff": mark_safe('<span class="sheet-staff"><span class="visually-hidden">set by staff: </span></span>'),
+}
+
+
+@register.simple_tag
+def sheet_cell(cell: Cell, url: str) -> SafeString:
+    """`{% sheet_cell cell row.url %}`: a number of the grid that opens its derivation. A page has thousands, and as a template each
+    costs three times as much."""
+    kind = format_html(" sheet-{}", cell.kind) if cell.kind else ""
+    note = format_html(' <span class="sheet-note">{}</span>', cell.note) if cell.note else ""
+    return format_html(
+        '<td class="num{}"><a href="{}{}">{}{}</a>{}</td>',
+        kind,
+        url,
+        cell.to,
+        SIGNS.get(cell.sign, ""),
+        cell.text,
+        note,
+    )
