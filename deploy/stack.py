@@ -40,6 +40,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "GRADLAB_DATA_DIR": str(self.data),
+            "GRADLAB_SITE_URL": self.url,
             "GRADLAB_REDIS_URL": f"redis://:{password}@127.0.0.1:{self.redis_port}/0",
             **self.settings,
         }

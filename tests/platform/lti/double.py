@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -47,6 +49,12 @@ def signed(key: rsa.RSAPrivateKey, claims: dict[str, Any], *, kid: str, alg: str
     return f"{body}.{encoded(key.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
+def posting(url: str, fields: dict[str, str], rest: str) -> str:
+    """A page with a form that posts these fields."""
+    hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(text)}">' for name, text in fields.items())
+    return f'<!doctype html><link rel="icon" href="data:,"><form method="post" action="{escape(url)}">{hidden}{rest}</form>'
+
+
 # made once: a key takes longer than a test
 KEY = rsa.generate_private_key(65537, 2048)
 
@@ -68,6 +76,9 @@ class Double:
     refused: list[str] = field(default_factory=list)
     strangers: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    # of a launch in a browser: what its message says of the person, and whether its signature is broken
+    person: dict[str, Any] = field(default_factory=dict)
+    spoil: bool = False
 
     @property
     def key_set(self) -> dict[str, Any]:
@@ -113,6 +124,26 @@ class Double:
 
     def sign(self, claims: dict[str, Any]) -> str:
         return signed(self.key, claims, kid=self.kid)
+
+    def course_page(self, tool: str) -> str:
+        """A page of the platform with the link to the tool, which begins a launch."""
+        start = {"iss": self.url, "client_id": CLIENT, "login_hint": "hint", "target_link_uri": f"{tool}/lti/launch/"}
+        return posting(f"{tool}/lti/login/", start, "<button>Gradlab</button>")
+
+    def message_page(self, asked: dict[str, list[str]]) -> str:
+        """The answer to the tool's question who it is: a form that posts itself."""
+        token = self.sign(self.claims(asked["nonce"][0], **self.person))
+        if self.spoil:
+            token = f"{token[:-8]}AAAAAAA="
+        form = {"state": asked["state"][0], "id_token": token}
+        return posting(asked["redirect_uri"][0], form, "<script>document.forms[0].submit()</script>")
+
+    @staticmethod
+    def fetched(url: str) -> dict[str, Any]:
+        """A JSON document of the tool."""
+        with urlopen(url, timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
 
     def token_for(self, form: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
         """A token, for who proves to hold the tool's key: the standard's client assertion, checked by hand."""
@@ -187,6 +218,10 @@ class Handler(BaseHTTPRequestHandler):
         for part, faults in self.double.faults.items():
             if part in path and faults:
                 return self.send(faults.pop(0), {"error": "fault"})
+        if path == "/course":
+            return self.page(self.double.course_page(parse_qs(urlsplit(self.path).query)["tool"][0]))
+        if path == "/auth":
+            return self.page(self.double.message_page(parse_qs(urlsplit(self.path).query)))
         if path == "/jwks":
             return self.send(200, self.double.key_set)
         if path == "/token":
@@ -229,6 +264,14 @@ class Handler(BaseHTTPRequestHandler):
         item["id"] = f"{self.double.url}/lineitems/{len(items) + 1}"
         items[item["id"]] = item
         return self.send(201, item)
+
+    def page(self, text: str) -> None:
+        body = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def send(self, status: int, data: Any, link: str = "") -> None:
         body = b"" if data is None else json.dumps(data).encode()
