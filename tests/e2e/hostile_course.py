@@ -23,6 +23,7 @@ django.setup()
 from django.conf import settings  # noqa: E402 - after the set-up, as all below
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.test import override_settings  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from assignments.due.services import grant_extension  # noqa: E402
@@ -364,6 +365,8 @@ def session_of(enrollment: Enrollment) -> str:
     return str(store.session_key)
 
 
+# nobody signs in by a password here, and 250 slow hashes take half a minute
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
 def main() -> None:
     """Fill everything and say where to look."""
     course = make()

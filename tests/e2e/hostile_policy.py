@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from config import clock
 from gradebook.freezing.services import take_snapshot
-from gradebook.models import Component, PolicyChange
+from gradebook.models import Component, PolicyChange, Snapshot
 from gradebook.policies.spec import ComponentSpec, SchemeSpec, spec_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,19 @@ def scheme_words(course: Course, n: int, text: str) -> None:
         offering=offering, revision=n + 1, before=before.to_data(), after=after.to_data(), reason=text, made_by=staff,
         made_at=now, reverted_at=now if n % 2 else None, reverted_by=staff if n % 2 else None,
     )  # fmt: skip
-    take_snapshot(offering=offering, by=staff, note=text)
+    _snapshot(course, n, text)
+
+
+def _snapshot(course: Course, n: int, text: str) -> None:
+    """With a note. The first and the last are taken; grades of the whole class for each text would be most of the course's making."""
+    offering, staff = course.offering, course.instructor.user
+    if n in {0, len(course.students) - 1}:
+        take_snapshot(offering=offering, by=staff, note=text)
+        return
+    first = offering.grade_snapshots.earliest("pk")
+    Snapshot.objects.create(
+        offering=offering, final=False, sha256=first.sha256, data=first.data, note=text, taken_at=clock.now(), taken_by=staff
+    )  # fmt: skip
 
 
 def policy_pages(course: Course) -> list[str]:
