@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("reviews.sheets.urls")),
     path("", include("readings.keeping.urls")),
     path("", include("readings.urls")),
+    path("", include("readings.studies.urls")),
     path("", include("projects.teams.urls")),
     path("", include("projects.format.urls")),
     path("", include("projects.presentations.urls")),

@@ -1,0 +1,14 @@
+"""Every paper that has a page, in the order of the course's reading list.
+
+Idea      One list; what shows them asks nothing else.
+Equation  None.
+Paper     Each study's own.
+Cost      None.
+"""
+
+from __future__ import annotations
+
+from mlsys_core.papers import alpa, efficient_inference, flash_attention, megatron, zero
+from mlsys_core.papers.study import Study
+
+STUDIES: tuple[Study, ...] = (megatron.STUDY, zero.STUDY, alpa.STUDY, flash_attention.STUDY, efficient_inference.STUDY)
