@@ -16,7 +16,7 @@ from readings.studies.selectors import study_of
 register = template.Library()
 
 WIDTH, HEIGHT = 720, 340
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 76, 24, 14, 50
 TICKS = 6
 
 
@@ -122,7 +122,7 @@ def _across(axis: Axis, ticks: Sequence[float], name: str) -> SafeString:
     marks = format_html_join(
         "",
         '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((f"{axis.at(tick):.1f}", HEIGHT - BOTTOM + 18, short(tick)) for tick in ticks),
+        ((f"{axis.at(tick):.1f}", HEIGHT - BOTTOM + 20, short(tick)) for tick in ticks),
     )
     title = format_html(
         '<text class="axis-name" x="{}" y="{}" text-anchor="middle">{}</text>',
@@ -141,7 +141,7 @@ def _up(axis: Axis, ticks: Sequence[float], name: str) -> SafeString:
         ((LEFT, WIDTH - RIGHT, y, y, LEFT - 8, y, short(tick)) for y, tick in rows),
     )
     title = format_html(
-        '<text class="axis-name" transform="translate(12 {}) rotate(-90)" text-anchor="middle">{}</text>',
+        '<text class="axis-name axis-up" transform="translate(12 {}) rotate(-90)" text-anchor="middle">{}</text>',
         (TOP + HEIGHT - BOTTOM) / 2,
         name,
     )
