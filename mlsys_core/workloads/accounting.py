@@ -43,7 +43,7 @@ def gpt(config: GPTConfig, batch: int, time: int, *, size: int = 4, recompute: b
         for operation in _block(f"blocks.{layer}", config, batch, time, size, recompute=recompute)
     ]
     tied = config.tie_embeddings
-    head = o.linear("head", "head", rows, dim, vocabulary, size, keeps=rows * dim, shared=tied)
+    head = o.linear("head", "head", (rows, dim, vocabulary), size, keeps=rows * dim, shared=tied)
     return [embed, *blocks, _rms_norm("norm", rows, dim, size), head, _loss(rows, vocabulary, size)]
 
 
@@ -55,22 +55,22 @@ def _block(name: str, config: GPTConfig, batch: int, time: int, size: int, *, re
     joined = rows * dim if heads > 1 and time > 1 else 0
     return [
         _rms_norm(f"{name}.attn_norm", rows, dim, size),
-        o.linear(f"{name}.attn.q_proj", "projections", rows, dim, dim, size, keeps=rows * dim),
-        o.linear(f"{name}.attn.k_proj", "projections", rows, dim, kv, size),
-        o.linear(f"{name}.attn.v_proj", "projections", rows, dim, kv, size),
+        o.linear(f"{name}.attn.q_proj", "projections", (rows, dim, dim), size, keeps=rows * dim),
+        o.linear(f"{name}.attn.k_proj", "projections", (rows, dim, kv), size),
+        o.linear(f"{name}.attn.v_proj", "projections", (rows, dim, kv), size),
         _rope(f"{name}.attn.rope_q", rows * dim, time, width, size),
         _rope(f"{name}.attn.rope_k", rows * kv, time, width, size),
         o.attention(
-            f"{name}.attn.attend", "scores", batch, heads, kv_heads, time, width, size, recompute=recompute
+            f"{name}.attn.attend", "scores", (batch, heads, time, width), size, kv_heads=kv_heads, recompute=recompute
         ),
-        o.linear(f"{name}.attn.o_proj", "projections", rows, dim, dim, size, keeps=joined),
+        o.linear(f"{name}.attn.o_proj", "projections", (rows, dim, dim), size, keeps=joined),
         o.elementwise(f"{name}.attn.add", "elementwise", rows * dim, size, reads=2),
         _rms_norm(f"{name}.ffn_norm", rows, dim, size),
-        o.linear(f"{name}.ffn.gate_proj", "ffn", rows, dim, inner, size, keeps=rows * dim),
-        o.linear(f"{name}.ffn.up_proj", "ffn", rows, dim, inner, size),
-        # gate, silu(gate) and up
+        o.linear(f"{name}.ffn.gate_proj", "ffn", (rows, dim, inner), size, keeps=rows * dim),
+        o.linear(f"{name}.ffn.up_proj", "ffn", (rows, dim, inner), size),
+        # it keeps the gate, its silu, and what they multiply
         o.elementwise(f"{name}.ffn.gate", "elementwise", rows * inner, size, reads=2, keeps=3 * rows * inner),
-        o.linear(f"{name}.ffn.down_proj", "ffn", rows, inner, dim, size, keeps=rows * inner),
+        o.linear(f"{name}.ffn.down_proj", "ffn", (rows, inner, dim), size, keeps=rows * inner),
         o.elementwise(f"{name}.ffn.add", "elementwise", rows * dim, size, reads=2),
     ]
 

@@ -133,7 +133,9 @@ def this_cpu(*, edge: int = 512, megabytes: int = 64, repeats: int = 7) -> Devic
         arrays = (torch.ones(count), torch.empty(count))
         seconds = _seconds(lambda source, target: target.copy_(source), arrays, repeats)
     # the memory of a processor is the machine's, and no limit here
-    return Device("this CPU", MappingProxyType(flops), 2 * 4 * count / seconds, float("inf"), source="measured, one thread")
+    return Device(
+        "this CPU", MappingProxyType(flops), 2 * 4 * count / seconds, float("inf"), source="measured, one thread"
+    )
 
 
 def _square(edge: int, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:

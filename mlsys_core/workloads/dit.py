@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
@@ -76,23 +75,28 @@ def dit_block(
     """The operations of a block on `batch` images, when x and the condition both need gradients."""
     dim, inner, rows = config.dim, config.ratio * config.dim, batch * patches
     width = dim // config.heads
-    modulation = o.linear(f"{name}.modulation", "modulation", batch, dim, 6 * dim, size, bias=True, keeps=batch * dim)
+    modulation = o.linear(f"{name}.modulation", "modulation", (batch, dim, 6 * dim), size, bias=True, keeps=batch * dim)
     attend = o.attention(
-        f"{name}.attend", "scores", batch, config.heads, config.heads, patches, width, size, recompute=recompute
+        f"{name}.attend",
+        "scores",
+        (batch, config.heads, patches, width),
+        size,
+        kv_heads=config.heads,
+        recompute=recompute,
     )
     return [
         o.elementwise(f"{name}.silu", "elementwise", batch * dim, size, reads=1, keeps=batch * dim),
         modulation,
         *_modulated(f"{name}.norm1", rows, batch, dim, size),
-        o.linear(f"{name}.qkv", "projections", rows, dim, 3 * dim, size, bias=True, keeps=rows * dim),
+        o.linear(f"{name}.qkv", "projections", (rows, dim, 3 * dim), size, bias=True, keeps=rows * dim),
         attend,
-        o.linear(f"{name}.proj", "projections", rows, dim, dim, size, bias=True),
+        o.linear(f"{name}.proj", "projections", (rows, dim, dim), size, bias=True),
         # what the gate multiplies, and all that the modulation gave, since the gate is a view of it
         o.elementwise(f"{name}.add1", "elementwise", rows * dim, size, reads=2, keeps=rows * dim + 6 * batch * dim),
         *_modulated(f"{name}.norm2", rows, batch, dim, size),
-        o.linear(f"{name}.fc1", "ffn", rows, dim, inner, size, bias=True, keeps=rows * dim),
+        o.linear(f"{name}.fc1", "ffn", (rows, dim, inner), size, bias=True, keeps=rows * dim),
         o.elementwise(f"{name}.gelu", "elementwise", rows * inner, size, reads=1, keeps=rows * inner),
-        o.linear(f"{name}.fc2", "ffn", rows, inner, dim, size, bias=True, keeps=rows * inner),
+        o.linear(f"{name}.fc2", "ffn", (rows, inner, dim), size, bias=True, keeps=rows * inner),
         o.elementwise(f"{name}.add2", "elementwise", rows * dim, size, reads=2, keeps=rows * dim),
     ]
 

@@ -92,9 +92,7 @@ def saved(operations: Iterable[Operation]) -> int:
 def linear(
     name: str,
     part: str,
-    rows: int,
-    inputs: int,
-    outputs: int,
+    shape: tuple[int, int, int],
     size: int,
     *,
     bias: bool = False,
@@ -102,11 +100,12 @@ def linear(
     input_gradient: bool = True,
     shared: bool = False,
 ) -> Operation:
-    """A product of (rows, inputs) and a weight (outputs, inputs), with elements of `size` bytes.
+    """A product of (rows, inputs) and a weight (outputs, inputs): `shape` is rows, inputs, outputs, with elements of `size` bytes.
 
     `keeps` counts the elements it is the first to keep. The first layer of a network needs no `input_gradient`. A `shared`
     weight is another operation's parameter.
     """
+    rows, inputs, outputs = shape
     flops = 2 * rows * inputs * outputs
     moved = (rows * inputs + inputs * outputs + rows * outputs) * size
     added = outputs * size if bias else 0
@@ -124,13 +123,14 @@ def linear(
 
 
 def attention(
-    name: str, part: str, batch: int, heads: int, kv_heads: int, time: int, width: int, size: int, *, recompute: bool
+    name: str, part: str, shape: tuple[int, int, int, int], size: int, *, kv_heads: int, recompute: bool
 ) -> Operation:
-    """softmax(q kᵀ) v over whole squares of scores, T = `time` queries and keys, in one kernel that keeps no scores.
+    """softmax(q kᵀ) v over whole squares of scores, in one kernel that keeps no scores: `shape` (B, H, T, D) is that of q.
 
     A causal kernel may skip half of the square; torch's counter counts the whole, and so do we. With `recompute` the
     backward pass makes the scores again (FlashAttention): five products for the two of the forward pass, else four.
     """
+    batch, heads, time, width = shape
     product = 2 * batch * heads * time * time * width
     query, key = batch * heads * time * width * size, batch * kv_heads * time * width * size
     sums = batch * heads * time * size
@@ -143,7 +143,9 @@ def attention(
     )
 
 
-def elementwise(name: str, part: str, elements: int, size: int, *, reads: int, writes: int = 1, keeps: int = 0) -> Operation:
+def elementwise(
+    name: str, part: str, elements: int, size: int, *, reads: int, writes: int = 1, keeps: int = 0
+) -> Operation:
     """A function of `reads` arrays of this many elements to `writes` such arrays, in one kernel.
 
     Backward it reads the output's cotangent and what it kept, and writes a cotangent for each input.

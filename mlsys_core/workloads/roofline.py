@@ -44,7 +44,9 @@ class Floor:
 def floor(work: Work, device: Device, dtype: str) -> Floor:
     """The floor of some work with numbers of this type. Raises ValueError for sending where the device has no link."""
     if work.link and not device.link:
-        raise ValueError(f"{device.name} has no link, and this work sends {work.link:g} bytes: count it for one device.")
+        raise ValueError(
+            f"{device.name} has no link, and this work sends {work.link:g} bytes: count it for one device."
+        )
     sending = work.link / device.link if work.link else 0.0
     return Floor(work.flops / device.peak(dtype), work.memory / device.bandwidth, sending)
 
