@@ -96,29 +96,32 @@ class DLRM(nn.Module):
         return self.top(torch.cat((vector, products), dim=1))[:, 0]
 
 
-def dlrm(config: DLRMConfig, batch: int, *, size: int = 4, devices: int = 1) -> list[Operation]:
-    """The operations of one device for `batch` samples of its own, when tables are spread evenly over the devices.
+def embeddings(config: DLRMConfig, batch: int, *, size: int = 4, devices: int = 1) -> list[Operation]:
+    """Lookups and their exchange on one device for `batch` samples of its own, when devices share the tables evenly.
 
-    A device looks up its tables for the samples of all, and an all-to-all brings each sample's sums together; gradients of
-    the networks are all-reduced. Raises ValueError when the tables cannot be spread evenly.
+    A device looks up its tables for the samples of all, and an all-to-all brings each sample's sums together. Raises
+    ValueError when the tables cannot be spread evenly.
     """
     if config.tables % devices:
         raise ValueError(f"{config.tables} tables cannot be spread evenly over {devices} devices: give a divisor.")
-    pooled, vectors = batch * config.tables * config.dim, config.tables + 1
+    lookup, pooled = _lookup(config, batch, size), batch * config.tables * config.dim
+    return [lookup, o.all_to_all("all_to_all", pooled, size, devices)] if devices > 1 else [lookup]
+
+
+def dlrm(config: DLRMConfig, batch: int, *, size: int = 4, devices: int = 1) -> list[Operation]:
+    """The operations of a step on one device: `embeddings`, the networks, and the all-reduce of the networks' gradients."""
+    vectors = batch * (config.tables + 1) * config.dim
     networks = [
         *_mlp("bottom", config.bottom_widths, batch, size, first=True),
-        o.elementwise(
-            "join", "elementwise", vectors * batch * config.dim, size, reads=1, keeps=pooled + batch * config.dim
-        ),
+        o.elementwise("join", "elementwise", vectors, size, reads=1, keeps=vectors),
         _interaction(config, batch, size),
         o.elementwise("join2", "elementwise", batch * config.top_widths[0], size, reads=1),
         *_mlp("top", config.top_widths, batch, size, first=False),
     ]
-    lookup = _lookup(config, batch, size)
-    if devices == 1:
-        return [lookup, *networks]
-    exchange = o.all_to_all("all_to_all", pooled, size, devices)
-    return [lookup, exchange, *networks, o.all_reduce("all_reduce", o.parameters(networks), size, devices)]
+    counted = [*embeddings(config, batch, size=size, devices=devices), *networks]
+    if devices > 1:
+        counted.append(o.all_reduce("all_reduce", o.parameters(networks), size, devices))
+    return counted
 
 
 def _lookup(config: DLRMConfig, batch: int, size: int) -> Operation:
