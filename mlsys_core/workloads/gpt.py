@@ -39,6 +39,8 @@ class GPTConfig:
             raise ValueError(f"A width of {self.dim} cannot be shared by {self.heads} heads: give a multiple.")
         if self.heads % self.kv_heads:
             raise ValueError(f"{self.heads} heads cannot share {self.kv_heads} heads of keys evenly: give a divisor.")
+        if self.head_dim % 2:
+            raise ValueError(f"Heads {self.head_dim} wide have no pairs to turn by their position: give an even width.")
 
     @property
     def head_dim(self) -> int:
