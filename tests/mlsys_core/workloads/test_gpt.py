@@ -60,6 +60,8 @@ def test_grouped_attention_is_attention_with_keys_written_out_for_each_head(held
 
 def test_a_new_model_guesses_evenly_and_tied_tables_are_one():
     tokens = torch.randint(65, (4, 16), generator=torch.Generator().manual_seed(0))
-    assert GPT(GPTConfig()).loss(tokens, tokens.roll(1)).item() == pytest.approx(torch.tensor(65.0).log().item(), abs=0.05)
+    assert GPT(GPTConfig()).loss(tokens, tokens.roll(1)).item() == pytest.approx(
+        torch.tensor(65.0).log().item(), abs=0.05
+    )
     model = GPT(GPTConfig(tie_embeddings=True))
     assert model.head.weight is model.embed.weight
