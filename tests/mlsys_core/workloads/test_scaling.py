@@ -126,9 +126,9 @@ def test_more_compute_goes_to_both_in_the_proportion_of_the_exponents():
 
 
 def test_drawing_runs_again_shows_how_little_noisy_runs_say():
-    quiet, noisy = (spread(runs_of(CHINCHILLA, noise, 3, sizes=4), resamples=3) for noise in (1e-4, 3e-2))
+    quiet, noisy = (spread(runs_of(CHINCHILLA, noise, 3, sizes=4), resamples=3, delta=1e-2) for noise in (1e-4, 3e-2))
     widths = [np.ptp([law.alpha for law in found]) for found in (quiet, noisy)]
-    assert widths[0] < widths[1]
+    assert widths[0] < widths[1] / 10
     assert len(quiet) == 3
 
 
