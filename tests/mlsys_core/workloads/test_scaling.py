@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import least_squares, minimize_scalar
+from scipy.optimize import least_squares, minimize, minimize_scalar
 from torch.nn import functional as F  # noqa: N812
 
-from mlsys_core.workloads.scaling import CHINCHILLA, Run, ScalingLaw, fit, huber, objective, spread
+from mlsys_core.workloads.scaling import CHINCHILLA, Run, ScalingLaw, fit, huber, objective, spread, starts
 
 
 def laws():
@@ -101,6 +101,27 @@ def test_no_other_search_finds_a_better_fit(seed):
     ours = np.array([np.log(found.A), np.log(found.B), np.log(found.E), found.alpha, found.beta])
     values = [objective(theta, log_n, log_d, log_loss, delta)[0] for theta in (ours, other.x)]
     assert values[0] <= values[1] * (1 + 1e-6)
+
+
+# losses of a ladder of real runs (tests/benchmarks/scaling_laws.py), with 12,800 to 102,400 characters a row
+LADDER = {
+    24_704: (2.850, 2.624, 2.423, 2.300),
+    58_656: (2.675, 2.489, 2.381, 2.266),
+    94_336: (2.688, 2.528, 2.379, 2.258),
+}
+
+
+def test_of_all_starts_the_best_counts():
+    """On these real runs some searches stop in a worse hollow than others."""
+    runs = [Run(n, 12_800 * 2**i, loss) for n, losses in LADDER.items() for i, loss in enumerate(losses)]
+    log_n, log_d, log_loss = np.log([[r.parameters, r.tokens, r.loss] for r in runs]).T
+    arguments = (log_n - log_n.mean(), log_d - log_d.mean(), log_loss, 1e-3)
+    ends = [minimize(objective, x, arguments, method="L-BFGS-B", jac=True).fun for x in starts(log_loss)]
+    law = fit(runs)
+    theta = np.array([np.log(law.A), np.log(law.B), np.log(law.E), law.alpha, law.beta])
+    found = objective(theta, log_n, log_d, log_loss, 1e-3)[0]
+    assert found <= min(ends) * (1 + 1e-3)
+    assert found < 0.9 * max(ends)
 
 
 @given(laws(), st.floats(17, 26))
