@@ -22,6 +22,7 @@ def curricula(draw, *, reshape=None):
 
 
 @given(curricula())
+@settings(max_examples=60, deadline=None)
 def test_lengths_begin_and_end_where_they_should_and_stay_within(curriculum):
     lengths = [curriculum.length(step) for step in range(curriculum.steps + 3)]
     assert lengths[0] == curriculum.begin
@@ -34,7 +35,7 @@ def test_lengths_begin_and_end_where_they_should_and_stay_within(curriculum):
 
 
 @given(curricula(reshape=True), st.integers(1, 4))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_reshaped_windows_keep_every_token_with_its_target(curriculum, batch):
     codes = np.arange(batch * (curriculum.end + 1)).reshape(batch, -1)
     for step in range(curriculum.steps + 1):
@@ -50,7 +51,7 @@ def test_reshaped_windows_keep_every_token_with_its_target(curriculum, batch):
 
 
 @given(curricula(), st.integers(1, 4), st.integers(0, 60))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_tokens_are_counted_as_a_loop_counts_them(curriculum, batch, steps):
     windows = np.zeros((batch, curriculum.end), dtype=np.int64)
     seen = [curriculum.cut(windows, windows, step)[0].size for step in range(steps)]
@@ -60,6 +61,7 @@ def test_tokens_are_counted_as_a_loop_counts_them(curriculum, batch, steps):
 
 
 @given(curricula(reshape=False), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
 def test_cut_off_windows_begin_where_the_whole_ones_do(curriculum, batch):
     codes = np.arange(batch * curriculum.end).reshape(batch, -1)
     tokens, targets = curriculum.cut(codes, codes + 1, curriculum.steps // 2)

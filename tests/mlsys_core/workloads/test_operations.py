@@ -77,6 +77,7 @@ def test_exchanges_send_what_the_message_log_shows(devices, elements):
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), works, works, small, small), max_size=8))
+@settings(max_examples=60, deadline=None)
 def test_sums_over_operations_are_sums_of_every_count(items):
     operations = [Operation("x", part, a, b, n, k) for part, a, b, n, k in items]
     whole = o.total(operations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsys_core.workloads import accounting
@@ -24,6 +24,7 @@ devices = st.sampled_from(DEVICES)
 
 
 @given(works, devices)
+@settings(max_examples=60, deadline=None)
 def test_nothing_is_faster_than_any_of_its_three_limits_and_the_slowest_is_named(work, device):
     one = floor(work, device, "int8" if device is TPU_V4 else "float16" if device is V100 else "bfloat16")
     times = {"compute": one.compute_s, "memory": one.memory_s, "communication": one.link_s}
@@ -31,6 +32,7 @@ def test_nothing_is_faster_than_any_of_its_three_limits_and_the_slowest_is_named
 
 
 @given(st.floats(1e-3, 1e5), devices)
+@settings(max_examples=60, deadline=None)
 def test_the_roof_bends_at_the_ridge(intensity, device):
     dtype = "bfloat16" if device is not V100 else "float16"
     top = attainable(intensity, device, dtype)
@@ -44,6 +46,7 @@ def test_the_roof_bends_at_the_ridge(intensity, device):
 
 
 @given(st.lists(works, max_size=6), devices)
+@settings(max_examples=60, deadline=None)
 def test_a_profile_adds_floors_and_is_never_below_the_floor_of_the_sum(items, device):
     dtype = "float16" if device is V100 else "int8"
     operations = [Operation(f"{i}", "part", work, work * 2) for i, work in enumerate(items)]
