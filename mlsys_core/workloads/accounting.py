@@ -4,8 +4,8 @@ Idea      Every figure of a training step follows from the shapes. What papers r
 Equation  parameters  V d (2, or 1 if tied) + L (2 d² + 2 d·k D + 3 d f + 2 d) + d
           forward     2 n [L (2 d² + 2 d·k D + 3 d f) + V d] + 4 L n T d FLOPs for n = B T tokens; backward twice the
                       products' and 2.5 times the scores'
-          6 N D       forward and backward if only weights cost anything: it forgets T d a token and layer, and counts the
-                      embedding, which multiplies nothing
+          6 N D       both passes if only weights cost anything: it forgets the scores, 14 T d FLOPs a token and layer; its N
+                      leaves out the table of embeddings, which multiplies nothing
 Paper     J. Kaplan et al., "Scaling laws for neural language models", arXiv 2001.08361, section 2.1 (6 N D); V. Korthikanti
           et al., "Reducing activation recomputation", MLSys 2023 (activation memory, layer by layer); S. Rajbhandari et al.,
           "ZeRO", SC 2020, section 3.1 (16 bytes a parameter).
@@ -25,7 +25,8 @@ def gpt(config: GPTConfig, batch: int, time: int, *, size: int = 4, recompute: b
     """The operations of `GPT.loss` on tokens (batch, time), with elements of `size` bytes.
 
     `recompute` says whether attention makes its scores again in the backward pass, as every fused kernel does. What is
-    kept is exact for float32 and float64; kernels fused further than torch's on a CPU keep no normalised copy.
+    kept is exact for float32 and float64 and heads at least 4 wide (torch's fused kernel takes none of 2); where the
+    normalisation is one kernel, which it is not on a CPU, its normalised copy is not kept.
     """
     rows, vocabulary, dim = batch * time, config.vocab_size, config.dim
     table = rows * dim * size
