@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,3 +120,28 @@ def test_this_machines_processor_is_measured_within_reason():
     assert 1e8 < cpu.peak("float32") < 1e13
     assert 1e8 < cpu.bandwidth < 1e12
     assert cpu.source == "measured, one thread"
+
+
+def test_measuring_leaves_the_number_of_threads_as_it_was_even_when_it_fails():
+    before = torch.get_num_threads()
+    this_cpu(edge=16, megabytes=1, repeats=1)
+    with pytest.raises(RuntimeError):
+        this_cpu(edge=-1)
+    assert torch.get_num_threads() == before
+
+
+@given(st.lists(st.tuples(works, works), max_size=5), devices)
+@settings(max_examples=40, deadline=None)
+def test_a_profile_of_both_directions_is_the_sum_of_both(pairs, device):
+    dtype = "float16" if device is V100 else "int8"
+    operations = [Operation(f"{i}", "part", a, b) for i, (a, b) in enumerate(pairs)]
+    both = profile(operations, device, dtype)
+    forward, backward = (profile(operations, device, dtype, (way,)) for way in ("forward", "backward"))
+    assert both.flops == forward.flops + backward.flops
+    for bound in BOUNDS:
+        assert both.seconds[bound] == pytest.approx(forward.seconds[bound] + backward.seconds[bound])
+
+
+def test_nothing_to_do_takes_no_time():
+    found = profile([], A100, "float16")
+    assert (found.time_s, found.share("memory"), found.utilization(A100, "float16")) == (0, 0, 0)

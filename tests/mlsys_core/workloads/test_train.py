@@ -109,6 +109,31 @@ def test_tokens_are_those_that_the_model_sees(codes):
         assert sum(seen) == config.tokens
 
 
+def test_windows_grow_with_the_curriculum_and_training_still_ends_on_whole_ones(codes):
+    shapes = []
+
+    class Watching(GPT):
+        def loss(self, tokens, targets):
+            shapes.append(tuple(tokens.shape))
+            return super().loss(tokens, targets)
+
+    growing = Curriculum(2, 16, 6, pacing="step", stages=3, multiple=2, reshape=True)
+    train(Watching(SMALL), codes, TrainConfig(steps=8, batch=3, time=16, curriculum=growing))
+    assert shapes == [(24, 2)] * 2 + [(12, 4)] * 2 + [(6, 8)] * 2 + [(3, 16)] * 2
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1e3])
+def test_gradients_are_cut_to_the_largest_norm_and_not_stretched_to_it(codes, clip):
+    model = GPT(SMALL)
+    tokens, targets = next(text.batches(codes, 2, 8, 1))
+    model.loss(torch.from_numpy(tokens.copy()), torch.from_numpy(targets.copy())).backward()
+    whole = torch.cat([weight.grad.flatten() for weight in model.parameters()]).norm().item()
+    trainer = Trainer(GPT(SMALL), codes, TrainConfig(steps=1, batch=2, time=8, clip=clip))
+    trainer.run()
+    left = torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()]).norm().item()
+    assert left == pytest.approx(min(whole, clip), rel=1e-3)
+
+
 def test_training_learns_and_held_out_text_shows_it(codes):
     seen, unseen = text.split(codes)
     model = GPT(SMALL)
