@@ -39,6 +39,8 @@ class GPTConfig:
             raise ValueError(f"A width of {self.dim} cannot be shared by {self.heads} heads: give a multiple.")
         if self.heads % self.kv_heads:
             raise ValueError(f"{self.heads} heads cannot share {self.kv_heads} heads of keys evenly: give a divisor.")
+        if self.head_dim % 2:
+            raise ValueError(f"Heads {self.head_dim} wide have no pairs to turn by their position: give an even width.")
 
     @property
     def head_dim(self) -> int:
@@ -49,7 +51,7 @@ class GPTConfig:
 def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
     """Turns pairs (x_i, x_{i+D/2}) of x (..., T, D) by position · theta^(-2i/D); positions (T,), integers."""
     half = x.shape[-1] // 2
-    rates = theta ** (-torch.arange(half, dtype=torch.float64) / half)
+    rates = theta ** (-torch.arange(half, dtype=torch.float64, device=positions.device) / half)
     angles = positions.to(torch.float64)[:, None] * rates
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
@@ -148,7 +150,7 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
         """Logits of the next token at each place; `positions` (T,) where the tokens are a part of a longer sequence."""
-        where = torch.arange(tokens.shape[1]) if positions is None else positions
+        where = torch.arange(tokens.shape[1], device=tokens.device) if positions is None else positions
         x = self.embed(tokens)
         for block in self.blocks:
             x = block(x, where)

@@ -95,3 +95,15 @@ def test_a_text_shorter_than_a_window_is_refused():
     assert len(list(islice(text.batches(np.arange(6), 1, 5, 2), 2))) == 2
     with pytest.raises(ValueError, match="needs 6 characters"):
         next(text.batches(np.arange(5), 1, 5, 1))
+
+
+@given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_the_windows_of_a_step_do_not_depend_on_how_many_follow(steps, more, seed):
+    """So a run can be made longer, or begun again in the middle."""
+    codes = np.arange(50)
+    short, long = (list(text.batches(codes, 2, 7, count, seed)) for count in (steps, steps + more))
+    assert len(long) == steps + more
+    for one, two in zip(short, long[:steps], strict=True):
+        assert np.array_equal(one[0], two[0])
+        assert np.array_equal(one[1], two[1])
