@@ -42,11 +42,14 @@ class Communicator(ABC):
 
     @abstractmethod
     def isend(self, tensor: Tensor, to: int) -> Work:
-        """Starts to send to rank `to` of the group; the tensor may be changed at once."""
+        """Starts to send to another rank `to` of the group; the tensor may be changed at once."""
 
     @abstractmethod
     def irecv(self, into: Tensor, source: int) -> Work:
-        """Starts to receive from rank `source` into a tensor of the sender's shape and dtype; filled when waited for."""
+        """Starts to receive from another rank `source` into a tensor of the sender's shape and dtype; filled when waited for.
+
+        The first receive gets the first message of that sender in this group, in whichever order they are waited for.
+        """
 
     @abstractmethod
     def group(self, ranks: Sequence[int]) -> Communicator:
@@ -57,7 +60,8 @@ class Communicator(ABC):
     def start(self, transfer: Callable[[], object]) -> Work:
         """Runs a function that communicates beside the computation that follows, until it is waited for.
 
-        Every rank starts the same transfers in the same order; two of them never overlap each other.
+        Every rank starts the same transfers in the same order; two of them never overlap each other. A transfer must not need
+        a message that its partner sends only after it has started the transfer too: ranks in one process run it at once.
         """
 
     def compute(self, seconds: float, name: str = "compute") -> None:  # noqa: B027 - real processes have nothing to do
@@ -67,6 +71,22 @@ class Communicator(ABC):
     def label(self, name: str) -> Iterator[None]:  # noqa: ARG002 - the log of ranks in one process has it
         """Names the messages of the block in the log."""
         yield
+
+    def _other(self, rank: int) -> int:
+        """A rank that messages can go to or come from; raises ValueError for any other number."""
+        if not 0 <= rank < self.size or rank == self.rank:
+            raise ValueError(f"Rank {self.rank} of {self.size} has no other rank {rank} to exchange messages with.")
+        return rank
+
+    def _members(self, ranks: Sequence[int]) -> tuple[int, ...]:
+        """The ranks of a smaller group, checked."""
+        if self.rank not in ranks:
+            raise ValueError(f"Rank {self.rank} asked for the group {tuple(ranks)}, which it is not a member of.")
+        if len(set(ranks)) < len(ranks) or not set(ranks) <= set(range(self.size)):
+            raise ValueError(
+                f"The group {tuple(ranks)} is not made of different ranks of the {self.size} that there are."
+            )
+        return tuple(ranks)
 
     def send(self, tensor: Tensor, to: int) -> None:
         """Sends and waits."""

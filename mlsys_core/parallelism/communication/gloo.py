@@ -9,8 +9,10 @@ Cost      About 0.1 s to start a rank after the first; some 50 µs a message.
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import tempfile
 import threading
+import time
 import traceback
 import zlib
 from collections.abc import Callable, Sequence
@@ -35,6 +37,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.sent_bytes = 0
+        self.counting = threading.Lock()
         self.beside = threading.local()  # .on while the thread runs a transfer beside the computation
         self.thread = ThreadPoolExecutor(max_workers=1)
 
@@ -89,27 +92,33 @@ class GlooCommunicator(Communicator):
         return self._tag + bool(getattr(self.process.beside, "on", False))
 
     def isend(self, tensor: Tensor, to: int) -> Work:
-        self.process.sent_bytes += tensor.numel() * tensor.element_size()
+        to = self._other(to)
+        with self.process.counting:
+            self.process.sent_bytes += tensor.numel() * tensor.element_size()
         if not tensor.numel():
             return _Done()
         copy = tensor.detach().clone(memory_format=torch.contiguous_format)
         return _Sending(dist.isend(copy, self.ranks[to], tag=self.tag), copy)
 
     def irecv(self, into: Tensor, source: int) -> Work:
+        source = self._other(source)
         if not into.numel():
             return _Done()
         buffer = into if into.is_contiguous() and not into.requires_grad else torch.empty_like(into).contiguous()
         return _Receiving(dist.irecv(buffer, self.ranks[source], tag=self.tag), buffer, into)
 
     def group(self, ranks: Sequence[int]) -> GlooCommunicator:
-        if self.rank not in ranks:
-            raise ValueError(f"Rank {self.rank} asked for the group {tuple(ranks)}, which it is not a member of.")
-        return GlooCommunicator(self.process, tuple(self.ranks[rank] for rank in ranks))
+        return GlooCommunicator(self.process, tuple(self.ranks[rank] for rank in self._members(ranks)))
 
     def start(self, transfer: Callable[[], object]) -> Work:
+        if getattr(self.process.beside, "on", False):
+            raise RuntimeError("A transfer that runs beside the computation cannot start another one.")
+        recording = torch.is_grad_enabled()  # threads do not inherit it
+
         def run() -> object:
             self.process.beside.on = True
-            return transfer()
+            with torch.set_grad_enabled(recording):
+                return transfer()
 
         return _Beside(self.process.thread.submit(run))
 
@@ -117,18 +126,17 @@ class GlooCommunicator(Communicator):
 def run_processes(size: int, program: Callable[..., Any], *arguments: Any, timeout_s: float = 120.0) -> list[Any]:
     """Runs `program(communicator, *arguments)` in `size` processes of this machine; returns what each returned.
 
-    Program, arguments and results are pickled, so the program is a function of a module. Raises RuntimeError with the rank's
-    traceback where one fails, and TimeoutError where they do not end in time; no process is left behind.
+    Program, arguments and results are pickled, so the program is a function of a module. Raises RuntimeError with the traceback
+    of the rank that failed first, and TimeoutError where they do not end in time; no process is left behind.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "store")
+        task = pickle.dumps((program, arguments))
         pipes = [context.Pipe(duplex=False) for _ in range(size)]
         processes = [
-            context.Process(
-                target=_serve, args=(_Seat(rank, size, store, timeout_s), pipes[rank][1], program, arguments)
-            )
+            context.Process(target=_serve, args=(_Seat(rank, size, store, timeout_s), pipes[rank][1], task))
             for rank in range(size)
         ]
         try:
@@ -139,30 +147,45 @@ def run_processes(size: int, program: Callable[..., Any], *arguments: Any, timeo
             return _collect([reader for reader, _ in pipes], timeout_s)
         finally:
             for process in processes:
-                process.terminate()
-                process.join()
+                if process.pid is not None:
+                    process.kill()
+                    process.join()
+            for reader, _ in pipes:
+                reader.close()
 
 
 def _collect(readers: list[Connection], timeout_s: float) -> list[Any]:
-    results: dict[int, Any] = {}
-    while len(results) < len(readers):
-        ready = wait([reader for rank, reader in enumerate(readers) if rank not in results], timeout_s)
-        if not ready:
-            raise TimeoutError(f"{len(readers) - len(results)} of {len(readers)} ranks did not end in {timeout_s:g} s.")
-        for rank, reader in enumerate(readers):
-            if reader in ready:
-                results[rank] = _result(rank, reader)
-    return [results[rank] for rank in range(len(readers))]
+    """What every rank returned. Where one fails, others soon fail for want of it: the first in time is the one to tell."""
+    answers: dict[int, _Answer] = {}
+    ends_at = time.monotonic() + timeout_s
+    while len(answers) < len(readers) and all(answer.fine for answer in answers.values()):
+        waited = [reader for rank, reader in enumerate(readers) if rank not in answers]
+        if not wait(waited, ends_at - time.monotonic()):
+            raise TimeoutError(f"{len(waited)} of {len(readers)} ranks did not end in {timeout_s:g} s.")
+        ready = wait(waited, 0)
+        answers |= {rank: _answer(rank, reader) for rank, reader in enumerate(readers) if reader in ready}
+    failed = [answer for answer in answers.values() if not answer.fine]
+    if failed:
+        raise RuntimeError(min(failed, key=lambda answer: answer.at).value)
+    return [pickle.loads(answers[rank].value) for rank in range(len(readers))]  # noqa: S301 - our own processes
 
 
-def _result(rank: int, reader: Connection) -> Any:
+@dataclass(frozen=True)
+class _Answer:
+    """The end of a rank: its pickled result, or what went wrong; and when, by the clock that processes share."""
+
+    fine: bool
+    value: Any
+    at: float
+
+
+def _answer(rank: int, reader: Connection) -> _Answer:
     try:
-        fine, value = reader.recv()
-    except EOFError:
-        raise RuntimeError(f"Rank {rank} ended without an answer.") from None
-    if not fine:
-        raise RuntimeError(f"Rank {rank} failed:\n{value}")
-    return value
+        answer: _Answer = pickle.loads(reader.recv_bytes())  # noqa: S301 - our own processes
+    except (EOFError, ConnectionResetError):
+        # nothing else ends a process without a word, so what others report came after it
+        return _Answer(fine=False, value=f"Rank {rank} ended without an answer.", at=0.0)
+    return answer
 
 
 @dataclass(frozen=True)
@@ -175,7 +198,7 @@ class _Seat:
     timeout_s: float
 
 
-def _serve(seat: _Seat, writer: Connection, program: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(seat: _Seat, writer: Connection, task: bytes) -> None:
     torch.set_num_threads(1)
     try:
         dist.init_process_group(
@@ -183,13 +206,18 @@ def _serve(seat: _Seat, writer: Connection, program: Callable[..., Any], argumen
             init_method=f"file://{seat.store}",
             rank=seat.rank,
             world_size=seat.size,
-            timeout=timedelta(seconds=seat.timeout_s),
+            timeout=timedelta(seconds=2 * seat.timeout_s),  # the caller gives up first, and says so
         )
-        answer = (True, program(GlooCommunicator(_Process(), tuple(range(seat.size))), *arguments))
+        program, arguments = pickle.loads(task)  # noqa: S301 - our own caller
+        process = _Process()
+        result = program(GlooCommunicator(process, tuple(range(seat.size))), *arguments)
+        process.thread.shutdown()
+        # plain pickle: multiprocessing's own would hand over tensors by files that vanish when this process ends
+        answer = _Answer(fine=True, value=pickle.dumps(result), at=time.monotonic())
         dist.barrier()
     except BaseException:  # noqa: BLE001 - told to the caller, whatever it is
-        answer = (False, traceback.format_exc())
-    writer.send(answer)
+        answer = _Answer(fine=False, value=f"Rank {seat.rank} failed:\n{traceback.format_exc()}", at=time.monotonic())
+    writer.send_bytes(pickle.dumps(answer))
     writer.close()
     if dist.is_initialized():
         dist.destroy_process_group()
