@@ -29,6 +29,7 @@ from torch import Tensor
 
 from mlsys_core.parallelism.communication.communicator import Communicator, Work
 
+GRACE_S = 0.1  # after a failure, for the one that caused it to be heard
 PRELOADED = ["torch", "torch.distributed", "mlsys_core.parallelism.communication.gloo"]
 
 
@@ -158,13 +159,17 @@ def _collect(readers: list[Connection], timeout_s: float) -> list[Any]:
     """What every rank returned. Where one fails, others soon fail for want of it: the first in time is the one to tell."""
     answers: dict[int, _Answer] = {}
     ends_at = time.monotonic() + timeout_s
-    while len(answers) < len(readers) and all(answer.fine for answer in answers.values()):
+    failed: list[_Answer] = []
+    while len(answers) < len(readers):
         waited = [reader for rank, reader in enumerate(readers) if rank not in answers]
-        if not wait(waited, ends_at - time.monotonic()):
+        # a process that vanishes closes its links to others before its pipe, so theirs may be the first word of it
+        ready = wait(waited, GRACE_S if failed else ends_at - time.monotonic())
+        if not ready and not failed:
             raise TimeoutError(f"{len(waited)} of {len(readers)} ranks did not end in {timeout_s:g} s.")
-        ready = wait(waited, 0)
+        if not ready:
+            break
         answers |= {rank: _answer(rank, reader) for rank, reader in enumerate(readers) if reader in ready}
-    failed = [answer for answer in answers.values() if not answer.fine]
+        failed = [answer for answer in answers.values() if not answer.fine]
     if failed:
         raise RuntimeError(min(failed, key=lambda answer: answer.at).value)
     return [pickle.loads(answers[rank].value) for rank in range(len(readers))]  # noqa: S301 - our own processes

@@ -54,7 +54,10 @@ class World:
 
     def __init__(self, size: int, fabric: Fabric) -> None:
         self.size, self.fabric, self.log = size, fabric, Log()
-        self.changed = threading.Condition()
+        self.lock = threading.Lock()
+        self.woken = [
+            threading.Condition(self.lock) for _ in range(size)
+        ]  # one a rank: a message wakes its receiver alone
         self.boxes: defaultdict[Box, Mailbox] = defaultdict(Mailbox)
         self.waiting: dict[int, tuple[Box, int]] = {}
         self.ended: set[int] = set()
@@ -62,38 +65,38 @@ class World:
 
     def post(self, box: Box, letter: Letter) -> None:
         """Puts a letter into a mailbox."""
-        with self.changed:
+        with self.lock:
             mailbox = self.boxes[box]
             mailbox.letters[mailbox.posted] = letter
             mailbox.posted += 1
-            self.changed.notify_all()
+            self.woken[box[0][box[2]]].notify()
 
     def ask(self, box: Box) -> int:
         """The number of the letter that this receive will get."""
-        with self.changed:
+        with self.lock:
             self.boxes[box].asked += 1
             return self.boxes[box].asked - 1
 
     def take(self, rank: int, box: Box, number: int) -> Letter:
         """Waits for a letter of a mailbox; raises where it cannot come any more."""
-        with self.changed:
+        with self.lock:
             self.waiting[rank] = (box, number)
             self._look_for_deadlock()
             while number not in self.boxes[box].letters:
                 if self.failed is not None:
                     raise StoppedError(f"Rank {rank} stopped because another rank failed.")
-                self.changed.wait()
+                self.woken[rank].wait()
             del self.waiting[rank]
             return self.boxes[box].letters.pop(number)
 
     def leave(self, rank: int, error: BaseException | None) -> None:
         """A rank ended; what others wait for from it will not come."""
-        with self.changed:
+        with self.lock:
             self.ended.add(rank)
             if error is not None and self.failed is None:
                 self.failed = error
+                self._wake_all()
             self._look_for_deadlock()
-            self.changed.notify_all()
 
     def raise_what_failed(self) -> None:
         """After the end: raises what stopped the run, or says which message nobody received."""
@@ -118,4 +121,8 @@ class World:
                 f"rank {rank} for rank {of}{', which has ended' * (of in self.ended)}" for rank, of in stuck.items()
             )
             self.failed = DeadlockError(f"No rank can go on: {'; '.join(sorted(waits))}.")
-            self.changed.notify_all()
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for condition in self.woken:
+            condition.notify()

@@ -254,7 +254,7 @@ def test_a_transfer_that_computation_hides_costs_nothing():
         transfer.wait()
         barrier(comm)
 
-    assert run_ranks(2, program, fabric=Fabric(alpha_s=1.0))[1].elapsed == 12.0
+    assert run_ranks(2, program, fabric=Fabric(alpha_s=1.0))[1].elapsed == 11.0
 
 
 def test_a_transfer_cannot_start_another_and_a_failed_one_leaves_the_main_track_in_order():
