@@ -30,7 +30,8 @@ from torch import Tensor
 from mlsys_core.parallelism.communication.communicator import Communicator, Work
 
 GRACE_S = 0.1  # after a failure, for the one that caused it to be heard
-PRELOADED = ["torch", "torch.distributed", "mlsys_core.parallelism.communication.gloo"]
+# torch's optimizers import torch._dynamo when the first is made, which takes each rank a second
+PRELOADED = ["torch", "torch.distributed", "torch._dynamo", "mlsys_core.parallelism.communication.gloo"]
 
 
 class _Process:
