@@ -27,7 +27,8 @@ def test_training_in_processes_equals_the_single_process_and_torch(size, held):
     expected = single_process().as_dict()
     for whole, micro, theirs in run_processes(size, ddp_programs.train, timeout_s=100):
         held("data parallelism", "single process", whole.as_dict(), expected, TOLERANCE)
-        held("data parallelism, no_sync", "single process", micro.as_dict(), expected, TOLERANCE)
+        if micro is not None:
+            held("data parallelism, no_sync", "single process", micro.as_dict(), expected, TOLERANCE)
         held("data parallelism", "torch's DDP, gloo", whole.as_dict(), theirs.as_dict(), TOLERANCE)
 
 
