@@ -284,3 +284,15 @@ def test_a_rank_sends_one_message_at_a_time_and_receives_one_at_a_time():
     assert sorted(m.arrived_at for m in log.messages if m.source == 0) == [3.0, 6.0, 9.0]
     # the first answer left at 3; rank 0 listens when its own are out, and the three come one after the other
     assert sorted(m.arrived_at for m in log.messages if m.to == 0) == [6.0, 9.0, 12.0]
+
+
+def test_messages_that_leave_together_come_in_one_after_the_other_as_they_are_waited_for():
+    def program(comm):
+        if comm.rank:
+            comm.send(torch.zeros(comm.rank), 0)
+        else:
+            for source in (2, 1, 3):
+                comm.recv(torch.zeros(source), source)
+
+    _, log = run_ranks(4, program, fabric=Fabric(alpha_s=1.0, beta_s=0.25))
+    assert {m.source: (m.left_at, m.arrived_at) for m in log.messages} == {2: (0.0, 3.0), 1: (0.0, 5.0), 3: (0.0, 9.0)}

@@ -214,9 +214,10 @@ def test_factors_of_the_papers():
     assert topk_factor(4, 1000, 10) == pytest.approx(2 * 4 * 1000 / (4 * 10 * 8))
 
 
-def test_what_loses_nothing_is_the_single_process_and_torchs_hook_is_ours(held):
+@pytest.mark.parametrize("size", [2, 4])
+def test_what_loses_nothing_is_the_single_process_and_torchs_hook_is_ours(size, held):
     expected = single_process()
-    for everything, full, warm, pairs in run_processes(2, compression_programs.exact, timeout_s=100):
+    for everything, full, warm, pairs in run_processes(size, compression_programs.exact, timeout_s=100):
         held("top-k, all of them", "single process", everything.as_dict(), expected.as_dict(), 2e-5)
         held("PowerSGD, full rank", "single process", full.gradients, expected.gradients, 1e-6)
         held("1-bit Adam, warm-up", "single process, torch's Adam", warm.as_dict(), expected.as_dict(), 2e-5)
