@@ -24,7 +24,9 @@ from mlsys_core.parallelism.data_parallel import GradBucket, allreduce_hook
 
 @dataclass
 class PowerSGDState:
-    """matrix_approximation_rank   r
+    """What a rank remembers between steps, and its options, by torch's names.
+
+    matrix_approximation_rank      r
     start_powerSGD_iter            steps that are averaged exactly first
     min_compression_rate           a matrix is compressed where its factors are more than so many times smaller
     use_error_feedback             off shows what is lost
