@@ -1,7 +1,7 @@
 """From C text to a function that takes arrays: the machine's compiler, a cache of what it made, and a call that checks its arguments.
 
-Idea      A library is named by a hash of all that decides its contents, so it is built once a machine, and a change of anything gives another
-          name. Whoever builds writes to a name of his own first and renames: others see a whole library or none.
+Idea      A library is named by a hash of all that decides its contents, so it is built once a machine, and a change of anything gives
+          another name. Whoever builds writes to a name of his own first and renames: others see a whole library or none.
 Equation  name = SHA-256(source, flags, compiler and what it says of this CPU)
 Paper     E. Dolstra, "The purely functional software deployment model", PhD thesis, Utrecht, 2006 (names from contents).
 Cost      0.1 to 0.5 s the first time, a lookup after that.

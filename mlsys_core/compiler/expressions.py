@@ -138,7 +138,7 @@ WHOLE: dict[str, Callable[[int, int], int]] = {
 NEUTRAL = {("+", 0), ("-", 0), ("*", 1), ("//", 1)}
 
 
-def binary(op: str, x: Expr | Number, y: Expr | Number) -> Expr:
+def binary(op: str, x: Expr | Number, y: Expr | Number) -> Expr:  # noqa: PLR0911 - one a law
     """The operation, simplified where it is one on indices: constants are folded, and what changes nothing is left out."""
     a, b = wrap(x), wrap(y)
     if op not in WHOLE or not (is_index(a) and is_index(b)):
@@ -150,7 +150,7 @@ def binary(op: str, x: Expr | Number, y: Expr | Number) -> Expr:
         return a
     if (op, left) in {("+", 0), ("*", 1)}:
         return b
-    if op == "*" and 0 in {left, right} or (op, right) == ("%", 1):
+    if (op == "*" and 0 in {left, right}) or (op, right) == ("%", 1):
         return Const(0)
     if op == "+" and right is not None and isinstance(a, Binary) and a.op == "+" and (inner := _whole(a.b)) is not None:
         return binary("+", a.a, inner + right)
@@ -243,6 +243,6 @@ def bounds(e: Expr, extents: Mapping[str, int]) -> tuple[int, int]:
         raise ValueError(f"{e} is no index: it has to be made of loop variables, whole numbers, + - * // and %.")
     (a, b), (c, d) = bounds(e.a, extents), bounds(e.b, extents)
     if e.op == "%":
-        return (a, b) if 0 <= a and b < c else (0, c - 1)
+        return (a, b) if a >= 0 and b < c else (0, c - 1)
     corners = [WHOLE[e.op](x, y) for x in (a, b) for y in (c, d)]
     return min(corners), max(corners)

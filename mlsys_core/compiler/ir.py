@@ -190,7 +190,7 @@ def show(s: Stmt, indent: str = "") -> str:
 LEVEL = {"and": 0, "<": 1, "<=": 1, "==": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3}
 
 
-def text(e: Expr, above: int = 0) -> str:
+def text(e: Expr, above: int = 0) -> str:  # noqa: PLR0911 - one a kind of expression
     """An expression as text, with the parentheses that it needs below an operation of this level."""
     match e:
         case Const():

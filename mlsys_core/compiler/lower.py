@@ -1,8 +1,8 @@
 """From schedules to loop nests: loops in their order, and around them what the schedule keeps there.
 
-Idea      A buffer around a loop is indexed by the loops inside it that touch it, in their order. So what is packed is read from first to last
-          without a jump, and a reduction's elements are held in as many names as its unrolled loops and lanes have places. Filling and
-          emptying a buffer are nests over the same loops, cut into the same ranges.
+Idea      A buffer around a loop is indexed by the loops inside it that touch it, in their order. So what is packed is read from first to
+          last without a jump, and a reduction's elements are held in as many names as its unrolled loops and lanes have places. Filling
+          and emptying a buffer are nests over the same loops, cut into the same ranges.
 Equation  around loop l:  buf[l, l', …] = X[index(l, l', …)];   the nest with buf for X;   X[index] = buf where it was written
 Paper     K. Goto, R. van de Geijn, ACM TOMS 34(3), 2008; F. Van Zee, R. van de Geijn, "BLIS", ACM TOMS 41(3), 2015 (packed panels);
           T. Chen et al., "TVM", OSDI 2018 (cache_read, cache_write).
@@ -13,33 +13,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import numpy as np
-
-from mlsys_core.compiler.expressions import Binary, Const, Expr, Load, Var, rewrite, variables
-from mlsys_core.compiler.ir import REDUCTIONS, Compute, For, Local, Program, Stmt, Store, Tensor
+from mlsys_core.compiler.expressions import Binary, Expr, Load, Var, rewrite, variables
+from mlsys_core.compiler.ir import For, Local, Program, Stmt, Store, Tensor
 from mlsys_core.compiler.loops import Env, ScheduleError
+from mlsys_core.compiler.place import Place, definition, identity
 from mlsys_core.compiler.stage import Stage
 
 LARGEST_REGISTERS = 4096  # bytes that `hold` keeps under names; more are a buffer
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the nest of a stage has got to: the loops' values, and the buffers that stand for tensors there.
-
-    caches   tensor -> its buffer and the loops that index it (packed, or held)
-    locals   tensor -> its buffer and the dimensions that it has; the others have one value there
-    """
-
-    env: Env = field(default_factory=Env)
-    caches: Mapping[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
-    locals: Mapping[str, tuple[Tensor, tuple[int, ...]]] = field(default_factory=dict)
-
-    def with_cache(self, name: str, tensor: Tensor, loops: list[str]) -> Place:
-        """The place inside a buffer."""
-        return replace(self, caches={**self.caches, name: (tensor, tuple(loops))})
 
 
 Leaf = Callable[[Place], Stmt]
@@ -53,25 +35,6 @@ def lower(stages: Mapping[str, Stage], inputs: tuple[Tensor, ...], outputs: tupl
             body += lowering.nest(stage, 0, Place())
     written = tuple(s.tensor for s in stages.values() if s.attached is None and s.tensor not in outputs)
     return Program(name, inputs, outputs, written, tuple(body))
-
-
-def identity(op: str, dtype: str) -> Expr:
-    """What a reduction starts from."""
-    value = REDUCTIONS[op]
-    if dtype.startswith("int"):
-        limits = np.iinfo(dtype)
-        return Const(
-            {float("-inf"): int(limits.min), float("inf"): int(limits.max)}.get(
-                value, int(value if math.isfinite(value) else 0)
-            )
-        )
-    return Const(float(value))
-
-
-def definition(stage: Stage) -> Compute:
-    """How a stage's elements are defined."""
-    assert stage.tensor.compute is not None
-    return stage.tensor.compute
 
 
 class _Lowering:

@@ -187,7 +187,7 @@ class Stage:
         return [one for one in self.order[self.order.index(loop) :] if self.loops.roots(one) & roots]
 
     def hold(self, loop: str) -> None:
-        """Around `loop`, keeps the elements that it reduces in a buffer: registers, where all its loops over them are unrolled or vectors."""
+        """Around `loop`, keeps the elements that it reduces in a buffer: registers, where its loops over them are unrolled or lanes."""
         with self._step("hold", loop):
             self._there(loop)
             if not any(axis.reduces for axis in self.loops.axes.values()):
