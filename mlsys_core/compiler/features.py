@@ -2,7 +2,7 @@
 
 Idea      A nest's cost can be read off its text. Lanes share an instruction, unrolled copies share a load that does not change with them,
           and a subtree whose bytes fit a cache loads them once however often it goes over them; one that does not fit loads them again.
-Equation  bytes(S, cache) = footprint(S) where footprint(S) ≤ cache, otherwise Σ over its iterations and statements of bytes(…, cache)
+Equation  bytes(S) = footprint(S) where S, or one iteration of it, fits the cache; otherwise Σ over iterations and statements of bytes(…)
           footprint = Σ over tensors of the lines in the box of its indices (interval arithmetic)
 Paper     M. Wolf, M. Lam, "A data locality optimizing algorithm", PLDI 1991 (reuse by loop); S. Williams et al., "Roofline", CACM
           52(4), 2009; T. Chen et al., "Learning to optimize tensor programs", NeurIPS 2018 (such counts as features of a learned model).
@@ -156,18 +156,20 @@ def _values(s: Store) -> Iterator[object]:
 
 
 def traffic_of(s: Stmt, cache: Cache) -> float:
-    """Bytes that a statement takes from behind a cache."""
-    touched, occupied = _footprint(s, cache)
+    """Bytes that a statement takes from behind a cache: where one iteration fits, each line comes once in the whole loop."""
+    touched, occupied = _footprint((s,), cache)
     if isinstance(s, Store) or occupied <= cache.size:
+        return touched
+    if isinstance(s, For) and _footprint(s.body, cache)[1] <= cache.size:
         return touched
     inside = sum(traffic_of(inner, cache) for inner in s.body)
     return inside * s.extent if isinstance(s, For) else inside
 
 
-def _footprint(s: Stmt, cache: Cache) -> tuple[float, float]:
-    """Bytes of the lines that a statement touches while its loops run; and as many as would fill the cache as much, spread evenly."""
+def _footprint(body: tuple[Stmt, ...], cache: Cache) -> tuple[float, float]:
+    """Bytes of the lines that statements touch while their loops run; and as many as would fill the cache as much, spread evenly."""
     boxes: dict[str, tuple[float, float]] = {}
-    for load, extents in _accesses(s, {}):
+    for load, extents in (found for s in body for found in _accesses(s, {})):
         spans = []
         for i in load.index:
             low, high = bounds(i, {name: extents.get(name, 1) for name in variables(i)})

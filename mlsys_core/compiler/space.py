@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mlsys_core.compiler.expressions import loads
 from mlsys_core.compiler.ir import Axis, Compute, Tensor
 from mlsys_core.compiler.schedule import Schedule
 
@@ -37,7 +38,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Space:
-    """The forms of one definition. `parallel` gives the outermost loop to several threads."""
+    """The forms of one definition; what it reads is computed in plain loops where it is no input.
+
+    `parallel` gives the outermost loop to several threads.
+    """
 
     tensor: Tensor
     parallel: bool = False
@@ -49,8 +53,8 @@ class Space:
         return self.tensor.compute
 
     def inputs(self) -> list[str]:
-        """Names of the tensors that are read."""
-        return list(dict.fromkeys(load.tensor.name for load in self.definition.reads()))
+        """Names of the tensors that an element or a term reads."""
+        return list(dict.fromkeys(load.tensor.name for load in loads(self.definition.body)))
 
     def draw(self, rng: random.Random) -> Form:
         """A form with random blanks."""
@@ -77,8 +81,6 @@ class Space:
     def schedule(self, form: Form) -> Schedule:
         """The schedule that a form describes. Raises ScheduleError where there is none."""
         schedule = Schedule(self.tensor)
-        for name in [name for name in schedule.stages if name != self.tensor.name]:
-            schedule.inline(name)
         stage, axes = schedule[self.tensor.name], self.definition.axes
         u, v = (axes[-2] if len(axes) > 1 else None), axes[-1]
         k = max(self.definition.reduces, key=lambda axis: axis.extent, default=None)

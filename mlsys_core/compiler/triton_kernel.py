@@ -209,9 +209,10 @@ class TritonKernel:
 
     def pointer(self, load: Load) -> str:
         """The addresses of an element for each place of the tile."""
+        sizes = [math.prod(load.tensor.shape[d + 1 :]) for d in range(len(load.index))]
         parts = [
-            f"{self.value(i)} * {math.prod(load.tensor.shape[d + 1 :])}".removesuffix(" * 1")
-            for d, i in enumerate(load.index)
+            f"{self.value(i, LEVEL['*'])} * {n}" if n > 1 else self.value(i, LEVEL["+"])
+            for i, n in zip(load.index, sizes, strict=True)
         ]
         return " + ".join([f"{identifier(load.tensor.name)}_ptr", *parts])
 

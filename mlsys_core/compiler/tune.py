@@ -126,22 +126,22 @@ class Tuner:
         programs = [schedule.lower(f"candidate_{n}") for n, (_, schedule, _, _) in enumerate(chosen)]
         kernels = build(*programs, folder=self.folder)
         for (form, schedule, seen, predicted), kernel in zip(chosen, kernels, strict=True):
-            trial = Trial(workload(self.space.tensor), schedule.steps, asdict(form), predicted, self.measure(kernel))
+            trial = Trial(workload(self.space.tensor), schedule.steps, _as_json(form), predicted, self.measure(kernel))
             self._keep(trial, seen)
 
     def _bred(self) -> Iterator[tuple[Form, Schedule, Features, float]]:
         """Children with their schedules and predicted times; forms that describe no schedule are passed over."""
-        elite = [Form(**_tuples(t.form)) for t in sorted(self.trials, key=lambda t: t.seconds)[:BATCH]]
-        made, known = 0, [trial.form for trial in self.trials]
+        elite = [_form(t) for t in sorted(self.trials, key=lambda t: t.seconds)[:BATCH]]
+        made, known = 0, {_form(trial) for trial in self.trials}
         for _ in range(20 * CHILDREN):
             form = self._child(elite)
             try:
                 schedule = self.space.schedule(form)
             except ScheduleError:
                 continue
-            if asdict(form) in known:
+            if form in known:
                 continue
-            known.append(asdict(form))
+            known.add(form)
             seen = self.model.look(schedule.lower())
             yield form, schedule, seen, self.model.predict(seen)
             made += 1
@@ -177,8 +177,10 @@ class Tuner:
         self.trials.append(trial)
         self.seen.append(seen)
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        before = self.log.read_text() if self.log.exists() else ""
         with self.log.open("a") as file:
-            file.write(json.dumps(asdict(trial)) + "\n")
+            # a line that was cut off stays alone
+            file.write(("" if before.endswith("\n") or not before else "\n") + json.dumps(asdict(trial)) + "\n")
 
     def rank_correlation(self, since: int = 0) -> float:
         """Spearman's correlation of predicted and measured times, of the trials from number `since` on."""
@@ -186,6 +188,10 @@ class Tuner:
         return spearman([t.predicted_s for t in trials], [t.seconds for t in trials])
 
 
-def _tuples(form: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as JSON returned it: lists are tuples again."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in form.items()}
+def _as_json(form: Form) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(form).items()}
+
+
+def _form(trial: Trial) -> Form:
+    """The form of a trial, which JSON has as lists."""
+    return Form(**{name: tuple(value) if isinstance(value, list) else value for name, value in trial.form.items()})  # type: ignore[arg-type]
