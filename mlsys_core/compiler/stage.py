@@ -183,8 +183,12 @@ class Stage:
 
     def touching(self, load: Load, loop: str) -> list[str]:
         """The loops from `loop` on that an index depends on."""
-        roots = set().union(*(variables(i) for i in load.index)) if load.index else set()
-        return [one for one in self.order[self.order.index(loop) :] if self.loops.roots(one) & roots]
+        inside = self.order[self.order.index(loop) :]
+        roots, before = set().union(*(variables(i) for i in load.index)) if load.index else set[str](), set[str]()
+        while roots != before:
+            # a loop fused of two axes brings the other one with it, whose loops say how long it is
+            before, roots = roots, roots.union(*(r for one in inside if (r := self.loops.roots(one)) & roots))
+        return [one for one in inside if self.loops.roots(one) & roots]
 
     def hold(self, loop: str) -> None:
         """Around `loop`, keeps the elements that it reduces in a buffer: registers, where its loops over them are unrolled or lanes."""

@@ -164,6 +164,19 @@ def test_what_is_read_twice_or_under_a_condition_is_not_packed():
         square["C"].hold("j")
 
 
+def test_a_loop_fused_with_another_axis_is_packed_over_both():
+    """The fused loop's length depends on a block of j that leaves a remainder, although what is packed does not depend on j."""
+    schedule = Schedule(product(3, 4, 7, "int32"))
+    c = schedule["C"]
+    c.split("j", 4)
+    c.reorder("k", "j.0", "j.1", "i")
+    c.fuse("j.1", "i")
+    c.pack("A", "k")
+    assert "A_pack[4, 2, 12]" in str(schedule.lower())
+    inputs = inputs_of(schedule, 8)
+    assert same_bits(run(schedule.lower(), inputs)["C"], inputs["A"] @ inputs["B"])
+
+
 def test_a_packed_convolution_is_im2col():
     x = placeholder("A", (1, 3, 6, 5), "int32")
     schedule = Schedule(ops.conv2d(x, placeholder("B", (4, 3, 3, 2), "int32"), name="C"))
