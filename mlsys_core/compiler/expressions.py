@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mlsys_core.compiler.ir import Tensor
 
 Number: TypeAlias = int | float
-FUNCTIONS = ("exp", "log", "sqrt", "tanh", "abs")
 COMPARISONS = ("<", "<=", "==", "and")
 
 

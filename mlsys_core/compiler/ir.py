@@ -18,7 +18,6 @@ from typing import TypeAlias
 from mlsys_core.compiler.expressions import Binary, Call, Const, Expr, Load, Select, Var, loads, substitute
 
 DTYPES = ("float32", "float64", "int32", "int64")
-KINDS = ("serial", "parallel", "vectorize", "unroll")
 # what each reduction starts from; the largest and the smallest number stand for infinity in the whole numbers
 REDUCTIONS = {"+": 0, "*": 1, "max": float("-inf"), "min": float("inf")}
 
@@ -125,7 +124,7 @@ def compute(name: str, shape: Sequence[int], element: Callable[..., Expr | Reduc
 
 @dataclass(frozen=True)
 class For:
-    """A loop from 0 to extent - 1 of one of KINDS."""
+    """A loop from 0 to extent - 1; its kind is serial, parallel, vectorize or unroll."""
 
     var: str
     extent: int

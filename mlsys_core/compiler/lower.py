@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mlsys_core.compiler.expressions import Binary, Expr, Load, Var, rewrite, variables
+from mlsys_core.compiler.expressions import Binary, Expr, Load, Var, loads, rewrite, variables
 from mlsys_core.compiler.ir import For, Local, Program, Stmt, Store, Tensor
 from mlsys_core.compiler.loops import Env, ScheduleError
 from mlsys_core.compiler.place import Place, definition, identity
@@ -34,7 +34,22 @@ def lower(stages: Mapping[str, Stage], inputs: tuple[Tensor, ...], outputs: tupl
         if stage.attached is None:
             body += lowering.nest(stage, 0, Place())
     written = tuple(s.tensor for s in stages.values() if s.attached is None and s.tensor not in outputs)
+    _check_reads(tuple(body), frozenset(t.name for t in inputs + outputs + written))
     return Program(name, inputs, outputs, written, tuple(body))
+
+
+def _check_reads(body: tuple[Stmt, ...], known: frozenset[str]) -> None:
+    """What is computed at a loop exists there and nowhere else."""
+    for s in body:
+        if isinstance(s, Store):
+            for load in [Load(s.tensor, s.index), *loads(s.value)]:
+                if load.tensor.name not in known:
+                    raise ScheduleError(
+                        f"{load.tensor.name} is read where it is not computed: leave the loop that it is computed at as it is, "
+                        "and pack nothing of it."
+                    )
+        else:
+            _check_reads(s.body, known | {s.tensor.name} if isinstance(s, Local) else known)
 
 
 class _Lowering:
@@ -133,7 +148,7 @@ class _Lowering:
             return self.ranges(stage, position, place)
         held, spatial = loop == stage.held, stage.spatial(loop)
         starts = position == first or (held and position < first)
-        if starts and not held and self.is_held(stage, place):
+        if starts and not held and stage.tensor.name in place.caches:
             return self.ranges(stage, position, place)  # it started when it was taken into the buffer
         inside = place.with_cache(stage.tensor.name, self.register(stage, spatial), spatial) if held else place
         start = identity(definition(stage).op, stage.tensor.dtype)
@@ -150,10 +165,6 @@ class _Lowering:
         if held or (starts and definition(stage).post is not None):
             body += self.over(stage, spatial, inside, drain)
         return [Local(inside.caches[stage.tensor.name][0], tuple(body))] if held else body
-
-    def is_held(self, stage: Stage, place: Place) -> bool:
-        """Whether the elements of a stage are in a buffer here."""
-        return stage.tensor.name in place.caches
 
     def register(self, stage: Stage, loops: list[str]) -> Tensor:
         """The buffer that holds what these loops reduce."""

@@ -44,7 +44,12 @@ class Schedule:
             return
         for load in tensor.compute.reads():
             self._visit(load.tensor)
-        self.stages[tensor.name] = Stage(tensor, Loops.of(tensor.compute), steps=self.steps)
+        self.stages[tensor.name] = Stage(tensor, Loops.of(tensor.compute), steps=self.steps, verify=self._verify)
+
+    def _verify(self) -> None:
+        """Where stages are computed inside others, a step in one may be wrong for another: the whole nest is made."""
+        if any(stage.attached for stage in self.stages.values()):
+            self.lower()
 
     def __getitem__(self, name: str) -> Stage:
         if name not in self.stages:
@@ -81,6 +86,7 @@ class Schedule:
             raise ScheduleError(f"{name} is an output: it has to be written.")
         if self[name].attached or any(name in self[c].packs for c in self.consumers(name)):
             raise ScheduleError(f"{name} already has a place in memory; inline it before that.")
+        self._hosts_nothing(name)
 
         def expand(e: Expr) -> Expr | None:
             if not isinstance(e, Load) or e.tensor.name != name:
@@ -92,6 +98,13 @@ class Schedule:
             self._redefine(consumer, lambda e: rewrite(e, expand))
         del self.stages[name]
         self.steps.append([name, "inline"])
+
+    def _hosts_nothing(self, *names: str) -> None:
+        for stage in self.stages.values():
+            if stage.attached and stage.attached[0] in names:
+                raise ScheduleError(
+                    f"{stage.tensor.name} is computed at a loop of {stage.attached[0]}; fuse before that."
+                )
 
     def _redefine(self, name: str, change: Callable[[Expr], Expr]) -> None:
         old = self.definition(name)
@@ -123,6 +136,7 @@ class Schedule:
         if len(producers) != 1 or any(load.index != plain for load in reads if load.tensor.name in producers):
             raise ScheduleError(f"{name} has to read the elements of one reduction, each at its own place.")
         (producer,) = producers
+        self._hosts_nothing(name, producer)
         if self.consumers(producer) != [name] or self._is_output(producer) or self[producer].attached:
             raise ScheduleError(f"{producer} is needed elsewhere too, so its elements have to be kept.")
         stage, reduced = self[producer], self.definition(producer)

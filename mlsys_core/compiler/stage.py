@@ -11,7 +11,7 @@ Cost      Whole numbers give the same bits under every schedule. Floating-point 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class Stage:
     held: str | None = None
     attached: tuple[str, str] | None = None  # stage and loop that it is computed at
     steps: list[Step] = field(default_factory=list)
+    verify: Callable[[], object] = field(default=lambda: None)  # what else has to hold after a step
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -52,6 +53,7 @@ class Stage:
             for _ in self.loops.walk(0, Env()):
                 pass
             self._check_lanes()
+            self.verify()
         except ScheduleError:
             self.loops, self.packs, self.held = before, packs, held
             raise

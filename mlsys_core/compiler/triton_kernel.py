@@ -113,7 +113,7 @@ class TritonKernel:
             yield f"    result = {self.value(self.what.body)}"
             yield from self.store()
             return
-        yield from self.dot() if self.is_product() else self.fold()
+        yield from self.dot() if self.operands() else self.fold()
         yield from self.places(self.elements, "    ")
         if self.what.post is not None:
             yield f"    result = {self.value(self.what.post)}"
@@ -151,16 +151,10 @@ class TritonKernel:
         for depth, loop in enumerate(self.serial, 1):
             yield f"{'    ' * depth}for {identifier(loop)} in range(0, {self.count(loop).replace('triton.', 'tl.')}):"
 
-    def is_product(self) -> bool:
-        """Whether the reduction is a product of two tiles, each over one axis of the result and the reduction's."""
-        return (
-            self.operands() is not None
-            and self.stage.tensor.dtype == "float32"
-            and all(self.size(loop) >= SMALLEST_DOT for loop in self.tiles)
-        )
-
     def operands(self) -> tuple[Load, Load] | None:
-        """The left and the right operand of a product, or None."""
+        """The left and the right operand, where the reduction is a product of two tiles that are large enough; or None."""
+        if self.stage.tensor.dtype != "float32" or any(self.size(loop) < SMALLEST_DOT for loop in self.tiles):
+            return None
         match self.what.op, self.what.body, self.tiles:
             case "+", Binary("*", Load() as a, Load() as b), [i, j, k] if self.elements == [i, j]:
                 for left, right in ((a, b), (b, a)):

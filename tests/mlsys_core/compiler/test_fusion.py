@@ -143,6 +143,36 @@ def test_what_cannot_be_fused_is_refused():
         kept.fuse_epilogue("Y")
 
 
+AFTERWARDS = {
+    "the loop is split": (lambda s: s["Y"].split("j", 2), "not computed"),
+    "an axis that has one value is split": (lambda s: s["Y_sum"].split("i", 2), "neither split nor fused"),
+    "the buffer is packed": (lambda s: s["Y"].pack("Y_exp", "i"), "not computed"),
+    "a reader is inlined": (lambda s: s.inline("Y_exp"), "already has a place"),
+}
+
+
+@pytest.mark.parametrize("name", AFTERWARDS)
+def test_a_step_that_would_tear_a_producer_from_its_loop_is_refused_and_undone(name):
+    steps, words = AFTERWARDS[name]
+    schedule = Schedule(ops.softmax(placeholder("X", (3, 4), "float64"))[-1])
+    for producer in ("Y_sum", "Y_exp", "Y_max"):
+        schedule.compute_at(producer, "Y", "j")
+    before = str(schedule.lower())
+    with pytest.raises(ScheduleError, match=words):
+        steps(schedule)
+    assert str(schedule.lower()) == before
+
+
+def test_a_stage_that_others_are_computed_in_is_not_fused_away():
+    x = placeholder("X", (3, 4), "int32")
+    first = ops.elementwise("P", lambda e: e + 1, x)
+    second = ops.elementwise("Q", lambda e: e * 2, first)
+    schedule = Schedule(ops.elementwise("Y", lambda e: e - 1, second))
+    schedule.compute_at("P", "Q", "j")
+    with pytest.raises(ScheduleError, match="P is computed at a loop of Q"):
+        schedule.inline("Q")
+
+
 def test_two_tensors_of_one_name_are_refused():
     with pytest.raises(ValueError, match="Two tensors are called A"):
         Schedule(ops.matmul(placeholder("A", (3, 3)), placeholder("A", (3, 3))))
