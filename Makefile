@@ -52,6 +52,7 @@ access: setup ## print who may open which URL: the tests knock at every cell
 
 bench: setup ## print the tables that the README quotes
 	$(BIN)/python -m tests.benchmarks.autodiff_speed
+	$(BIN)/python -m tests.benchmarks.compiler_speed
 	$(BIN)/python -m grader mutants labs/autodiff
 
 bench-peers: setup ## Gradlab beside nbgrader and Otter on one assignment (installs both under var/)

@@ -28,11 +28,11 @@ class Paired:
     rounds: int
 
 
-def _seconds(function: Callable[[], object], calls: int) -> float:
-    start = perf_counter()
+def _seconds(function: Callable[[], object], calls: int, clock: Callable[[], float]) -> float:
+    start = clock()
     for _ in range(calls):
         function()
-    return (perf_counter() - start) / calls
+    return (clock() - start) / calls
 
 
 def _interval(ratios: list[float], draws: int = 2000) -> tuple[float, float]:
@@ -43,12 +43,19 @@ def _interval(ratios: list[float], draws: int = 2000) -> tuple[float, float]:
 
 
 def interleaved(
-    ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 31, calls: int = 1, warmup: int = 3
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    rounds: int = 31,
+    calls: int = 1,
+    warmup: int = 3,
+    clock: Callable[[], float] = perf_counter,
 ) -> Paired:
     """Times ours and theirs in turn, `calls` calls at a time, over `rounds` rounds after `warmup` rounds.
 
     Garbage is collected between rounds and not within them only if it would be anyway: the collector stays on, since
-    what it costs is part of what an engine of many small objects costs.
+    what it costs is part of what an engine of many small objects costs. `clock` may be `thread_time`, what one thread took of
+    a core, where both run in one thread.
     """
     for _ in range(warmup):
         ours(), theirs()
@@ -56,10 +63,10 @@ def interleaved(
     for i in range(rounds):
         gc.collect()
         if i % 2:
-            second.append(_seconds(theirs, calls))
-            first.append(_seconds(ours, calls))
+            second.append(_seconds(theirs, calls, clock))
+            first.append(_seconds(ours, calls, clock))
         else:
-            first.append(_seconds(ours, calls))
-            second.append(_seconds(theirs, calls))
+            first.append(_seconds(ours, calls, clock))
+            second.append(_seconds(theirs, calls, clock))
     ratios = [a / b for a, b in zip(first, second, strict=True)]
     return Paired(median(first), median(second), median(ratios), *_interval(ratios), rounds)
