@@ -140,30 +140,32 @@ def plan_step(
 
     `limit` is the number of plans that may be simulated for each prefetch distance.
     """
-    found: list[tuple[float, int, _Search, bool]] = []
+    found: list[_Search] = []
+    proven = True
     for distance in distances:
         search = _Search(machine, layers, distance, limit)
         relaxed = overlapped(machine, layers, distance)
-        if relaxed is not None and search.fits(relaxed):
-            search.try_(relaxed)
-        for choice in CHOICES:
-            if search.fits((choice,) * len(layers)):
-                search.try_((choice,) * len(layers))
+        for choices in (relaxed, *((choice,) * len(layers) for choice in CHOICES)):
+            if choices is not None and search.fits(choices):
+                search.try_(choices)
         if search.best:
             search.improve()
-            found.append((search.seconds, distance, search, search.prove()))
+        # a plan that fits may be left even where neither the program's nor a uniform one does
+        proven = search.prove() and proven
+        if search.best:
+            found.append(search)
     if not found:
         least = min(memory_cost(layers, (choice,) * len(layers), min(distances)) for choice in CHOICES)
         raise ValueError(
             f"The GPU has {machine.memory / 1e9:.3g} GB, and activations and buffers need {least / 1e9:.3g} GB with every weight "
             "on the host: use smaller layers, or keep fewer activations."
         )
-    seconds, distance, search, _ = min(found, key=lambda each: each[:2])
+    best = min(found, key=lambda search: (search.seconds, search.distance))
     return Plan(
-        search.best,
-        distance,
-        seconds,
-        bound(machine, layers, search.best),
-        memory_cost(layers, search.best, distance),
-        all(proven for *_, proven in found),
+        best.best,
+        best.distance,
+        best.seconds,
+        bound(machine, layers, best.best),
+        memory_cost(layers, best.best, best.distance),
+        proven,
     )

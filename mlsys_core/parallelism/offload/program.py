@@ -28,6 +28,7 @@ from mlsys_core.parallelism.offload.step import (
 
 CHOICES = tuple(Choice)
 NODES = 1000
+TOLERANCE = 1e-5  # the solver holds its constraints to 1e-6, so it is given a little less memory than there is
 Choices = tuple[Choice, ...]
 
 
@@ -68,7 +69,7 @@ def overlapped(machine: Machine, layers: Sequence[Layer], distance: int = 1) -> 
     # bytes are counted in memories and seconds in the resident step, so that coefficients are near 1
     kept = sum(layer.activations for layer in layers) / machine.memory
     held = {column[n, c]: bytes_on_gpu(layers[n], CHOICES[c]) / machine.memory for n, c in places}
-    rows.add({**held, **dict.fromkeys(buffers, 1.0)}, -np.inf, 1 - kept)
+    rows.add({**held, **dict.fromkeys(buffers, 1.0)}, -np.inf, 1 - TOLERANCE - kept)
     for n, c in places:
         for buffer, share in zip(buffers, buffer_shares(layers[n], CHOICES[c], distance), strict=True):
             if share:

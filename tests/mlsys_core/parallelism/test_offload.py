@@ -43,7 +43,7 @@ def models(draw, most=3):
 MACHINES = st.builds(
     Machine,
     flops=st.just(1e14),
-    memory=st.floats(0.3e9, 3e9),
+    memory=st.integers(30, 300).map(lambda n: n * 1e7 + 5e6),  # between what plans need, which is in steps of 1e7
     gpu_bandwidth=st.just(2e12),
     host_bandwidth=st.sampled_from([1e11, 5e11]),
     link=st.sampled_from([1e10, 2.5e10, 4.5e11]),
