@@ -48,8 +48,11 @@ class HostAdam:
         self.steps = self.moved_bytes = 0
         self.held = [self._hold(weight) for weight in parameters]
         longest = max((held.master.numel() for held in self.held), default=0)
-        # two buffers each way: one is read while the other is filled
-        self.arriving = [_host(torch.zeros(min(chunk, longest)), held=self._on_gpu()) for _ in range(2)]
+        # two buffers of each type, since gradients travel in theirs: one is read while the other is filled
+        self.arriving = {
+            kind: [_host(torch.zeros(min(chunk, longest), dtype=kind), held=self._on_gpu()) for _ in range(2)]
+            for kind in {held.weight.dtype for held in self.held}
+        }
 
     def _on_gpu(self) -> bool:
         return any(held.weight.is_cuda for held in self.held)
@@ -79,21 +82,21 @@ class HostAdam:
             self._wait()
             if number + 1 < len(chunks):
                 self._fetch(*chunks[number + 1], (number + 1) % 2)
-            self._update(held, part, self.arriving[number % 2])
+            self._update(held, part, number % 2)
             self._return(held, part)
         self._wait()
 
     def _fetch(self, held: _Held, part: slice, buffer: int) -> None:
-        """Starts to copy a chunk of a gradient to the host, in fp32 there."""
+        """Starts to copy a chunk of a gradient to the host."""
         assert held.weight.grad is not None
         gradient = held.weight.grad.reshape(-1)[part]
         self.moved_bytes += gradient.numel() * gradient.element_size()
-        self.arriving[buffer][: gradient.numel()].copy_(gradient, non_blocking=True)
+        self.arriving[gradient.dtype][buffer][: gradient.numel()].copy_(gradient, non_blocking=True)
 
-    def _update(self, held: _Held, part: slice, buffer: Tensor) -> None:
-        """Adam on the host, operation for operation as torch orders them."""
+    def _update(self, held: _Held, part: slice, buffer: int) -> None:
+        """Adam on the host in fp32, operation for operation as torch orders them."""
         weight, mean, square = held.master[part], held.exp_avg[part], held.exp_avg_sq[part]
-        gradient = buffer[: weight.numel()]
+        gradient = self.arriving[held.weight.dtype][buffer][: weight.numel()].float()
         mean.lerp_(gradient, 1 - self.betas[0])
         square.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
         first, second = (1 - beta**self.steps for beta in self.betas)
