@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import pairwise, product
 from xml.etree import ElementTree as ET
@@ -154,6 +155,25 @@ def test_the_planner_finds_what_brute_force_finds(machine, layers):
     assert (relaxed is None) == (least is None)
     if relaxed is not None:
         assert bound(machine, layers, relaxed) == pytest.approx(least, rel=1e-6)
+
+
+def test_the_planner_misses_nothing_where_compute_and_transfers_take_alike(held):
+    """Random models whose passes, transfers and updates take about as long as each other, so that every bound of the search matters."""
+    draws = random.Random(7)
+    found, least = [], []
+    for _ in range(25):
+        layers = [Layer(draws.randint(1, 9) * 10**7, draws.uniform(1, 30) * 1e10) for _ in range(3)]
+        whole = 16 * sum(layer.parameters for layer in layers)
+        machine = Machine(
+            1e14, draws.uniform(0.6, 1.0) * whole, 2e12, draws.uniform(2e12, 8e12), draws.uniform(1e11, 9e11), 0.0
+        )
+        every = [choices for choices in product(Choice, repeat=3) if memory_cost(layers, choices, 1) <= machine.memory]
+        least.append(min(simulate(tasks_of(machine, layers, choices)).elapsed for choices in every))
+        plan = plan_step(machine, layers, (1,))
+        assert plan.proven
+        found.append(plan.seconds)
+    scale = max(least)
+    held("offload planner", "brute force", [t / scale for t in found], [t / scale for t in least], 1e-9)
 
 
 BLOCKS = [Layer(200_000_000, 2 * 200e6 * 2048, 0.1e9)] * 6
