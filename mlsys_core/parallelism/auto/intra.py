@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from mlsys_core.parallelism.auto.graph import FREE, Graph
-from mlsys_core.parallelism.auto.sharding import HALF, Grid, Strategy, reshard_cost, strategies
+from mlsys_core.parallelism.auto.sharding import HALF, Grid, Spec, Strategy, reshard_cost, strategies
 
 TOLERANCE = 1e-5  # the solver holds its constraints to 1e-6, so it is given a little less memory than there is
 
@@ -120,8 +121,12 @@ def problem_of(graph: Graph, grid: Grid, in_flight: int = 1) -> tuple[Problem, l
     return problem, ways
 
 
-def _edge(size: float, source: Strategy, target: Strategy, place: int, grid: Grid) -> float:
-    made, used = source.output, target.inputs[place]
+def _edge(size: int, source: Strategy, target: Strategy, place: int, grid: Grid) -> float:
+    return _there_and_back(size, source.output, target.inputs[place], grid)
+
+
+@lru_cache(maxsize=4096)  # ways to cut are many, and their specs are few
+def _there_and_back(size: int, made: Spec, used: Spec, grid: Grid) -> float:
     return reshard_cost(size, made, used, grid) + reshard_cost(size, used, made, grid)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsys_core.parallelism.offload import GH200, A100_PCIe, Choice, Layer, Machine, Task, plan_step, simulate, tasks_of
+from mlsys_core.parallelism.offload.planner import _Search
 from mlsys_core.parallelism.offload.program import bound, overlapped
 from mlsys_core.parallelism.offload.simulator import longest_chain
 from mlsys_core.parallelism.offload.step import GPU, HOST, IN, OUT, RESOURCES, load, memory_cost
@@ -131,6 +132,9 @@ def test_the_load_of_each_resource_is_the_sum_of_the_tasks_that_it_gets(machine,
         loads = sum(load(machine, layers, n, choice)[resource] for n, choice in enumerate(choices))
         assert timeline.busy(resource) == pytest.approx(loads, rel=1e-9)
     assert timeline.elapsed >= bound(machine, layers, choices) * (1 - 1e-12)
+    search = _Search(machine, layers, 1, 1)
+    for n, choice in enumerate(choices):
+        assert search._chain(n, choice) <= timeline.elapsed * (1 + 1e-12), "what the search leaves out is never faster"
 
 
 @given(MACHINES, models())
