@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mlsys_core.papers import megatron
 from mlsys_core.parallelism.communication import Fabric
 from mlsys_core.parallelism.mesh import Mesh
 
@@ -35,14 +36,12 @@ class Transformer:
 
     @property
     def parameters(self) -> float:
-        """P = 12 l h² (1 + 13/(12h) + (V+s)/(12lh)), equation 2 of the paper."""
-        own = 1 + 13 / (12 * self.hidden) + (self.vocabulary + self.sequence) / (12 * self.layers * self.hidden)
-        return 12 * self.layers * self.hidden**2 * own
+        """P = 12 l h² (1 + 13/(12h) + (V+s)/(12lh))."""
+        return megatron.parameters(self.layers, self.hidden, self.vocabulary, self.sequence)
 
     def flops(self, batch: int) -> float:
-        """F = 96 B s l h² (1 + s/(6h) + V/(16lh)) of a step over `batch` sequences, equation 3, recomputation included."""
-        own = 1 + self.sequence / (6 * self.hidden) + self.vocabulary / (16 * self.layers * self.hidden)
-        return 96 * batch * self.sequence * self.layers * self.hidden**2 * own
+        """F = 96 B s l h² (1 + s/(6h) + V/(16lh)) of a step over `batch` sequences, recomputation included."""
+        return megatron.step_flops(batch, self.layers, self.hidden, self.vocabulary, self.sequence)
 
 
 @dataclass(frozen=True)
