@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mlsys_core.autodiff.tape import LEAF, Array, Of, Value, recording
+from mlsys_core.autodiff.tape import LEAF, Array, Of, Value, asarray, recording
 from mlsys_core.autodiff.tensor import Tensor
 
 raw: Of = attrgetter("data")
@@ -111,7 +111,7 @@ def _deposit(leaf: Tensor, gradient: Array, taken: set[int]) -> None:
     if leaf.grad is not None:
         leaf.grad = Tensor(leaf.grad.data + gradient, dtype=leaf.data.dtype)
         return
-    gradient = np.asarray(gradient, dtype=leaf.data.dtype)
+    gradient = asarray(gradient, leaf.data.dtype)
     owner = id(_owner(gradient))
     leaf.grad = Tensor(gradient.copy() if owner in taken or not gradient.flags.writeable else gradient)
     taken.add(owner)

@@ -18,8 +18,9 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from copy import copy
 from dataclasses import dataclass
+from functools import wraps
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -31,6 +32,7 @@ Of: TypeAlias = Callable[[Any], Value]
 Vjp: TypeAlias = Callable[[Value, Any, Of], tuple[Value, ...]]
 # (a tangent or None for each input, output, of) -> tangent of the output
 Jvp: TypeAlias = Callable[[list[Value], Any, Of], Value]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +54,42 @@ LEAF = Op("leaf", lambda _g, _out, _of: (), lambda _t, _out, _of: None)
 
 class _Mode(threading.local):
     recording: bool = True
+    # what writes primitives down while a program is traced; see static/tracer.py
+    tracer: Callable[[Callable[..., Any], tuple[Any, ...], bool], Any] | None = None
 
 
 mode = _Mode()
+
+
+class TracedArray:
+    """What stands for an ndarray while a program is traced into a static graph; see static/tracer.py."""
+
+    def astype(self, dtype: Any, *, copy: bool = True) -> Any:
+        """The same elements as another type."""
+        raise NotImplementedError
+
+
+def asarray(x: Any, dtype: Any = None) -> Any:
+    """numpy's asarray, which lets through what stands for an array."""
+    if isinstance(x, TracedArray):
+        return x if dtype is None else x.astype(dtype, copy=False)
+    return np.asarray(x, dtype=dtype)
+
+
+def primitive(*, random: bool = False) -> Callable[[Function], Function]:
+    """Marks a function of arrays that a trace writes down as one operation, because its steps depend on the numbers.
+
+    A random one is written down at every call, also when its arguments are constants.
+    """
+
+    def mark(function: Function) -> Function:
+        @wraps(function)
+        def call(*args: Any) -> Any:
+            return function(*args) if mode.tracer is None else mode.tracer(function, args, random)
+
+        return cast("Function", call)
+
+    return mark
 
 
 class recording(ContextDecorator):  # noqa: N801 - read as a statement: `with recording(True):`

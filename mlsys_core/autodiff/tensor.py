@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mlsys_core.autodiff.tape import LEAF, Array, Op, mode
+from mlsys_core.autodiff.tape import LEAF, Array, Op, asarray, mode
 
 _serial = count().__next__
 _new = object.__new__
@@ -45,7 +45,7 @@ class Tensor:
 
         Raises TypeError when a gradient is wanted for data that is not of a floating type.
         """
-        self.data = np.asarray(data.data if isinstance(data, Tensor) else data, dtype=dtype)
+        self.data = asarray(data.data if isinstance(data, Tensor) else data, dtype=dtype)
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
                 f"Only floating tensors have gradients, and this one is {self.data.dtype}: give dtype=float."
@@ -207,7 +207,7 @@ def record(op: Op, data: Any, parents: tuple[Tensor, ...], saved: tuple[Any, ...
     """The result of op, with its history when recording is on and some parent needs a gradient."""
     out = _new(Tensor)
     # numpy gives scalars for results without axes
-    out.data = data if type(data) is np.ndarray else np.asarray(data)
+    out.data = data if type(data) is np.ndarray else asarray(data)
     out.grad = None
     if mode.recording:
         for parent in parents:

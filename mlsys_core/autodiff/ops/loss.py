@@ -18,7 +18,7 @@ from mlsys_core.autodiff.ops.fused import fused
 from mlsys_core.autodiff.ops.index import getitem
 from mlsys_core.autodiff.ops.reduce import mean
 from mlsys_core.autodiff.ops.softmax import log_softmax
-from mlsys_core.autodiff.tape import Array
+from mlsys_core.autodiff.tape import Array, asarray
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
 
 
@@ -43,7 +43,7 @@ def cross_entropy(logits: Any, targets: Any) -> Tensor:
     Raises ValueError when the shapes do not fit or there are no rows.
     """
     logits = tensor(logits)
-    labels = np.asarray(targets.data if isinstance(targets, Tensor) else targets)
+    labels = asarray(targets.data if isinstance(targets, Tensor) else targets)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not labels.size:
         raise ValueError(f"Logits are (n, V) and targets (n,) with n ≥ 1; these are {logits.shape} and {labels.shape}.")
     shifted = logits.data - logits.data.max(axis=1, keepdims=True)
