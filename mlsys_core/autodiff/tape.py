@@ -20,7 +20,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import wraps
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -52,10 +52,19 @@ class Op:
 LEAF = Op("leaf", lambda _g, _out, _of: (), lambda _t, _out, _of: None)
 
 
+class Tracer(Protocol):
+    """What writes a program down while it is traced into a static graph; see static/recorder.py."""
+
+    def primitive(self, function: Callable[..., Any], args: tuple[Any, ...], *, random: bool) -> Any:
+        """Calls a function that is marked as a primitive, and notes it where that is needed."""
+
+    def constant(self, x: Array) -> Any:
+        """A stand-in for an array that does not depend on the inputs."""
+
+
 class _Mode(threading.local):
     recording: bool = True
-    # what writes primitives down while a program is traced; see static/tracer.py
-    tracer: Callable[[Callable[..., Any], tuple[Any, ...], bool], Any] | None = None
+    tracer: Tracer | None = None
 
 
 mode = _Mode()
@@ -70,10 +79,11 @@ class TracedArray:
 
 
 def asarray(x: Any, dtype: Any = None) -> Any:
-    """numpy's asarray, which lets through what stands for an array."""
+    """numpy's asarray; while a program is traced, a stand-in for the array."""
     if isinstance(x, TracedArray):
         return x if dtype is None else x.astype(dtype, copy=False)
-    return np.asarray(x, dtype=dtype)
+    array = np.asarray(x, dtype=dtype)
+    return array if mode.tracer is None else mode.tracer.constant(array)
 
 
 def primitive(*, random: bool = False) -> Callable[[Function], Function]:
@@ -85,7 +95,7 @@ def primitive(*, random: bool = False) -> Callable[[Function], Function]:
     def mark(function: Function) -> Function:
         @wraps(function)
         def call(*args: Any) -> Any:
-            return function(*args) if mode.tracer is None else mode.tracer(function, args, random)
+            return function(*args) if mode.tracer is None else mode.tracer.primitive(function, args, random=random)
 
         return cast("Function", call)
 

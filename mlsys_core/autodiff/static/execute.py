@@ -9,12 +9,12 @@ Cost      That of the nodes, and about a microsecond a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlsys_core.autodiff.static.ir import Graph, Node, Ref, replace
+from mlsys_core.autodiff.static.ir import Graph, Node, binder, refs, replace
 from mlsys_core.autodiff.static.memory import Plan, last_uses, owners
 from mlsys_core.autodiff.tape import Array
 from mlsys_core.autodiff.tensor import Tensor
@@ -26,38 +26,21 @@ class GuardError(RuntimeError):
     """The inputs lead to another branch of the program than the one that was traced."""
 
 
-def _arguments(node: Node) -> Callable[[Values], tuple[Any, ...]]:
-    """What gives a node's arguments from the values so far; quick where no Ref is nested."""
-    flat = [(x.index, None) if isinstance(x, Ref) else (-1, x) for x in node.args]
-    if len(node.inputs) == sum(i >= 0 for i, _ in flat):
-        return lambda values: tuple([x if i < 0 else values[i] for i, x in flat])
-    return lambda values: replace(node.args, values.__getitem__)  # type: ignore[no-any-return]
-
-
 def _step(node: Node, out: Array | None) -> Callable[[Values], Any]:
     """What computes a node, into `out` if that is given."""
-    arguments, run = _arguments(node), node.op.run
-    fixed = dict(node.options)
-    if not any(True for _ in _nested(node)):
-        if out is None:
-            return lambda values: run(*arguments(values), **fixed)
-        if node.op.takes_out:
-            fixed["out"] = out
-            return lambda values: run(*arguments(values), **fixed)
-    options = lambda values: dict(replace(node.options, values.__getitem__))  # noqa: E731 - one expression of several lines
+    arguments, run = binder(node.args), node.op.run
+    if not any(refs(node.options)) and (out is None or node.op.takes_out):
+        fixed = dict(node.options) if out is None else {**dict(node.options), "out": out}
+        return lambda values: run(*arguments(values), **fixed)
 
     def general(values: Values) -> Any:
-        result = run(*arguments(values), **options(values))
+        result = run(*arguments(values), **dict(replace(node.options, values.__getitem__)))
         if out is None:
             return result
         np.copyto(out, result)
         return out
 
     return general
-
-
-def _nested(node: Node) -> Iterator[Ref]:
-    yield from (x for _, x in node.options if isinstance(x, Ref))
 
 
 class Executor:

@@ -10,7 +10,7 @@ Cost      One small object an operation, and the arrays of the constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -63,7 +63,9 @@ class Node:
     def empty(self, memory: Array | None = None) -> Array:
         """An array for the result, laid out as numpy lays it out: new, or over the first bytes of `memory` (uint8)."""
         lengths = tuple(self.shape[i] for i in self.order)
-        flat = np.empty(lengths, self.dtype) if memory is None else memory[: self.nbytes].view(self.dtype).reshape(lengths)
+        flat = (
+            np.empty(lengths, self.dtype) if memory is None else memory[: self.nbytes].view(self.dtype).reshape(lengths)
+        )
         return flat.transpose(tuple(int(i) for i in np.argsort(self.order)))
 
     @property
@@ -131,6 +133,14 @@ def replace(tree: Any, of: Callable[[int], Any]) -> Any:
     if isinstance(tree, slice):
         return slice(replace(tree.start, of), replace(tree.stop, of), replace(tree.step, of))
     return tree
+
+
+def binder(args: tuple[Any, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What puts values in place of the Refs in args; quick where none is nested, since it runs at every step."""
+    flat = [(x.index, None) if isinstance(x, Ref) else (-1, x) for x in args]
+    if len(list(refs(args))) == sum(i >= 0 for i, _ in flat):
+        return lambda values: tuple([x if i < 0 else values[i] for i, x in flat])
+    return lambda values: replace(args, values.__getitem__)
 
 
 def rebuild(graph: Graph, keep: list[int], target: dict[int, int] | None = None) -> Graph:

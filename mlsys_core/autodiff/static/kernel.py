@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from mlsys_core.autodiff.static import native
-from mlsys_core.autodiff.static.ir import Operation, refs, replace
+from mlsys_core.autodiff.static.ir import Operation, binder, refs
 from mlsys_core.autodiff.tape import Array
 
 # elements of a tile: a few of them in float32 share a level-2 cache of 1 MiB
@@ -55,6 +55,8 @@ class Kernel:
     def __call__(self, *leaves: Any, out: Array | None = None) -> Array:
         """The result of the last step; leaves broadcast to `shape`."""
         result = self._empty() if out is None else out
+        if not result.size:
+            return result
         # axes from the longest stride of the result to the shortest, so that the pass goes through memory in order
         views = [np.broadcast_to(leaf, self.shape).transpose(self.order) for leaf in leaves]
         target = result.transpose(self.order)
@@ -79,24 +81,24 @@ class Kernel:
     def _run_tiles(self, views: list[Array], target: Array) -> None:
         place = self._registers()
         memory = {
-            slot: np.empty(min(TILE, target.size), dtype) for slot, dtype in {(p, s.dtype): s.dtype for p, s in place}.items()
+            slot: np.empty(min(TILE, target.size), dtype)
+            for slot, dtype in {(p, s.dtype): s.dtype for p, s in place}.items()
         }
-        for index in tiles(target.shape):
+        bound = [(s.op.run, binder(s.args), dict(s.options), memory[slot, s.dtype]) for slot, s in place]
+        for index in tiles(target.shape, TILE):
             values: list[Any] = [x[index] for x in views]
-            for slot, step in place[:-1]:
-                part = memory[slot, step.dtype][: values[0].size].reshape(values[0].shape)
-                values.append(self._apply(step, values, part))
-            self._apply(self.steps[-1], values, target[index])
-
-    def _apply(self, step: Step, values: list[Any], out: Array) -> Array:
-        args, options = replace((step.args, step.options), values.__getitem__)
-        step.op.run(*args, **dict(options), out=out)
-        return out
+            end = target[index]
+            for run, arguments, options, tile in bound[:-1]:
+                out = tile[: end.size].reshape(end.shape)
+                run(*arguments(values), **options, out=out)
+                values.append(out)
+            run, arguments, options, _ = bound[-1]
+            run(*arguments(values), **options, out=end)
 
     def _registers(self) -> list[tuple[int, Step]]:
         """Each step with the number of the tile that it writes to; a number is free again after its last reader."""
         first = len(self.leaf_types)
-        last = {ref.index: i for i, step in enumerate(self.steps) for ref in refs((step.args, step.options))}
+        last = {ref.index: i for i, step in enumerate(self.steps) for ref in refs(step.args)}
         slots: list[tuple[int, Step]] = []
         for i, step in enumerate(self.steps):
             busy = {slots[j][0] for j in range(i) if last.get(first + j, j) >= i}
@@ -114,7 +116,7 @@ def _flattened(views: list[Array], target: Array) -> tuple[list[Array], Array]:
     return numbers, target.reshape(size)
 
 
-def tiles(shape: tuple[int, ...], limit: int = TILE) -> Iterator[tuple[Any, ...]]:
+def tiles(shape: tuple[int, ...], limit: int) -> Iterator[tuple[Any, ...]]:
     """Indices of parts of at most `limit` elements (or one row of the last axes) that cover the shape, each element once."""
     if not prod(shape):
         return

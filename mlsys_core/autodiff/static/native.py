@@ -17,7 +17,7 @@ import atexit
 import ctypes
 import os
 import shutil
-import subprocess  # noqa: S404 - the compiler
+import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -66,31 +66,38 @@ def _operand(x: Any, types: list[Any]) -> tuple[str, Any]:
     if isinstance(x, Ref):
         return f"v{x.index}", types[x.index]
     value = float(x)
-    text = value.hex() if np.isfinite(value) else "__builtin_nan(\"\")" if value != value else "__builtin_inf()"  # noqa: PLR0124
+    text = value.hex() if np.isfinite(value) else '__builtin_nan("")' if value != value else "__builtin_inf()"  # noqa: PLR0124
     return f"({'-' if value == -np.inf else ''}{text})", x.dtype if isinstance(x, np.generic) else x
 
 
 def _expression(step: Step, types: list[Any]) -> str | None:
     """The step in C, or None when C cannot promise numpy's bits."""
-    name = step.op.name
     if step.options or step.dtype not in TYPES:
         return None
-    if name == "cast":
+    return _moved(step, types) if step.op.name in {"cast", "where"} else _computed(step, types)
+
+
+def _moved(step: Step, types: list[Any]) -> str:
+    """A cast or a choice, which compute nothing."""
+    if step.op.name == "cast":
         text, kind = _operand(step.args[0], types)
         return f"{text} != 0" if step.dtype == np.bool_ and kind != np.bool_ else text
-    if name == "where":
-        mask, a, b = (_operand(x, types)[0] for x in step.args)
-        return f"{mask} ? ({TYPES[step.dtype]}){a} : ({TYPES[step.dtype]}){b}"
+    mask, a, b = (_operand(x, types)[0] for x in step.args)
+    return f"{mask} ? ({TYPES[step.dtype]}){a} : ({TYPES[step.dtype]}){b}"
+
+
+def _computed(step: Step, types: list[Any]) -> str | None:
+    """Arithmetic or a comparison in the type that numpy computes in; None for other functions and types."""
     operands = [_operand(x, types) for x in step.args]
     computed = np.result_type(*(kind for _, kind in operands))
     if computed.kind != "f" or computed not in TYPES:
         return None
     texts = [f"(({TYPES[computed]}){text})" for text, _ in operands]
-    if name in COMPARISONS:
-        return f"{texts[0]} {COMPARISONS[name]} {texts[1]}"
-    if name not in ARITHMETIC:
+    if step.op.name in COMPARISONS:
+        return f"{texts[0]} {COMPARISONS[step.op.name]} {texts[1]}"
+    if step.op.name not in ARITHMETIC:
         return None
-    return ARITHMETIC[name].format(a=texts[0], b=texts[-1], f="f" if computed == np.float32 else "")
+    return ARITHMETIC[step.op.name].format(a=texts[0], b=texts[-1], f="f" if computed == np.float32 else "")
 
 
 def _loops(arrays: Sequence[Array]) -> tuple[list[int], list[list[int]]]:
@@ -131,7 +138,8 @@ def source(steps: Sequence[Step], views: Sequence[Array], target: Array) -> str 
     names = [f"{TYPES[x.dtype]} *x{j} = arrays[{j}];" for j, x in enumerate(arrays)]
     loops = [f"for (long i{k} = 0; i{k} < {n}L; i{k}++)" for k, n in enumerate(lengths)]
     # the result may be the memory of a leaf: each element is read before it is written, and no other is touched
-    loops.insert(max(len(loops) - 1, 0), "#pragma GCC ivdep")
+    if loops:
+        loops.insert(-1, "#pragma GCC ivdep")
     body = [*reads, *lines, f"x{len(views)}[{at[-1]}] = v{len(types) - 1};"]
     return "\n".join(["void kernel(void **arrays) {", *names, *loops, "{", *body, "}", "}", ""])
 

@@ -69,7 +69,8 @@ GATHER = Operation("gather", "other", _get_item)
 VIEWS = {name: Operation(name, "view", _method(name)) for name in ("reshape", "transpose", "swapaxes", "squeeze")}
 COPIES = {name: Operation(name, "other", op.run) for name, op in VIEWS.items()}
 FUNCTIONS = {
-    np.einsum: Operation("einsum", "other", np.einsum, takes_out=True),
+    # which sums in another order when it is told where to write
+    np.einsum: Operation("einsum", "other", np.einsum),
     np.concatenate: Operation("concatenate", "other", np.concatenate, takes_out=True),
     np.mean: Operation("mean", "other", np.mean, takes_out=True),
     np.broadcast_to: Operation("broadcast_to", "view", np.broadcast_to),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlsys_core.autodiff.static.tracer import Traced
 
 
-class TraceError(TypeError):
+class TraceError(RuntimeError):
     """The program does something that a static graph cannot hold."""
 
 
@@ -42,14 +42,14 @@ class Recorder:
 
     def note(self, op: Operation, args: tuple[Any, ...], options: dict[str, Any]) -> Traced:
         """The result of op, with its node; of a view, the root is the array whose memory it shares."""
-        noted = self.tree((args, tuple(sorted(options.items()))))
+        noted, named = self.tree((args, tuple(sorted(options.items()))))
         values = self.evaluate(args), self.evaluate(tuple(options.values()))
         with np.errstate(all="ignore"):
             result = np.asarray(op.run(*values[0], **dict(zip(options, values[1], strict=True))))
-        place = self._append(op, *noted, result)
+        place = self._append(op, noted, named, result)
         return self._make(self, place, result, args[0].memory if op.kind == "view" else None)
 
-    def primitive(self, function: Callable[..., Any], args: tuple[Any, ...], random: bool) -> Any:  # noqa: FBT001 - the engine's hook
+    def primitive(self, function: Callable[..., Any], args: tuple[Any, ...], *, random: bool) -> Any:
         """What the engine calls for a function that it has marked; without traced values only random ones are noted."""
         if random:
             for generator in (x for x in args if isinstance(x, np.random.Generator)):
@@ -57,6 +57,10 @@ class Recorder:
         if random or self._traced(args):
             return self.note(whole(function, random=random), args, {})
         return function(*args)
+
+    def constant(self, x: Array) -> Traced:
+        """What the engine calls for an array that becomes a tensor while it is traced."""
+        return self._make(self, self._constant(x), x)
 
     def guard(self, place: int, *, truth: bool) -> bool:
         """Notes that the program branched on the truth of this node's value."""

@@ -23,7 +23,9 @@ def _term(x: Any) -> str:
         inner = ", ".join(_term(item) for item in x)
         return f"({inner},)" if len(x) == 1 else f"({inner})"
     if isinstance(x, slice):
-        return ":".join("" if part is None else _term(part) for part in (x.start, x.stop, x.step)[: 2 + (x.step is not None)])
+        return ":".join(
+            "" if part is None else _term(part) for part in (x.start, x.stop, x.step)[: 2 + (x.step is not None)]
+        )
     return "..." if x is Ellipsis else str(x)
 
 

@@ -28,13 +28,14 @@ def _standing_in(recorder: Recorder, captured: Sequence[Tensor]) -> Iterator[lis
     """Stand-ins in place of the data of captured tensors; data and gradients are put back at the end."""
     before = [(x.data, x.grad) for x in captured]
     stand_ins = [recorder.input(x.data) for x in captured]
-    hook, mode.tracer = mode.tracer, recorder.primitive
+    before_it, mode.tracer = mode.tracer, recorder
     try:
         for x, stand_in in zip(captured, stand_ins, strict=True):
-            x.data = stand_in  # type: ignore[assignment] - it stands for an array
+            # it stands for an array and is none
+            x.data = stand_in  # type: ignore[assignment]
         yield stand_ins
     finally:
-        mode.tracer = hook
+        mode.tracer = before_it
         for x, (data, grad) in zip(captured, before, strict=True):
             x.data, x.grad = data, grad
 

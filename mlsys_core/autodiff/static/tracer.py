@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from mlsys_core.autodiff.static.operations import CAST, COPIES, FUNCTIONS, GATHER, SET_ITEM, SLICE, VIEWS, ufunc
+from mlsys_core.autodiff.static import operations
+from mlsys_core.autodiff.static.operations import CAST, COPIES, FUNCTIONS, GATHER, SET_ITEM, SLICE, VIEWS
 from mlsys_core.autodiff.static.recorder import Recorder, TraceError
 from mlsys_core.autodiff.tape import Array, TracedArray
 
 
-class Traced(NDArrayOperatorsMixin, TracedArray):  # type: ignore[misc,unused-ignore] - numpy's mixin has no types
+class Traced(NDArrayOperatorsMixin, TracedArray):
     """A value of a traced program: its array, the place of its node, and whose memory it is a view of."""
 
-    __hash__ = None  # type: ignore[assignment] - as an ndarray, it is compared element by element
+    # as an ndarray, it is compared element by element
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, recorder: Recorder, place: int, value: Array, root: Traced | None = None) -> None:
         self.recorder = recorder
@@ -78,15 +80,15 @@ class Traced(NDArrayOperatorsMixin, TracedArray):  # type: ignore[misc,unused-ig
 
     __float__ = __int__ = __index__ = item
 
-    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        out = options.pop("out", (None,))[0]
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", (None,))[0]
         if method == "at":
-            raise TraceError(f"np.{function.__name__}.at changes an array in place: mark the function as a primitive.")
-        if out is None:
-            return self._note(ufunc(function, method), inputs, options)
-        if not isinstance(out, Traced):
+            raise TraceError(f"np.{ufunc.__name__}.at changes an array in place: mark the function as a primitive.")
+        if out is not None and not isinstance(out, Traced):
             raise TraceError("A traced value is written into an array that is no part of the trace.")
-        found = self._note(ufunc(function, method), inputs, options)
+        found = self._note(operations.ufunc(ufunc, method), inputs, kwargs)
+        if out is None:
+            return found
         out.assign(found if found.dtype == out.dtype else found.astype(out.dtype))
         return out
 
@@ -161,7 +163,7 @@ class Traced(NDArrayOperatorsMixin, TracedArray):  # type: ignore[misc,unused-ig
         return self._note(FUNCTIONS[np.mean], (self,), {"axis": axis, **options})
 
     def _reduced(self, function: np.ufunc, axis: Any, options: dict[str, Any]) -> Traced:
-        return self._note(ufunc(function, "reduce"), (self,), {"axis": axis, **options})
+        return self._note(operations.ufunc(function, "reduce"), (self,), {"axis": axis, **options})
 
     def sum(self, axis: Any = None, **options: Any) -> Traced:
         """As of an ndarray."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlsys_core.autodiff.static.ir import Graph, Node, Operation, Ref, replace
+from mlsys_core.autodiff.static.ir import Graph, Node, Operation, Ref, refs, replace
 from mlsys_core.autodiff.static.kernel import Kernel, Step
 
 
@@ -24,7 +24,7 @@ def _groups(graph: Graph) -> dict[int, list[int]]:
     members: dict[int, list[int]] = {}
     for i in reversed(range(len(graph.nodes))):
         node = graph.nodes[i]
-        if node.op.kind != "elementwise" or not node.shape:
+        if node.op.kind != "elementwise" or not node.shape or any(refs(node.options)):
             continue
         # a reader that is in no group, such as a product of matrices, is None here
         readers = {group.get(j) for j in users[i]} if i not in roots else set()
@@ -42,8 +42,7 @@ def _fused(graph: Graph, members: list[int]) -> Node:
     steps = []
     for i in members:
         node = graph.nodes[i]
-        args, options = replace((node.args, node.options), lambda j: Ref(place[j]))
-        steps.append(Step(node.op, args, options, node.dtype))
+        steps.append(Step(node.op, replace(node.args, lambda j: Ref(place[j])), node.options, node.dtype))
     last = graph.nodes[members[-1]]
     kernel = Kernel(tuple(graph.nodes[j].dtype for j in leaves), tuple(steps), last.shape, last.dtype, last.order)
     op = Operation("+".join(step.op.name for step in steps), "fused", kernel, takes_out=True)
