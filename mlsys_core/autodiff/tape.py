@@ -52,6 +52,27 @@ class Op:
 LEAF = Op("leaf", lambda _g, _out, _of: (), lambda _t, _out, _of: None)
 
 
+def _freed(*_: Any) -> Any:
+    raise RuntimeError(
+        "This part of the graph was given back by an earlier backward: call that one with retain_graph=True, or compute "
+        "the forward pass again."
+    )
+
+
+# what an operation becomes when a sweep has given back what it held
+FREED = Op("freed", _freed, _freed)
+
+
+class Watcher(Protocol):
+    """What looks on while a function runs without being recorded; see checkpointing/checkpoint.py."""
+
+    def read(self, parents: tuple[Any, ...]) -> None:
+        """An operation has read these tensors."""
+
+    def drawn(self, args: tuple[Any, ...]) -> None:
+        """A random primitive is about to be called with these arguments."""
+
+
 class Tracer(Protocol):
     """What writes a program down while it is traced into a static graph; see static/recorder.py."""
 
@@ -64,6 +85,7 @@ class Tracer(Protocol):
 
 class _Mode(threading.local):
     recording: bool = True
+    watcher: Watcher | None = None
     tracer: Tracer | None = None
 
 
@@ -95,6 +117,8 @@ def primitive(*, random: bool = False) -> Callable[[Function], Function]:
     def mark(function: Function) -> Function:
         @wraps(function)
         def call(*args: Any) -> Any:
+            if random and mode.watcher is not None:
+                mode.watcher.drawn(args)
             return function(*args) if mode.tracer is None else mode.tracer.primitive(function, args, random=random)
 
         return cast("Function", call)
