@@ -13,7 +13,6 @@ IEEE 754 defines + - × ÷ √ and comparisons to the last bit; contraction of a
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import os
 import shutil
@@ -21,7 +20,6 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -145,14 +143,6 @@ def source(steps: Sequence[Step], views: Sequence[Array], target: Array) -> str 
 
 
 @cache
-def _folder() -> Path:
-    """A folder of this process alone, so that nobody else can put a library there."""
-    folder = Path(tempfile.mkdtemp(prefix="mlsys_core-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-@cache
 def compiler() -> str | None:
     """The C compiler: $CC, or cc; None where there is none."""
     return shutil.which(os.environ.get("CC", "cc"))
@@ -164,12 +154,14 @@ def _built(text: str) -> Any:
     program = compiler()
     if program is None:
         return None
-    stem = _folder() / sha256(text.encode()).hexdigest()[:16]
-    stem.with_suffix(".c").write_text(text)
-    command = [program, *FLAGS, "-o", str(stem.with_suffix(".so")), str(stem.with_suffix(".c"))]
-    if subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - our own source
-        return None
-    return ctypes.CDLL(str(stem.with_suffix(".so"))).kernel
+    # a folder that nobody else can put a library into, gone as soon as the library is loaded
+    with tempfile.TemporaryDirectory(prefix="mlsys_core-") as folder:
+        written, library = Path(folder, "kernel.c"), Path(folder, "kernel.so")
+        written.write_text(text)
+        command = [program, *FLAGS, "-o", str(library), str(written)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - our own source
+            return None
+        return ctypes.CDLL(str(library)).kernel
 
 
 def compiled(steps: Sequence[Step], views: Sequence[Array], target: Array) -> Function | None:

@@ -45,8 +45,8 @@ def trace(f: Callable[..., Any], *examples: Any, captured: Sequence[Tensor] = ()
 
     Inputs of the graph are the examples and then the captured tensors (parameters that f reads without being given them).
     A tensor among the examples that requires a gradient does so in f. Whatever else f reads becomes a constant. What f
-    leaves in `.grad` of captured tensors is forgotten: let it return the gradients. Raises TraceError for what a static
-    graph cannot hold, and draws no random numbers.
+    leaves in `.grad` of captured tensors, or changes in place in inputs, is forgotten: let it return such values. Raises
+    TraceError for what a static graph cannot hold, and draws no random numbers.
     """
     recorder = Recorder(Traced)
     given = [recorder.input(np.asarray(x.data if isinstance(x, Tensor) else x)) for x in examples]
