@@ -92,7 +92,10 @@ def test_c_rounds_as_numpy_does(always_compiled, dtype, seed):
 def test_each_operation_is_written_in_c(always_compiled, name):
     rng = np.random.default_rng(len(name))
     x, y = rng.standard_normal((2, 1001)).astype(np.float32)
-    quick, slow, kernels = fused(lambda x, y: EXACT[name](x, y) + y, x, y)
+    # each beside an ordinary number on the other side
+    for v, at in ((x, slice(0, 12, 2)), (y, slice(1, 13, 2))):
+        v[at] = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42]
+    quick, slow, kernels = fused(lambda x, y: EXACT[name](x, y) * 0.5, x, y)
     equal(quick(x, y)[0], slow(x, y)[0])
     assert len(kernels) == 1
     assert all(kernels[0].compiled.values())

@@ -139,7 +139,15 @@ def changed_through_a_view(x):
     return y * 2.0
 
 
-@pytest.mark.parametrize("step", [stale_view, changed_through_a_view])
+def changed_through_another_view(x):
+    """Reads a view after another view of the same array has changed."""
+    y = x.data * 1.0
+    one, other = y.reshape(3, 1), y[1:]
+    one += 1.0
+    return other * 2.0
+
+
+@pytest.mark.parametrize("step", [stale_view, changed_through_a_view, changed_through_another_view])
 def test_changes_behind_a_view_are_refused(step):
     with pytest.raises(TraceError, match="copy the view first"):
         static.trace(step, np.ones(3))
