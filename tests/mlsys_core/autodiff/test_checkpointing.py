@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from functools import partial
 from itertools import pairwise
 
@@ -315,6 +316,24 @@ def test_a_graph_that_was_given_back_says_so_and_one_that_was_kept_can_be_swept_
         ad.sum(y).backward()
     with pytest.raises(ValueError, match="leave retain_graph on"):
         ad.sum(x * x).backward(create_graph=True, retain_graph=False)
+
+
+def test_a_value_that_was_read_twice_is_given_back_before_what_is_older():
+    seen = []
+
+    def probe(x: Tensor) -> Tensor:
+        seen.extend([later()] if ad.is_recording() else [])
+        return x * 1.0
+
+    def run(x: Tensor) -> tuple[Tensor, weakref.ref]:
+        y = checkpoint(probe, x) * 2.0
+        return ad.sum(y * y + y), weakref.ref(y)
+
+    x = Tensor(np.ones(3), requires_grad=True)
+    loss, later = run(x)
+    loss.backward(retain_graph=False)
+    assert seen == [None]
+    np.testing.assert_array_equal(x.grad.data, np.full(3, 10.0))
 
 
 def test_a_transformer_of_checkpointed_blocks_trains_the_same():
