@@ -2,6 +2,8 @@
 
 Read in this order: `tape` (what is recorded), `tensor` (the recording array), `graph` (the two sweeps), `ops` (the rules),
 `functional` (derivatives of functions), `check` (how to trust a rule), `nn` and `optim` (a transformer that trains).
+Then, each imported by itself: `static` (the program as a graph that is improved and planned before it runs), `checkpointing`
+(less memory for more time), `amp` (sixteen-bit numbers).
 """
 
 from __future__ import annotations

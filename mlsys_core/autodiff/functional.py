@@ -33,10 +33,14 @@ def grad(
     """Gradients of the outputs, contracted with cotangents, with respect to the inputs; `.grad` stays as it is.
 
     A tensor for one input, a tuple for a sequence; zeros for an input that the outputs do not depend on. cotangents have
-    the shapes of the outputs (default 1 for one element). With create_graph the gradients are graphs themselves.
+    the shapes of the outputs (default 1 for one element). With create_graph the gradients are graphs themselves. Raises
+    TypeError for an input that is not of a floating type.
     """
     roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     wanted = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for x in wanted:
+        if x.dtype.kind != "f":
+            raise TypeError(f"Only floating tensors have gradients, and an input is {x.dtype}: give it dtype=float.")
     given = (cotangents,) if isinstance(outputs, Tensor) else cotangents or (None,) * len(roots)
     seeds = [graph.seed_of(root, cotangent) for root, cotangent in zip(roots, given, strict=True)]
     found = tuple(_pull(roots, seeds, wanted, create_graph=create_graph))

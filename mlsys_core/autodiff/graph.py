@@ -12,13 +12,13 @@ Cost      At most about 4 times the operations of the forward pass for elementar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from mlsys_core.autodiff.tape import LEAF, Array, Of, Value, recording
+from mlsys_core.autodiff.tape import FREED, LEAF, Array, Of, Value, asarray, recording
 from mlsys_core.autodiff.tensor import Tensor
 
 raw: Of = attrgetter("data")
@@ -49,12 +49,27 @@ def sum_to(cotangent: Value, shape: tuple[int, ...]) -> Value:
     return cotangent.sum(axis=axes).reshape(shape)
 
 
+def drained(nodes: list[Tensor], needed: set[Tensor]) -> Iterator[Tensor]:
+    """The needed nodes, newest first, taken out of both, so that nothing here keeps alive what a sweep gives back."""
+    while nodes:
+        node = nodes.pop()
+        if node in needed:
+            needed.discard(node)
+            yield node
+
+
 def pull(
-    nodes: Iterable[Tensor], cotangents: dict[Tensor, Value], of: Of, keep: frozenset[Tensor] = frozenset()
+    nodes: Iterable[Tensor],
+    cotangents: dict[Tensor, Value],
+    of: Of,
+    keep: frozenset[Tensor] = frozenset(),
+    *,
+    free: bool = False,
 ) -> None:
     """Sweeps over nodes, newest first, until `cotangents` holds only those of leaves, of `keep`, and of what is outside.
 
-    Shares are added in place only into buffers that this sweep itself made.
+    Shares are added in place only into buffers that this sweep itself made. With `free` each node forgets what it held
+    as soon as its share is known.
     """
     owned: set[Tensor] = set()
     kept: dict[Tensor, Value] = {}
@@ -81,10 +96,14 @@ def pull(
             else:
                 cotangents[parent] = cotangents[parent] + share
                 owned.add(parent)
+        if free:
+            owned.discard(node)
+            node.op, node.parents, node.saved = FREED, (), ()
+            parents = ()
     cotangents.update(kept)
 
 
-def backward(root: Tensor, cotangent: Any = None, *, create_graph: bool = False) -> None:
+def backward(root: Tensor, cotangent: Any = None, *, create_graph: bool = False, retain_graph: bool = True) -> None:
     """Adds the gradient of root to `.grad` of the leaves behind it; see `Tensor.backward`."""
     seed = seed_of(root, cotangent)
     if not root.requires_grad:
@@ -92,6 +111,10 @@ def backward(root: Tensor, cotangent: Any = None, *, create_graph: bool = False)
             "Nothing behind this tensor requires a gradient: give requires_grad=True to a leaf it is made of."
         )
     if create_graph:
+        if not retain_graph:
+            raise ValueError(
+                "Gradients that are graphs need the graph that they were made from: leave retain_graph on."
+            )
         with recording(on=True):
             cotangents: dict[Tensor, Value] = {root: seed}
             pull(reversed(tape((root,))), cotangents, tracked)
@@ -100,7 +123,8 @@ def backward(root: Tensor, cotangent: Any = None, *, create_graph: bool = False)
                 leaf.grad = gradient * 1.0 if leaf.grad is None else leaf.grad + gradient
         return
     cotangents = {root: seed.data}
-    pull(reversed(tape((root,))), cotangents, raw)
+    nodes = tape((root,))
+    pull(reversed(nodes) if retain_graph else drained(nodes, set(nodes)), cotangents, raw, free=not retain_graph)
     taken = {id(_owner(seed.data))}
     for leaf, gradient in cotangents.items():
         _deposit(leaf, gradient, taken)
@@ -111,7 +135,7 @@ def _deposit(leaf: Tensor, gradient: Array, taken: set[int]) -> None:
     if leaf.grad is not None:
         leaf.grad = Tensor(leaf.grad.data + gradient, dtype=leaf.data.dtype)
         return
-    gradient = np.asarray(gradient, dtype=leaf.data.dtype)
+    gradient = asarray(gradient, leaf.data.dtype)
     owner = id(_owner(gradient))
     leaf.grad = Tensor(gradient.copy() if owner in taken or not gradient.flags.writeable else gradient)
     taken.add(owner)
@@ -138,24 +162,45 @@ def seed_of(root: Tensor, cotangent: Any) -> Tensor:
 
 
 def gradients(
-    roots: Sequence[Tensor], seeds: Sequence[Tensor], inputs: Sequence[Tensor], of: Of, *, stop: bool = False
+    roots: Sequence[Tensor],
+    seeds: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    of: Of,
+    *,
+    stop: bool = False,
+    free: bool = False,
 ) -> list[Value]:
     """Cotangents of the inputs (None where the roots do not depend on one), without touching any `.grad`.
 
-    With `stop` nothing behind an input is visited, for inputs known not to depend on one another.
+    With `stop` nothing behind an input is visited, for inputs known not to depend on one another. With `free` the graph
+    is given back on the way.
     """
     wanted = frozenset(inputs)
     nodes = tape(roots, wanted if stop else frozenset())
+    needed = _between(nodes, wanted)
+    cotangents = _seeded(roots, seeds, needed, of)
+    # no name here may keep alive what the sweep gives back
+    del roots
+    pull(drained(nodes, needed), cotangents, of, wanted, free=free)
+    return [cotangents.get(x) for x in inputs]
+
+
+def _between(nodes: list[Tensor], wanted: frozenset[Tensor]) -> set[Tensor]:
+    """The wanted tensors and the nodes that depend on them."""
     needed = set(wanted)
     for node in nodes:
         if not needed.isdisjoint(node.parents):
             needed.add(node)
+    return needed
+
+
+def _seeded(roots: Sequence[Tensor], seeds: Sequence[Tensor], needed: set[Tensor], of: Of) -> dict[Tensor, Value]:
+    """What a sweep starts with: the cotangent of each root that matters, summed where a root is named twice."""
     cotangents: dict[Tensor, Value] = {}
     for root, seed in zip(roots, seeds, strict=True):
         if root in needed:
             cotangents[root] = cotangents[root] + of(seed) if root in cotangents else of(seed)
-    pull((node for node in reversed(nodes) if node in needed), cotangents, of, wanted)
-    return [cotangents.get(x) for x in inputs]
+    return cotangents
 
 
 def push(roots: Sequence[Tensor], tangents: dict[Tensor, Value], of: Of) -> list[Value]:

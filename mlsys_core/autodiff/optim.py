@@ -113,10 +113,14 @@ class AdamW(Adam):
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], limit: float) -> float:
-    """Scales all gradients together so that their joint 2-norm is at most limit, and gives the norm before."""
+    """Scales all gradients together so that their joint 2-norm is at most limit, and gives the norm before.
+
+    A norm that is not finite leaves gradients that are not: look at the result before you step.
+    """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = sqrt(sum(float(np.vdot(g.data, g.data)) for g in gradients))
-    if norm > limit:
+    # a norm that is not a number makes all gradients so, as in torch: a step by half of them would go unnoticed
+    if not norm <= limit:
         for gradient in gradients:
             gradient.data *= limit / (norm + 1e-6)
     return norm

@@ -18,8 +18,9 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from copy import copy
 from dataclasses import dataclass
+from functools import wraps
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -31,6 +32,7 @@ Of: TypeAlias = Callable[[Any], Value]
 Vjp: TypeAlias = Callable[[Value, Any, Of], tuple[Value, ...]]
 # (a tangent or None for each input, output, of) -> tangent of the output
 Jvp: TypeAlias = Callable[[list[Value], Any, Of], Value]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +52,78 @@ class Op:
 LEAF = Op("leaf", lambda _g, _out, _of: (), lambda _t, _out, _of: None)
 
 
+def _freed(*_: Any) -> Any:
+    raise RuntimeError(
+        "This part of the graph was given back by an earlier backward: call that one with retain_graph=True, or compute "
+        "the forward pass again."
+    )
+
+
+# what an operation becomes when a sweep has given back what it held
+FREED = Op("freed", _freed, _freed)
+
+
+class Watcher(Protocol):
+    """What looks on while a function runs without being recorded; see checkpointing/checkpoint.py."""
+
+    def read(self, parents: tuple[Any, ...]) -> None:
+        """An operation has read these tensors."""
+
+    def drawn(self, args: tuple[Any, ...]) -> None:
+        """A random primitive is about to be called with these arguments."""
+
+
+class Tracer(Protocol):
+    """What writes a program down while it is traced into a static graph; see static/recorder.py."""
+
+    def primitive(self, function: Callable[..., Any], args: tuple[Any, ...], *, random: bool) -> Any:
+        """Calls a function that is marked as a primitive, and notes it where that is needed."""
+
+    def constant(self, x: Array) -> Any:
+        """A stand-in for an array that does not depend on the inputs."""
+
+
 class _Mode(threading.local):
     recording: bool = True
+    watcher: Watcher | None = None
+    tracer: Tracer | None = None
 
 
 mode = _Mode()
+
+
+class TracedArray:
+    """What stands for an ndarray while a program is traced into a static graph; see static/tracer.py."""
+
+    def astype(self, dtype: Any, *, copy: bool = True) -> Any:
+        """The same elements as another type."""
+        raise NotImplementedError
+
+
+def asarray(x: Any, dtype: Any = None) -> Any:
+    """numpy's asarray; while a program is traced, a stand-in for the array."""
+    if isinstance(x, TracedArray):
+        return x if dtype is None else x.astype(dtype, copy=False)
+    array = np.asarray(x, dtype=dtype)
+    return array if mode.tracer is None else mode.tracer.constant(array)
+
+
+def primitive(*, random: bool = False) -> Callable[[Function], Function]:
+    """Marks a function of arrays that a trace writes down as one operation, because its steps depend on the numbers.
+
+    A random one is written down at every call, also when its arguments are constants.
+    """
+
+    def mark(function: Function) -> Function:
+        @wraps(function)
+        def call(*args: Any) -> Any:
+            if random and mode.watcher is not None:
+                mode.watcher.drawn(args)
+            return function(*args) if mode.tracer is None else mode.tracer.primitive(function, args, random=random)
+
+        return cast("Function", call)
+
+    return mark
 
 
 class recording(ContextDecorator):  # noqa: N801 - read as a statement: `with recording(True):`

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mlsys_core.autodiff.tape import LEAF, Array, Op, mode
+from mlsys_core.autodiff.tape import LEAF, Array, Op, asarray, mode
 
 _serial = count().__next__
 _new = object.__new__
@@ -45,7 +45,7 @@ class Tensor:
 
         Raises TypeError when a gradient is wanted for data that is not of a floating type.
         """
-        self.data = np.asarray(data.data if isinstance(data, Tensor) else data, dtype=dtype)
+        self.data = asarray(data.data if isinstance(data, Tensor) else data, dtype=dtype)
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
                 f"Only floating tensors have gradients, and this one is {self.data.dtype}: give dtype=float."
@@ -105,13 +105,14 @@ class Tensor:
         """Forgets the gradient."""
         self.grad = None
 
-    def backward(self, grad: Any = None, *, create_graph: bool = False) -> None:
+    def backward(self, grad: Any = None, *, create_graph: bool = False, retain_graph: bool = True) -> None:
         """Adds d(self)/d(leaf), contracted with the cotangent `grad`, to `.grad` of every leaf that requires it.
 
         `grad` has the shape of self; without it self must have one element. With create_graph the gradients are recorded
-        and can be differentiated again.
+        and can be differentiated again. Without retain_graph the sweep gives back memory as it goes, and there can be no
+        second one.
         """
-        graph.backward(self, grad, create_graph=create_graph)
+        graph.backward(self, grad, create_graph=create_graph, retain_graph=retain_graph)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - numpy's protocol
         return np.array(self.data, dtype=dtype, copy=copy)
@@ -207,7 +208,7 @@ def record(op: Op, data: Any, parents: tuple[Tensor, ...], saved: tuple[Any, ...
     """The result of op, with its history when recording is on and some parent needs a gradient."""
     out = _new(Tensor)
     # numpy gives scalars for results without axes
-    out.data = data if type(data) is np.ndarray else np.asarray(data)
+    out.data = data if type(data) is np.ndarray else asarray(data)
     out.grad = None
     if mode.recording:
         for parent in parents:
@@ -218,6 +219,8 @@ def record(op: Op, data: Any, parents: tuple[Tensor, ...], saved: tuple[Any, ...
                 out.saved = saved
                 out.serial = _serial()
                 return out
+    if mode.watcher is not None:
+        mode.watcher.read(parents)
     out.requires_grad = False
     out.op = LEAF
     out.parents = out.saved = ()

@@ -106,4 +106,4 @@ class GPT(Module):
     def loss(self, characters: Any, targets: Any) -> Tensor:
         """Mean cross-entropy in nats of targets (B, T) after characters (B, T)."""
         logits = self(characters)
-        return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), np.asarray(targets).reshape(-1))
+        return ops.cross_entropy(logits.reshape(-1, logits.shape[-1]), ops.reshape(targets, -1))

@@ -20,7 +20,7 @@ import numpy as np
 from mlsys_core.autodiff.ops.arithmetic import mul
 from mlsys_core.autodiff.ops.elementwise import sigmoid, tanh
 from mlsys_core.autodiff.ops.fused import fused
-from mlsys_core.autodiff.tape import Array
+from mlsys_core.autodiff.tape import Array, asarray, primitive
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
 
 ROOT = sqrt(2 / pi)
@@ -58,7 +58,7 @@ SILU = fused("silu", lambda x: x * sigmoid(x), _silu_vjp)
 def gelu(x: Any) -> Tensor:
     """The Gaussian error linear unit in its tanh form."""
     x = tensor(x)
-    t = np.array(x.data * x.data)
+    t = asarray(x.data * x.data)
     t *= ROOT * CUBE
     t += ROOT
     t *= x.data
@@ -70,11 +70,16 @@ def gelu(x: Any) -> Tensor:
 def silu(x: Any) -> Tensor:
     """x times its sigmoid, also called swish."""
     x = tensor(x)
-    s = np.array(0.5 * x.data)
+    s = asarray(0.5 * x.data)
     np.tanh(s, out=s)
     s *= 0.5
     s += 0.5
     return record(SILU, x.data * s, (x,), ((), s))
+
+
+@primitive(random=True)
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.random(shape, dtype=np.float32)
 
 
 def dropout(x: Any, p: float, rng: np.random.Generator, *, training: bool = True) -> Tensor:
@@ -84,4 +89,4 @@ def dropout(x: Any, p: float, rng: np.random.Generator, *, training: bool = True
     given = tensor(x)
     if not training or p == 0:
         return given
-    return mul(given, (rng.random(given.shape, dtype=np.float32) >= p).astype(given.dtype) / given.dtype.type(1 - p))
+    return mul(given, (_uniform(rng, given.shape) >= p).astype(given.dtype) / given.dtype.type(1 - p))

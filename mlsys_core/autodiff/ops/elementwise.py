@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlsys_core.autodiff.ops.arithmetic import add, div, mul, neg, plus, pow, sub, times  # noqa: A004
-from mlsys_core.autodiff.tape import Array, Of, Op, Value
+from mlsys_core.autodiff.tape import Array, Of, Op, Value, asarray
 from mlsys_core.autodiff.tensor import Tensor, pair, record, tensor
 
 
@@ -82,7 +82,7 @@ MAXIMUM = Op("maximum", _maximum_vjp, _maximum_jvp)
 
 def where(mask: Any, a: Any, b: Any) -> Tensor:
     """a where the boolean mask holds, else b; what is not chosen gets a zero share even where its slope is not finite."""
-    mask = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
+    mask = mask.data if isinstance(mask, Tensor) else asarray(mask)
     a, b = pair(a, b)
     return record(WHERE, np.where(mask, a.data, b.data), (a, b), (mask,))
 

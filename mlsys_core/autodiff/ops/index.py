@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from mlsys_core.autodiff.tape import Array, Of, Op, Value
+from mlsys_core.autodiff.tape import Array, Of, Op, Value, asarray, primitive
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
 
 
@@ -54,6 +54,7 @@ def _add_rows(out: Array, rows: Array, values: Array) -> None:
     out[ordered[starts]] = np.add.reduceat(values.reshape(rows.size, *out.shape[1:])[order], starts, axis=0)
 
 
+@primitive()
 def _scatter(values: Array, index: Any, shape: tuple[int, ...]) -> Array:
     out = np.zeros(shape, values.dtype)
     if _reads_once(index):
@@ -93,13 +94,13 @@ def take(a: Any, indices: Any, axis: int = 0) -> Tensor:
     """The slices of a at integer indices along an axis; the axes of indices take that axis' place."""
     a = tensor(a)
     at = normalize_axis_index(axis, a.ndim)
-    rows = np.asarray(_plain(indices))
+    rows = asarray(_plain(indices))
     return getitem(a, (*(slice(None),) * at, rows) if at else rows)
 
 
 def embedding(table: Any, indices: Any) -> Tensor:
     """Rows of table (V, d) at integer indices (...) -> (..., d)."""
-    rows = np.asarray(_plain(indices))
+    rows = asarray(_plain(indices))
     if rows.dtype.kind not in "iu":
         raise TypeError(f"An embedding is read by integers, and these indices are {rows.dtype}.")
     return getitem(table, rows)

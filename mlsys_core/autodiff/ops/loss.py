@@ -18,7 +18,7 @@ from mlsys_core.autodiff.ops.fused import fused
 from mlsys_core.autodiff.ops.index import getitem
 from mlsys_core.autodiff.ops.reduce import mean
 from mlsys_core.autodiff.ops.softmax import log_softmax
-from mlsys_core.autodiff.tape import Array
+from mlsys_core.autodiff.tape import Array, asarray
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
 
 
@@ -40,12 +40,15 @@ CROSS_ENTROPY = fused("cross_entropy", _definition, _vjp)
 def cross_entropy(logits: Any, targets: Any) -> Tensor:
     """Mean of -ln softmax(logits)[target] over n rows: logits (n, V), integer targets (n,) -> ().
 
-    Raises ValueError when the shapes do not fit or there are no rows.
+    Raises ValueError when the shapes do not fit or there are no rows, IndexError for a target outside of 0 … V-1.
     """
     logits = tensor(logits)
-    labels = np.asarray(targets.data if isinstance(targets, Tensor) else targets)
+    labels = asarray(targets.data if isinstance(targets, Tensor) else targets)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not labels.size:
         raise ValueError(f"Logits are (n, V) and targets (n,) with n ≥ 1; these are {logits.shape} and {labels.shape}.")
+    # numpy would count from the end
+    if (labels < 0).any():
+        raise IndexError("A target is negative: targets are numbers of classes, from 0.")
     shifted = logits.data - logits.data.max(axis=1, keepdims=True)
     chosen = shifted[np.arange(len(labels)), labels]
     probabilities = np.exp(shifted, out=shifted)

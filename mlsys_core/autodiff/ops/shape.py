@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from mlsys_core.autodiff.tape import Of, Op, Value
+from mlsys_core.autodiff.tape import Array, Of, Op, Value, primitive
 from mlsys_core.autodiff.tensor import Tensor, record, tensor
 
 
@@ -25,6 +25,11 @@ def spread(x: Value, shape: tuple[int, ...]) -> Value:
     """x, array or tensor, repeated to this shape."""
     if isinstance(x, Tensor):
         return broadcast_to(x, shape)
+    return _filled(x, shape)
+
+
+@primitive()
+def _filled(x: Any, shape: tuple[int, ...]) -> Array:
     out = np.empty(shape, x.dtype)
     out[...] = x
     return out

@@ -284,3 +284,10 @@ def test_cotangents_and_tangents_must_fit():
     ):
         with pytest.raises(ValueError):
             wrong()
+
+
+@pytest.mark.parametrize("x", [Tensor([1, 2]), Tensor([True])], ids=["integers", "truths"])
+def test_a_gradient_in_numbers_that_are_not_floating_is_refused(x):
+    y = Tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="Only floating tensors have gradients"):
+        ad.grad(ad.sum(x * y), [y, x])

@@ -85,3 +85,8 @@ def test_shapes_that_do_not_fit_are_refused(logits, targets):
 def test_a_class_that_does_not_exist_is_refused():
     with pytest.raises(IndexError, match="out of bounds"):
         ad.cross_entropy(np.ones((2, 3)), [0, 3])
+
+
+def test_a_negative_class_is_refused_and_not_counted_from_the_end():
+    with pytest.raises(IndexError, match="A target is negative"):
+        ad.cross_entropy(np.ones((2, 3)), [0, -1])

@@ -143,6 +143,18 @@ def test_clipping_is_torchs(limit, seed):
     assert ours[1].grad is None
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_clipping_by_a_norm_that_is_not_finite_is_torchs(bad):
+    ours, theirs = leaves([np.ones(3), np.ones(2)])
+    give(ours, theirs, [np.array([1.0, bad, 2.0]), np.array([3.0, 4.0])])
+    with np.errstate(invalid="ignore"):
+        norm = optim.clip_grad_norm(ours, 1.0)
+    want = torch.nn.utils.clip_grad_norm_(theirs, 1.0)
+    np.testing.assert_array_equal(norm, want.item())
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine.grad.data, other.grad.numpy())
+
+
 def test_gradients_within_the_limit_stay_to_the_bit():
     x = Tensor(np.zeros(2), requires_grad=True)
     x.grad = Tensor(np.array([3.0, 4.0]))
