@@ -14,8 +14,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from mlsys_core.parallelism.collectives import all_reduce
 from mlsys_core.parallelism.communication import Communicator
+from mlsys_core.parallelism.gradients import sum_gradients
 from mlsys_core.parallelism.moe.layer import MoE
 from mlsys_core.parallelism.moe.router import MoEConfig
 from mlsys_core.workloads.gpt import GPT, GPTConfig
@@ -56,7 +56,6 @@ def expert_parallel(model: MoEGPT, comm: Communicator) -> MoEGPT:
 def average_gradients(model: MoEGPT, comm: Communicator) -> None:
     """Makes gradients those of the mean of the ranks' losses, after the backward pass and before the optimizer's step."""
     experts = {id(p) for moe in model.moes for p in moe.experts.parameters()}
+    sum_gradients([p for p in model.parameters() if id(p) not in experts], comm)
     for parameter in model.parameters():
-        if id(parameter) not in experts:
-            all_reduce(parameter.grad, comm)
         parameter.grad.div_(comm.size)

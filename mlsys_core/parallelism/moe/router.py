@@ -63,7 +63,7 @@ class Routing:
     @property
     def dropped(self) -> float:
         """Share of assignments that found no room."""
-        return 1 - self.kept.sum().item() / self.kept.numel()
+        return float(1 - self.kept.double().mean())
 
 
 def capacity(tokens: int, config: MoEConfig) -> int:

@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
-from mlsys_core.parallelism.collectives import all_reduce
 from mlsys_core.parallelism.communication import Communicator
+from mlsys_core.parallelism.gradients import sum_gradients
 from mlsys_core.parallelism.sequence.placement import Placement, zigzag
 from mlsys_core.parallelism.sequence.ring import ring_attention
 from mlsys_core.parallelism.tensor.regions import reduce_from_region
@@ -65,7 +64,4 @@ class SequenceParallel(nn.Module):
 
     def reduce_gradients(self) -> None:
         """Sums gradients over ranks, after the backward pass and before the optimizer's step."""
-        grads = [p.grad for p in self.module.parameters()]
-        flat = all_reduce(torch.cat([grad.flatten() for grad in grads]), self.comm)
-        for grad, total in zip(grads, flat.split([grad.numel() for grad in grads]), strict=True):
-            grad.copy_(total.view(grad.shape))
+        sum_gradients(self.module.parameters(), self.comm)

@@ -139,7 +139,7 @@ class SequenceParallelNorm(RMSNorm):
     def __init__(self, whole: RMSNorm, comm: Communicator) -> None:
         super().__init__(len(whole.weight), whole.eps)
         self.comm = comm
-        self.weight.data.copy_(whole.weight.data)
+        self.weight = nn.Parameter(whole.weight.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T/p, d) -> same."""

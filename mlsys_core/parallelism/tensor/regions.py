@@ -92,7 +92,7 @@ def gather(x: Tensor, axis: int, sizes: Sequence[int], comm: Communicator) -> Te
     output = own.new_empty((sum(sizes), *own.shape[1:]))
     copies = own.expand(comm.size, *own.shape).flatten(0, 1)
     all_to_all_single(output, copies, comm, list(sizes), [len(own)] * comm.size)
-    return output.movedim(0, axis)
+    return output.movedim(0, axis).contiguous()
 
 
 def _apply(x: Tensor, there: Map, back: Map) -> Tensor:
@@ -103,7 +103,7 @@ def _apply(x: Tensor, there: Map, back: Map) -> Tensor:
 def _gather_sequence(x: Tensor, comm: Communicator) -> Tensor:
     own = x.detach().movedim(SEQUENCE, 0)
     output = own.new_empty((len(own) * comm.size, *own.shape[1:]))
-    return all_gather_into_tensor(output, own, comm).movedim(0, SEQUENCE)
+    return all_gather_into_tensor(output, own, comm).movedim(0, SEQUENCE).contiguous()
 
 
 def _reduce_scatter_sequence(x: Tensor, comm: Communicator) -> Tensor:
@@ -113,4 +113,4 @@ def _reduce_scatter_sequence(x: Tensor, comm: Communicator) -> Tensor:
             f"A sequence of {len(whole)} cannot be cut evenly for {comm.size} ranks: give a multiple of {comm.size}."
         )
     output = whole.new_empty((len(whole) // comm.size, *whole.shape[1:]))
-    return reduce_scatter_tensor(output, whole, comm).movedim(0, SEQUENCE)
+    return reduce_scatter_tensor(output, whole, comm).movedim(0, SEQUENCE).contiguous()
