@@ -14,7 +14,7 @@ from mlsys_core.parallelism.sequence import Placement
 NAMES = ("output", "q gradient", "k gradient", "v gradient")
 
 
-def draw(seed: int, length: int, heads: int, kv_heads: int, batch: int = 2, size: int = 4) -> tuple[Tensor, ...]:
+def draw(seed: int, length: int, heads: int, kv_heads: int, *, batch: int = 2, size: int = 4) -> tuple[Tensor, ...]:
     """q, k, v and a cotangent of the output, float64."""
     draws = torch.Generator().manual_seed(seed)
     shapes = [(batch, h, length, size) for h in (heads, kv_heads, kv_heads, heads)]

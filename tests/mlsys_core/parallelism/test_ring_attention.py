@@ -108,7 +108,9 @@ def test_parts_merge_in_any_order_and_survive_large_scores(held):
     q, k, v, _ = draw(5, 12, 4, 2)
     q = q * 1e3
     grouped = by_group(q, 2)
-    blocks = [attend_block(grouped, k[:, :, at], v[:, :, at], diagonal=False) for at in (slice(5), slice(5, 6), slice(6, 12))]
+    blocks = [
+        attend_block(grouped, k[:, :, at], v[:, :, at], diagonal=False) for at in (slice(5), slice(5, 6), slice(6, 12))
+    ]
     expected = gathered((q, k, v, q), causal=False)["output"]
     scores = grouped @ k[:, :, None].mT / 2
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):

@@ -8,13 +8,13 @@ import torch
 from mlsys_core.parallelism.communication import run_ranks
 from mlsys_core.parallelism.sequence import SequenceParallel, contiguous, ring_attention, ulysses_attention, zigzag
 from mlsys_core.workloads.gpt import GPT
-from tests.mlsys_core.parallelism.split_programs import ATTENTIONS, by_positions
-from tests.mlsys_core.parallelism.training import TINY, batches, single_process
+from tests.mlsys_core.parallelism.split_programs import ATTENTIONS, SMALL, by_positions
+from tests.mlsys_core.parallelism.training import batches, single_process
 
 
 @pytest.fixture(scope="module")
 def alone():
-    return single_process()
+    return single_process(SMALL)
 
 
 @pytest.mark.parametrize(("name", "ranks"), [("ring", 2), ("zigzag ring", 4), ("Ulysses", 4)])
@@ -31,7 +31,7 @@ def test_ten_steps_are_those_of_one_process(name, ranks, alone, held):
 @pytest.mark.parametrize(("length", "place"), [(13, contiguous), (7, contiguous), (11, zigzag)])
 def test_logits_are_those_of_the_whole_sequence_at_any_length(attention, length, place, held):
     """Lengths that two ranks share unevenly: positions are turned by where they are in the whole sequence."""
-    model, tokens = GPT(TINY), batches(TINY, steps=1)[0][0][:3, :length]
+    model, tokens = GPT(SMALL), batches(SMALL, steps=1)[0][0][:3, :length]
 
     def program(comm):
         split = SequenceParallel(model, comm, attention=attention, place=place)
@@ -40,11 +40,17 @@ def test_logits_are_those_of_the_whole_sequence_at_any_length(attention, length,
     results, _ = run_ranks(2, program)
     whole = place(length, 2).restore([logits for logits, _ in results])
     held("GPT on parts of sequences", "one process", whole, model(tokens), 1e-6)
-    held("GPT on parts of sequences", "one process", [loss for _, loss in results], [model.loss(tokens, tokens)] * 2, 1e-6)
+    held(
+        "GPT on parts of sequences",
+        "one process",
+        [loss for _, loss in results],
+        [model.loss(tokens, tokens)] * 2,
+        1e-6,
+    )
 
 
 def test_the_wrapped_model_is_left_as_it_was():
-    model, (tokens, _) = GPT(TINY), batches(TINY, steps=1)[0]
+    model, (tokens, _) = GPT(SMALL), batches(SMALL, steps=1)[0]
     before = model(tokens)
     run_ranks(2, lambda comm: SequenceParallel(model, comm).module.embed.weight.data.zero_())
     assert torch.equal(model(tokens), before)

@@ -19,7 +19,8 @@ def test_every_position_is_held_once_and_parts_restore_the_whole(place, ranks, m
     length = 2 * ranks + more
     placement = place(length, ranks)
     held = torch.cat([placement.positions(rank) for rank in range(ranks)])
-    assert held.sort().values.tolist() == list(range(length)) and placement.length == length
+    assert held.sort().values.tolist() == list(range(length))
+    assert placement.length == length
     assert max(placement.sizes) - min(placement.sizes) <= 2
     x = torch.arange(3 * length).view(3, length, 1)
     assert torch.equal(placement.restore([placement.take(x, rank) for rank in range(ranks)]), x)
@@ -57,14 +58,16 @@ def test_in_order_the_last_rank_does_p_times_the_first_ones_work_and_by_zigzag_a
     even = ring_attention_cost(zigzag(length, ranks), (2, 6, 8), 2)
     assert plain.forward_flops == tuple((rank + 1) * block for rank in range(ranks))
     assert even.forward_flops == ((2 * ranks + 1) * block // 4,) * ranks
-    assert plain.imbalance == pytest.approx(2 * ranks / (ranks + 1)) and even.imbalance == 1.0
+    assert plain.imbalance == pytest.approx(2 * ranks / (ranks + 1))
+    assert even.imbalance == 1.0
     assert max(plain.forward_flops) / max(even.forward_flops) == pytest.approx(4 * ranks / (2 * ranks + 1))
 
 
 def test_without_a_mask_all_ranks_do_the_same_in_any_order():
     for place in PLACES.values():
         cost = ring_attention_cost(place(24, 4), (1, 2, 4), 2, causal=False)
-        assert set(cost.forward_flops) == {4 * 2 * 4 * 24 * 6} and cost.imbalance == 1.0
+        assert set(cost.forward_flops) == {4 * 2 * 4 * 24 * 6}
+        assert cost.imbalance == 1.0
 
 
 def test_too_few_positions_are_told():

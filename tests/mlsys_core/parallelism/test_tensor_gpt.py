@@ -58,9 +58,7 @@ def test_a_layer_sends_4_bsh_each_way_and_parts_of_sequences_send_no_more():
     ranks, tokens, config = 4, 8 * 16, MANY_KEYS
     more = replace(config, layers=config.layers + 1)
     for sequence_parallel in (False, True):
-        one, two = (
-            tensor_parallel_cost(c, tokens, ranks, sequence_parallel=sequence_parallel) for c in (config, more)
-        )
+        one, two = (tensor_parallel_cost(c, tokens, ranks, sequence_parallel=sequence_parallel) for c in (config, more))
         each = 4 * tokens * config.dim * 4 * (ranks - 1)
         assert two.forward - one.forward == each
         norms = 2 * 2 * (ranks - 1) * config.dim * 4

@@ -55,9 +55,7 @@ def cut(comm, make, x, cotangent):
 @pytest.mark.parametrize(("ranks", "outputs"), [(1, 5), (2, 6), (3, 7), (4, 11)])
 def test_columns_with_gathered_output_are_the_dense_layer(ranks, outputs, bias, held):
     whole, x, cotangent = linear(5, outputs, bias), draw(1, 2, 3, 5), draw(2, 2, 3, outputs)
-    results, _ = run_ranks(
-        ranks, cut, lambda comm: ColumnParallelLinear(whole, comm, gather_output=True), x, cotangent
-    )
+    results, _ = run_ranks(ranks, cut, lambda comm: ColumnParallelLinear(whole, comm, gather_output=True), x, cotangent)
     for found in results:
         held("ColumnParallelLinear", DENSE, found, dense(whole, x, cotangent), 1e-13)
 

@@ -13,24 +13,32 @@ from mlsys_core.parallelism.tensor import (
     ColumnParallelLinear,
     RowParallelLinear,
     VocabParallelEmbedding,
+    gather_full,
     vocab_parallel_cross_entropy,
 )
 from mlsys_core.parallelism.tensor.gpt import TensorParallelBlock
 from mlsys_core.workloads.gpt import Block, SwiGLU
-from tests.mlsys_core.parallelism.split_programs import MANY_KEYS, everything, experts_on_one_rank, joined
-from tests.mlsys_core.parallelism.training import single_process
+from tests.mlsys_core.parallelism.split_programs import (
+    MANY_KEYS,
+    SMALL,
+    arrays,
+    everything,
+    experts_on_one_rank,
+    joined,
+)
+from tests.mlsys_core.parallelism.training import Trace, single_process
 
 
 @pytest.fixture(scope="module")
 def alone():
-    return single_process(), single_process(MANY_KEYS)
+    return single_process(SMALL), single_process(MANY_KEYS)
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_ten_steps_over_gloo_are_those_of_one_process(ranks, alone, held):
     runs = run_processes(ranks, everything)
-    pairs = [(name, run[name], alone["tensor" in name]) for run in runs for name in run if name != "experts"]
-    pairs.append(("experts", joined([run["experts"] for run in runs]), experts_on_one_rank(ranks)))
+    pairs = [(name, Trace(**run[name]), alone["tensor" in name]) for run in runs for name in run if name != "experts"]
+    pairs.append(("experts", joined([Trace(**run["experts"]) for run in runs]), experts_on_one_rank(ranks)))
     for name, found, expected in pairs:
         held(f"gloo: {name}, step 1", "one process", found.gradients, expected.gradients, 1e-6)
         held(f"gloo: {name}, losses", "one process", found.losses, expected.losses, 1e-6)
@@ -55,7 +63,7 @@ def with_dtensor(comm):
     theirs = parallelize_module(deepcopy(whole), mesh, plan | {"ffn.gate_proj": columns, "ffn.up_proj": columns})
     ours = TensorParallelBlock(whole, comm, sequence_parallel=False)
     where = torch.arange(6)
-    pairs["block"] = [compare(made, x, cotangent, lambda y, made=made: made(y, where)) for made in (ours, theirs)]
+    pairs["block"] = [compare(comm, made, x, cotangent, lambda y, made=made: made(y, where)) for made in (ours, theirs)]
 
     feed = SwiGLU(MANY_KEYS)
     cut, joined_rows = ColwiseParallel(input_layouts=Shard(1)), RowwiseParallel(output_layouts=Shard(1))
@@ -64,23 +72,24 @@ def with_dtensor(comm):
     for name in ("gate_proj", "up_proj"):
         setattr(ours, name, ColumnParallelLinear(getattr(feed, name), comm, sequence_parallel=True))
     ours.down_proj = RowParallelLinear(feed.down_proj, comm, sequence_parallel=True)
-    pairs["sequence-parallel feed-forward"] = [compare(made, *part, made) for made in (ours, theirs)]
+    pairs["sequence-parallel feed-forward"] = [compare(comm, made, *part, made) for made in (ours, theirs)]
 
     table, tokens = torch.nn.Embedding(29, MANY_KEYS.dim), torch.randint(29, (2, 6), generator=draws)
     theirs = parallelize_module(deepcopy(table), mesh, RowwiseParallel(input_layouts=Replicate()))
     ours = VocabParallelEmbedding(table, comm)
-    pairs["embedding"] = [compare(made, tokens, cotangent, made) for made in (ours, theirs)]
+    pairs["embedding"] = [compare(comm, made, tokens, cotangent, made) for made in (ours, theirs)]
     pairs["loss"] = losses(comm, mesh, torch.randn(12, 29, generator=draws), torch.randint(29, (12,), generator=draws))
-    return pairs
+    return {name: [arrays(one) for one in pair] for name, pair in pairs.items()}
 
 
-def compare(module, x, cotangent, call):
-    """Output, gradient of the input, and this rank's slice of each weight's gradient."""
+def compare(comm, module, x, cotangent, call):
+    """Output, gradient of the input, and the whole gradient of each weight."""
     x = x.clone().requires_grad_(x.is_floating_point())
     y = call(x)
     y.backward(cotangent)
-    grads = {n: getattr(p.grad, "to_local", lambda g=p.grad: g)() for n, p in module.named_parameters()}
-    return {"y": y.detach(), "x": x.grad if x.grad is not None else 0.0, **grads}
+    grads = {name: p.grad for name, p in module.named_parameters()}
+    theirs = {name: grad.full_tensor() for name, grad in grads.items() if hasattr(grad, "full_tensor")}
+    return {"y": y.detach(), "x": x.grad if x.grad is not None else 0.0, **(gather_full(grads, module, comm) | theirs)}
 
 
 def losses(comm, mesh, logits, targets):

@@ -67,7 +67,7 @@ def test_each_head_meets_the_head_of_keys_that_it_would_meet_on_one_device(heads
 def test_heads_that_cannot_be_shared_are_told():
     q, k, v, _ = draw(0, 8, 4, 2)
     placement = contiguous(8, 8)
-    with pytest.raises(ValueError, match="4 heads cannot be shared evenly by 8 ranks: .*ring attention"):
+    with pytest.raises(ValueError, match=r"4 heads cannot be shared evenly by 8 ranks: .*ring attention"):
         run_ranks(8, lambda comm: ulysses_attention(*(x[:, :, :1] for x in (q, k, v)), comm, placement))
     ring, _ = run_ranks(
         8, lambda comm: ring_attention(*(placement.take(x, comm.rank, 2) for x in (q, k, v)), comm, placement)
