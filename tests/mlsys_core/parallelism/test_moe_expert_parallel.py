@@ -100,10 +100,10 @@ def test_where_it_is_balanced_each_rank_sends_its_share_of_all_choices():
     assert rows == 2 * top_k * tokens * dim * 4 * (ranks - 1) / ranks
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_ten_steps_are_those_of_one_rank(ranks, held):
-    traces, _ = run_ranks(ranks, by_experts)
-    found, alone = joined(traces), experts_on_one_rank(ranks)
+def test_ten_steps_are_those_of_one_rank(held):
+    """Six experts on four ranks, which have two, two, one and one."""
+    traces, _ = run_ranks(4, by_experts)
+    found, alone = joined(traces), experts_on_one_rank(4)
     held("expert-parallel GPT, step 1", "the same GPT on one rank", found.gradients, alone.gradients, 1e-6)
     held("expert-parallel GPT, losses", "the same GPT on one rank", found.losses, alone.losses, 1e-6)
     held("expert-parallel GPT, 10 steps", "the same GPT on one rank", found.weights, alone.weights, 5e-5)

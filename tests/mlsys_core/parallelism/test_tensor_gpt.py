@@ -19,9 +19,7 @@ def alone():
     return {tied: single_process(replace(MANY_KEYS, tie_embeddings=tied)) for tied in (False, True)}
 
 
-@pytest.mark.parametrize(
-    ("ranks", "sequence_parallel", "tied"), [(2, False, False), (4, True, False), (4, False, True), (2, True, True)]
-)
+@pytest.mark.parametrize(("ranks", "sequence_parallel", "tied"), [(4, False, False), (2, False, True), (2, True, True)])
 def test_ten_steps_are_those_of_one_process(ranks, sequence_parallel, tied, alone, held):
     config = replace(MANY_KEYS, tie_embeddings=tied)
     traces, _ = run_ranks(ranks, by_layers, sequence_parallel, config)
@@ -45,7 +43,13 @@ def step(comm, config, sequence_parallel):
 @pytest.mark.parametrize(("ranks", "heads"), [(1, 4), (2, 4), (3, 6), (5, 5), (8, 8), (16, 16)])
 def test_the_log_counts_the_bytes_of_the_formula(ranks, heads, sequence_parallel):
     config = GPTConfig(
-        vocab_size=29, context=2 * ranks, dim=6 * heads, layers=2, heads=heads, kv_heads=heads, ffn=7 * ranks + 1
+        vocab_size=29,
+        context=2 * ranks,
+        dim=6 * heads,
+        layers=1 + (ranks < 8),
+        heads=heads,
+        kv_heads=heads,
+        ffn=7 * ranks + 1,
     )
     sent, _ = run_ranks(ranks, step, config, sequence_parallel)
     cost = tensor_parallel_cost(config, 3 * config.context, ranks, sequence_parallel=sequence_parallel)
