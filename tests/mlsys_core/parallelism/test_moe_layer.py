@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mlsys_core.parallelism.moe import MoE, MoEConfig, combinations, fine_grained, moe_flops
 from mlsys_core.workloads.gpt import GPTConfig
 
-SIZES = GPTConfig(dim=12, heads=4, kv_heads=2)
+SIZES = GPTConfig(dim=12, heads=2, kv_heads=1)
 
 
 def layer(moe: MoEConfig, seed: int = 0) -> MoE:
