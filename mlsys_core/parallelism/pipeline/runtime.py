@@ -45,7 +45,7 @@ class Batch:
 
     def share(self, m: int) -> float:
         """Part of all tokens that is in microbatch m."""
-        return self.targets[m].numel() / sum(targets.numel() for targets in self.targets)
+        return float(self.targets[m].numel() / sum(targets.numel() for targets in self.targets))
 
 
 def split_batch(tokens: Tensor, targets: Tensor, microbatches: int) -> Batch:

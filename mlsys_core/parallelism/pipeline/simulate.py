@@ -94,7 +94,7 @@ def simulate(schedule: Schedule, times: Durations) -> Timeline:
             away = schedule.rank_of(product.stage) != rank
             begun_at = max(begun_at, made_at[product] + (times.transfer if away else 0))
         free[rank] = begun_at + times.of(action.kind, stage)
-        if (product := schedule.makes(rank, action)) is not None:
-            made_at[product] = free[rank]
+        if (made := schedule.makes(rank, action)) is not None:
+            made_at[made] = free[rank]
         steps.append(Step(rank, stage, action, begun_at, free[rank]))
     return Timeline(schedule, tuple(steps))
