@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
 from mlsys_core.parallelism.communication import Communicator, Work
-from mlsys_core.parallelism.pipeline.defer import DeferWeights, Todo
+from mlsys_core.parallelism.pipeline.defer import DeferWeights, WeightProduct
 from mlsys_core.parallelism.pipeline.memory import SavedBytes
 from mlsys_core.parallelism.pipeline.schedule import Action, Kind, Product, Schedule
 from mlsys_core.parallelism.pipeline.simulate import Durations
-from mlsys_core.parallelism.pipeline.stage import Stage, sum_tied_gradients
+from mlsys_core.parallelism.pipeline.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def run_schedule(
 ) -> Outcome:
     """Adds the gradients of the batch to the parameters of this rank's stages (one a chunk), by the schedule.
 
-    `times` move the model's clock. Raises ValueError where schedule, ranks, stages and batch do not fit each other.
+    Tied embeddings are summed by `sum_tied_gradients`, once before the optimizer's step. `times` move the model's clock.
+    Raises ValueError where schedule, ranks, stages and batch do not fit each other.
     """
     sizes = (comm.size, len(stages), len(batch.tokens))
     if sizes != (schedule.ranks, schedule.chunks, schedule.microbatches):
@@ -79,7 +80,6 @@ def run_schedule(
             comm.compute(float(times.of(action.kind, schedule.stage_of(comm.rank, action))), str(action))
         rank.run(action)
     rank.finish()
-    sum_tied_gradients(stages, comm)
     return Outcome(rank.loss if stages[-1].last else None, rank.most, rank.saved.peak)
 
 
@@ -104,10 +104,10 @@ class _Inbox:
 class _Flight:
     """A microbatch between its forward and the end of its backward."""
 
-    x: Tensor
-    y: Tensor | None  # None where it will be computed again
-    todo: Todo
-    held: list[object]  # handles that count x and y
+    x: Tensor | None  # None once the gradient of the input has been made
+    y: Tensor | None = None  # None where it will be computed again
+    todo: list[WeightProduct] = field(default_factory=list)
+    held: list[object] = field(default_factory=list)  # handles that count these tensors
 
 
 class _Rank:
@@ -156,7 +156,7 @@ class _Rank:
         stage, m = self.stages[action.chunk], action.microbatch
         before = Product("activation", m, self.schedule.stage_of(self.comm.rank, action) - 1)
         x = self.batch.tokens[m] if stage.first else self.there.pop(before).requires_grad_()
-        flight = _Flight(x, None, [], [])
+        flight = _Flight(x)
         with torch.set_grad_enabled(not self.recompute):
             y = self._through(stage, flight, m)
         flight.y = None if self.recompute else y
@@ -175,16 +175,17 @@ class _Rank:
         after = Product("gradient", m, self.schedule.stage_of(self.comm.rank, action) + 1)
         y = self._through(stage, flight, m) if flight.y is None else flight.y
         torch.autograd.backward(y, None if stage.last else self.there.pop(after))
-        flight.y = None
-        gradient, flight.x.grad = flight.x.grad, None
+        gradient = None if flight.x is None else flight.x.grad
+        flight.held = [self.saved.keep(tensor) for product in flight.todo for tensor in (product.x, product.gradient)]
+        flight.x = flight.y = None
         if action.kind is Kind.BACKWARD:
             self._weights(action)
         return gradient
 
     def _weights(self, action: Action) -> None:
         """Works off what the backward left, and lets the microbatch go."""
-        for later in self.flights.pop((action.microbatch, action.chunk)).todo:
-            later()
+        for product in self.flights.pop((action.microbatch, action.chunk)).todo:
+            product.add()
 
     def _through(self, stage: Stage, flight: _Flight, m: int) -> Tensor:
         """A stage's output for a microbatch, or its share of the batch's loss."""

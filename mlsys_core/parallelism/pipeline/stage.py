@@ -64,7 +64,7 @@ def own_stages(model: GPT, schedule: Schedule, rank: int, blocks: Sequence[int] 
 
 
 def sum_tied_gradients(stages: Sequence[Stage], comm: Communicator) -> None:
-    """Gives the first and the last rank the sum of their gradients of the tied embedding; called by every rank.
+    """Gives the first and the last rank the sum of their gradients of the tied embedding; every rank calls it before a step.
 
     Both then take the same step, so the two copies stay equal. On one rank the parameter is one, and autograd has summed.
     """

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mlsys_core.parallelism.collectives import all_gather_into_tensor, all_reduce, reduce_scatter_tensor
-from mlsys_core.parallelism.communication import Communicator, Work
+from mlsys_core.parallelism.communication import Communicator
 from mlsys_core.parallelism.zero.flat import FlatParameters
 
 

@@ -23,7 +23,9 @@ from mlsys_core.parallelism.zero.sharded import Sharded
 class Unit:
     """Modules in the order in which they run, and their buffers: the trainable and the frozen parameters have one each."""
 
-    def __init__(self, modules: Sequence[nn.Module], groups: Sequence[Sharded], comm: Communicator, *, overlap: bool):
+    def __init__(
+        self, modules: Sequence[nn.Module], groups: Sequence[Sharded], comm: Communicator, *, overlap: bool
+    ) -> None:
         self.modules, self.groups, self.comm, self.overlap = list(modules), list(groups), comm, overlap
         self.in_use = False
         self.coming: Work | None = None
