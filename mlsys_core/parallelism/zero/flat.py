@@ -16,16 +16,18 @@ from torch import Tensor, nn
 
 
 class FlatParameters:
-    """Parameters by name as views of `whole` (padded,), of one dtype."""
+    """Parameters by name as views of `whole` (padded,), of one dtype; `exact` has their values before they were rounded to it."""
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], ranks: int, dtype: torch.dtype) -> None:
         self.parameters, self.ranks = dict(parameters), ranks
         self.sizes = [parameter.numel() for parameter in self.parameters.values()]
         self.numel = sum(self.sizes)
         self.padded = -(-self.numel // ranks) * ranks
-        self.whole = torch.zeros(self.padded, dtype=dtype)
-        for name, view in self.split(self.whole).items():
+        self.exact: Tensor | None = torch.zeros(self.padded)
+        for name, view in self.split(self.exact).items():
             view.copy_(self.parameters[name].detach())
+        self.whole = self.exact.to(dtype)
+        for name, view in self.split(self.whole).items():
             # a parameter keeps its own version counter, so filling the buffer again does not upset graphs that saved it
             self.parameters[name].data = view
 

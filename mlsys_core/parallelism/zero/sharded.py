@@ -29,7 +29,10 @@ class Sharded:
         self.flat, self.comm, self.stage, self.trainable = flat, comm, stage, trainable
         kept = self._own(flat.whole)
         self.kept = kept.clone() if stage == 3 else kept
-        self.master = self.kept if kept.dtype == torch.float32 or not trainable else kept.to(torch.float32)
+        self.master = self.kept
+        if kept.dtype != torch.float32 and trainable and flat.exact is not None:
+            self.master = self._own(flat.exact).clone()
+        flat.exact = None  # a whole float32 copy is what must not stay
         self.whole_gradient = torch.zeros_like(flat.whole) if trainable and stage < 2 else None
         self.gradient: Tensor | None = None
         if self.whole_gradient is not None:
