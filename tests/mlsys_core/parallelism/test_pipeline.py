@@ -51,12 +51,10 @@ def alone():
 @pytest.mark.parametrize(
     "case",
     [
-        Case(gpipe(2, 4), TINY),
         Case(gpipe(3, 3), TIED, blocks=(2, 1, 1)),
         Case(one_f_one_b(4, 8), TIED),
         Case(one_f_one_b(3, 5), TINY, blocks=(1, 3, 0), recompute=True),
         Case(interleaved_1f1b(2, 4, 2), TIED),
-        Case(interleaved_1f1b(2, 2, 2), TINY, recompute=True),
         Case(interleaved_1f1b(1, 2, 2), TIED),
         Case(zero_bubble_h1(2, 4), TINY),
     ],

@@ -52,8 +52,8 @@ def test_two_processes_equal_one_process_and_torchs_pipelines(held):
     for i, name in enumerate(TORCHS):
         ours = joined([answer[3][i] for answer in answers], TINY)
         gradients = {key: g for answer in answers for key, g in answer[1][name][0].items()}
-        held(f"pipeline: {cases[0].schedule.name}", f"torch {name}", ours.gradients, gradients, 1e-7)
-        losses = answers[1][1][name][1]
+        held(f"pipeline: {own_schedule(name, 2).name}", f"torch {name}", ours.gradients, gradients, 1e-7)
+        losses = answers[-1][1][name][1]
         assert ours.losses[0] == pytest.approx(sum(losses) / len(losses), rel=1e-6)
     for (p, m, v), theirs in zip(ORDERS, answers[0][2], strict=True):
         schedule = interleaved_1f1b(p, m, v)
@@ -62,7 +62,7 @@ def test_two_processes_equal_one_process_and_torchs_pipelines(held):
 
 
 def test_four_processes_equal_one_process(held):
-    cases = [Case(one_f_one_b(4, 8), TIED), Case(gpipe(4, 3), TINY), Case(zero_bubble_h1(4, 4), TINY)]
+    cases = [Case(one_f_one_b(4, 8), TIED), Case(gpipe(4, 3), TINY)]
     answers = [pickle.loads(answer) for answer in run_processes(4, pickled, cases)]
     alone = {config: single_process(config).as_dict() for config in (TINY, TIED)}
     for i, case in enumerate(cases):

@@ -29,7 +29,7 @@ from mlsys_core.parallelism.pipeline import (
 )
 from tests.mlsys_core.parallelism.precedence import earlier
 
-SIZES = [(p, m) for p in (1, 2, 3, 4, 5, 8) for m in (1, 2, 3, 4, 6, 8, 15)]
+SIZES = [(p, m) for p in (1, 2, 3, 4, 7) for m in (1, 2, 3, 6, 8, 14)]
 times = st.fractions(min_value=Fraction(1, 8), max_value=20, max_denominator=8)
 
 
@@ -71,7 +71,7 @@ def test_the_bubble_of_equal_stages_is_exactly_the_papers():
 
 
 @given(st.integers(1, 6), st.integers(0, 6), times, times, times)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_bubble_of_a_split_backward_is_exactly_the_papers(p, more, forward, gradient, weight):
     assume(weight <= min(forward, gradient))
     schedule = zero_bubble_h1(p, p + more)

@@ -41,7 +41,7 @@ def with_actions(schedule, rank, actions):
 
 
 @given(schedules, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_an_action_that_is_missing_is_named(schedule, data):
     rank = data.draw(st.integers(0, schedule.ranks - 1))
     actions = list(schedule.actions[rank])
@@ -52,7 +52,7 @@ def test_an_action_that_is_missing_is_named(schedule, data):
 
 
 @given(schedules, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_an_action_that_runs_twice_is_named(schedule, data):
     rank = data.draw(st.integers(0, schedule.ranks - 1))
     actions = list(schedule.actions[rank])
@@ -62,7 +62,7 @@ def test_an_action_that_runs_twice_is_named(schedule, data):
 
 
 @given(schedules, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_an_action_of_nothing_that_is_there_is_named(schedule, data):
     rank = data.draw(st.integers(0, schedule.ranks - 1))
     actions = list(schedule.actions[rank])

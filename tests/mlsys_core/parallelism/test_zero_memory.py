@@ -16,7 +16,8 @@ from tests.mlsys_core.parallelism.training import TINY, adam, batches
 from tests.mlsys_core.parallelism.zero_runs import Case, train
 
 ODD = GPTConfig(vocab_size=13, context=5, dim=6, layers=2, heads=3, kv_heads=1, ffn=7)
-PARAMETERS = sum(p.numel() for p in GPT(TINY).parameters())
+EVEN = replace(TINY, layers=2)
+PARAMETERS = sum(p.numel() for p in GPT(EVEN).parameters())
 
 
 def padded(config, ranks):
@@ -31,7 +32,7 @@ def test_bytes_held_in_mixed_precision_are_the_papers(ranks, held):
     n = Fraction(ranks)
     totals = [16, 4 + 12 / n, 2 + 14 / n, 16 / n]
     for stage, total in enumerate(totals):
-        ran, _ = run_ranks(ranks, train, Case(stage, TINY, dtype=torch.bfloat16, steps=2))
+        ran, _ = run_ranks(ranks, train, Case(stage, EVEN, dtype=torch.bfloat16, steps=2))
         for one in ran:
             assert one.held == memory_cost(PARAMETERS, ranks, stage)
             assert sum(one.held.values()) == total * PARAMETERS
@@ -46,7 +47,7 @@ def test_bytes_held_in_mixed_precision_are_the_papers(ranks, held):
 
 def test_bytes_held_in_float32_have_no_second_copy():
     for stage in (0, 1, 2, 3):
-        ran, _ = run_ranks(4, train, Case(stage, TINY, steps=2))
+        ran, _ = run_ranks(4, train, Case(stage, EVEN, steps=2))
         assert ran[0].held == memory_cost(PARAMETERS, 4, stage, parameter_bytes=4, gradient_bytes=4, state_bytes=8)
 
 
@@ -59,10 +60,10 @@ def test_uneven_sizes_cost_less_than_an_element_a_rank_and_unit(ranks):
 
 
 def test_in_stage_3_one_unit_is_whole_at_a_time_and_two_with_overlap():
-    tokens, targets = batches(TINY, 1)[0]
+    tokens, targets = batches(EVEN, 1)[0]
 
     def program(comm, overlap):
-        model = GPT(TINY)
+        model = GPT(EVEN)
         zero = Zero(model, comm, 3, adam, units=gpt_units(model), overlap=overlap)
         shards = held_bytes(zero)["parameters"]
         seen = []
@@ -75,16 +76,17 @@ def test_in_stage_3_one_unit_is_whole_at_a_time_and_two_with_overlap():
             zero.step()
         return max(seen), held_bytes(zero)["parameters"] - shards
 
-    block = sum(p.nbytes for p in GPT(TINY).blocks[0].parameters())
+    block = sum(p.nbytes for p in GPT(EVEN).blocks[0].parameters())
     assert run_ranks(2, program, False)[0] == [(block, 0)] * 2
     assert run_ranks(2, program, True)[0] == [(2 * block, 0)] * 2
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 7, 16])
+@pytest.mark.parametrize("ranks", [2, 3, 7, 16])
 def test_elements_sent_are_two_or_three_times_the_parameters(ranks):
     """2 Ψ (N-1)/N in stages 0, 1 and 2, 3 Ψ (N-1)/N in stage 3, from every rank; Ψ with its padding."""
-    for config in (ODD, replace(ODD, tie_embeddings=True)):
-        for stage in (0, 1, 2, 3):
+    tied = replace(ODD, tie_embeddings=True)
+    for config, stages in ((ODD, (0, 1, 2, 3)), (tied, (3,))):
+        for stage in stages:
             _, log = run_ranks(ranks, train, Case(stage, config, steps=1, batch=ranks, overlap=stage > 1))
             total = padded(config, ranks)
             gathers = {0: 0, 1: 1, 2: 1, 3: 2}[stage]
@@ -99,11 +101,11 @@ def test_elements_sent_are_two_or_three_times_the_parameters(ranks):
 
 def test_what_is_frozen_is_gathered_but_never_reduced():
     frozen = ("blocks.0",)
-    _, log = run_ranks(2, train, Case(3, TINY, frozen=frozen, steps=1))
-    still = sum(p.numel() for p in GPT(TINY).blocks[0].parameters())
+    _, log = run_ranks(2, train, Case(3, EVEN, frozen=frozen, steps=1))
+    still = sum(p.numel() for p in GPT(EVEN).blocks[0].parameters())
     assert log.sent_bytes(0, "reduce") == 4 * (PARAMETERS - still) // 2
     assert log.sent_bytes(0, "gather") == 4 * 2 * PARAMETERS // 2
-    _, log = run_ranks(2, train, Case(2, TINY, frozen=frozen, steps=1))
+    _, log = run_ranks(2, train, Case(2, EVEN, frozen=frozen, steps=1))
     assert log.sent_bytes(0, "gather") == 4 * (PARAMETERS - still) // 2
 
 
