@@ -36,10 +36,8 @@ def of_all(ran):
 
 
 def test_ten_steps_on_four_ranks_equal_one_process(held):
-    expected = single_process(TIED).as_dict()
-    for stage in (1, 2, 3):
-        ran, _ = run_ranks(4, train, Case(stage, TIED))
-        held(f"ZeRO stage {stage}", "one process", of_all(ran).as_dict(), expected, 1e-5)
+    ran, _ = run_ranks(4, train, Case(3, TIED))
+    held("ZeRO stage 3", "one process", of_all(ran).as_dict(), single_process(TIED).as_dict(), 1e-5)
 
 
 CASES = [
