@@ -15,7 +15,7 @@ from math import gcd, lcm
 from mlsys_core.parallelism.pipeline.schedule import Kind
 from mlsys_core.parallelism.pipeline.simulate import Step, Timeline
 
-MOST_COLUMNS = 200
+MOST_COLUMNS, PALE = 200, 0.28
 NAMES = {
     Kind.FORWARD: "forward",
     Kind.BACKWARD: "backward",
@@ -69,7 +69,7 @@ def draw_svg(timeline: Timeline, *, identity: str = "pipeline", width: int = 960
     parts += [
         f'<text x="0" y="{rank * ROW + BOX / 2 + 4:g}" fill="currentColor">rank {rank}</text>' for rank in range(rows)
     ]
-    parts += [_box(step, float(step.begun_at * scale) + LEFT, float(scale)) for step in timeline.steps]
+    parts += [_box(step, schedule.chunks, float(step.begun_at * scale) + LEFT, float(scale)) for step in timeline.steps]
     return "\n".join([*parts, *_legend(timeline, rows * ROW + 8), "</svg>"])
 
 
@@ -81,7 +81,8 @@ def _describe(timeline: Timeline) -> str:
     )
 
 
-def _box(step: Step, x: float, scale: float) -> str:
+def _box(step: Step, chunks: int, x: float, scale: float) -> str:
+    """Later chunks are stronger; the number of the chunk stands in the label, or in the hint where there is no room."""
     kind, size = step.action.kind, float(step.ended_at - step.begun_at) * scale
     label, y = str(step.action), step.rank * ROW
     hint = f"{label}: {NAMES[kind]} of microbatch {step.action.microbatch} in stage {step.stage}"
@@ -90,7 +91,7 @@ def _box(step: Step, x: float, scale: float) -> str:
         text = f'<text x="{x + size / 2:.1f}" y="{y + BOX / 2 + 4:g}" text-anchor="middle" fill="currentColor">{label}</text>'
     return (
         f'<g><title>{hint}</title><rect x="{x:.1f}" y="{y}" width="{size:.1f}" height="{BOX}" fill="{COLOURS[kind]}"'
-        f' fill-opacity="0.28" stroke="currentColor" stroke-opacity="0.45"/>{text}</g>'
+        f' fill-opacity="{PALE + 0.3 * step.action.chunk / chunks:.2f}" stroke="currentColor" stroke-opacity="0.45"/>{text}</g>'
     )
 
 
@@ -101,11 +102,15 @@ def _legend(timeline: Timeline, y: int) -> list[str]:
         if kind in used:
             label = f"{kind} {NAMES[kind]}"
             parts.append(
-                f'<rect x="{x:.1f}" y="{y}" width="14" height="14" fill="{COLOURS[kind]}" fill-opacity="0.28"'
+                f'<rect x="{x:.1f}" y="{y}" width="14" height="14" fill="{COLOURS[kind]}" fill-opacity="{PALE}"'
                 f' stroke="currentColor" stroke-opacity="0.45"/>'
                 f'<text x="{x + 20:.1f}" y="{y + 12}" fill="currentColor">{label}</text>'
             )
             x += 20 + len(label) * CHARACTER + 24
+    if timeline.schedule.chunks > 1:
+        parts.append(
+            f'<text x="{x:.1f}" y="{y + 12}" fill="currentColor">stronger: later chunks (F0.1 is chunk 1)</text>'
+        )
     return parts
 
 

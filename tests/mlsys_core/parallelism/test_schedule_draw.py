@@ -105,3 +105,15 @@ def test_a_box_that_is_too_narrow_has_its_label_in_the_hint_only():
     root = ET.fromstring(draw_svg(simulate(schedule, equal_stages(schedule)), width=400))
     assert not root.findall(f"{SVG}g/{SVG}text")
     assert len(root.findall(f"{SVG}g/{SVG}title")) == 4 * 64 * 2
+
+
+def test_chunks_differ_by_the_strength_of_their_boxes():
+    schedule = interleaved_1f1b(2, 4, 3)
+    timeline = simulate(schedule, equal_stages(schedule))
+    root = ET.fromstring(draw_svg(timeline))
+    strength = {}
+    for step, group in zip(timeline.steps, root.findall(f"{SVG}g"), strict=True):
+        strength.setdefault(step.action.chunk, set()).add(float(group.find(f"{SVG}rect").get("fill-opacity")))
+    assert [len(values) for values in strength.values()] == [1, 1, 1]
+    assert max(strength[0]) < max(strength[1]) < max(strength[2]) < 0.6
+    assert any("later chunks" in (element.text or "") for element in root.findall(f"{SVG}text"))
