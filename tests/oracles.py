@@ -33,7 +33,7 @@ def held(request: pytest.FixtureRequest) -> Held:
 
     def check(topic: str, oracle: str, found: Any, expected: Any, tolerance: float) -> None:
         error = difference(found, expected)
-        request.node.user_properties.append(("oracle", [topic, oracle, error, tolerance]))
+        request.node.user_properties.append(("oracle", [topic, oracle, error, float(tolerance)]))
         assert error <= tolerance, f"{topic} against {oracle}: {error:.3g} is more than {tolerance:g}"
 
     return check
