@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline semester gpu-judge shape lock runner-image machine clean
+.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline bench-workloads semester gpu-judge gpu-library oracles shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ bench: setup ## print the tables that the README quotes
 	$(BIN)/python -m tests.benchmarks.compiler_speed
 	$(BIN)/python -m grader mutants labs/autodiff
 
+bench-workloads: setup ## which limit four workloads meet on seven devices, and a scaling law of sixteen runs (2 minutes)
+	$(BIN)/python -m tests.benchmarks.workloads
+	$(BIN)/python -m tests.benchmarks.scaling_laws
+
 bench-peers: setup ## Gradlab beside nbgrader and Otter on one assignment (installs both under var/)
 	$(BIN)/python -m tests.benchmarks.peers
 
@@ -70,6 +74,12 @@ bench-deadline: setup ## the last minute before a deadline: 600 students, Postgr
 
 gpu-judge: $(VENV)/.site ## grade a Triton kernel, cheats and an endless kernel, on a machine with a GPU
 	$(BIN)/python -m tests.benchmarks.gpu_judge
+
+gpu-library: $(VENV)/.site ## what of the reference library only a GPU can show: generated kernels, states on the host
+	$(BIN)/python -m tests.benchmarks.gpu_library
+
+oracles: setup ## test the reference library and print what it was held against, with the worst errors
+	$(BIN)/python -m pytest tests/mlsys_core -n 2 --dist loadgroup -q
 
 shape: ## report function lengths, file sizes and typed signatures
 	@$(PYTHON) .ci/shape.py
