@@ -69,9 +69,8 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: str = "notebook.ipynb"
     accepts: tuple[str, ...] = (".ipynb", ".py", ".zip")
     packages: tuple[str, ...] = ("numpy",)
-    library: tuple[
-        str, ...
-    ] = ()  # modules of mlsys_core that the driver imports, each after those that it needs itself
+    # modules that the driver imports, each after those that it needs itself: of mlsys_core, or files beside driver.py by plain names
+    library: tuple[str, ...] = ()
     max_upload_mb: int = 16
     limits: LimitSettings = LimitSettings()
     banned_imports: tuple[BannedImports, ...] = ()
@@ -136,11 +135,16 @@ class Lab:
 
     @cached_property
     def library(self) -> dict[str, str]:
-        """Module name → source of what lab.toml's `library` lists: it goes into the sandbox and to students, so it holds no answers."""
+        """Module name → source of what lab.toml's `library` lists: it goes into the sandbox and to students, so it holds no answers.
+
+        A name `driver_…` is a file of the lab's own, a part of its driver.
+        """
         return {name: self._library_source(name) for name in self.settings.library}
 
     def _library_source(self, name: str) -> str:
         package, *parts = name.split(".")
+        if not parts and name.startswith("driver_") and (self.path / f"{name}.py").is_file():
+            return self._text(f"{name}.py")
         path = MLSYS_CORE.joinpath(*parts).with_suffix(".py")
         if package != MLSYS_CORE.name or not parts or not path.is_file():
             raise LabError(f"{self.path.name}/lab.toml: library names {name}, and mlsys_core has no such module.")

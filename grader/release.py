@@ -37,7 +37,7 @@ def release_files(lab: Lab) -> Iterator[tuple[str, bytes]]:
 
 
 def _library(lab: Lab) -> Iterator[tuple[str, bytes]]:
-    """The modules of mlsys_core that the driver imports, and empty packages around them."""
+    """The modules that the driver imports, and empty packages around those of mlsys_core."""
     for name, source in lab.library.items():
         yield f"{name.replace('.', '/')}.py", source.encode()
     for package in sorted({str(parent) for name in lab.library for parent in Path(*name.split(".")).parents} - {"."}):
@@ -45,7 +45,8 @@ def _library(lab: Lab) -> Iterator[tuple[str, bytes]]:
 
 
 def _tree(folder: Path, at: str, skip: str = "") -> Iterator[tuple[str, bytes]]:
-    for file in sorted(folder.rglob("*.py")):
+    """The folder's modules and texts: checks may read data that lies beside them."""
+    for file in sorted(one for kind in ("*.py", "*.txt") for one in folder.rglob(kind)):
         relative = file.relative_to(folder)
         if not (skip and relative.parts[0] == skip):
             yield f"{at}/{relative.as_posix()}", file.read_bytes()

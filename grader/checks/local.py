@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ class LocalStudent:
     @cached_property
     def _program(self) -> Program:
         program = Program()
+        if str(self._driver.parent) not in sys.path:
+            sys.path.insert(0, str(self._driver.parent))  # the driver's other parts lie beside it
         program.load_driver(self._driver.read_text(encoding="utf-8"))
         for note in program.load(read_cells(self._submission)):
             print(f"note: {note}")  # noqa: T201 - pytest shows it beside a failing check

@@ -88,6 +88,22 @@ class Measure:
         )
         return self.recorded
 
+    def prediction(
+        self, name: str, predicted: float, measured: float, *, tolerance: float, zero_at: float = 2.0, unit: str = ""
+    ) -> Measured:
+        """Record how far a prediction that was made before the measurement is from it, as a factor of at least 1.
+
+        Full points up to 1 + `tolerance`, none from `zero_at` on; both numbers are part of what the student reads.
+        """
+        off = max(predicted / measured, measured / predicted) if min(predicted, measured) > 0 else math.inf
+        said, found = (f"{value:,.6g} {unit}".strip() for value in (predicted, measured))
+        return self.ratio(
+            f"between {name} as you predicted, {said}, and as measured, {found}",
+            min(off, 1e6),
+            full_at=1.0 + tolerance,
+            zero_at=zero_at,
+        )
+
     def interleaved(
         self,
         run_student: Callable[[], object],

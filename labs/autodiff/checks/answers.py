@@ -71,3 +71,10 @@ def _sources(steps: Sequence[Sequence[Any]], leaves: int, number: int) -> list[i
 
 def _inputs(step: Sequence[Any]) -> list[int]:
     return [part for part in step[1:] if isinstance(part, int)]
+
+
+def number(expect: Any, got: Any, what: str) -> float:
+    """An answer that must be one finite number that is not negative."""
+    plain = got.item() if isinstance(got, np.ndarray) and got.shape == () else got
+    expect.that(type(plain) in {int, float} and 0 <= plain < 1e300, f"{what} should be a number, got {str(got)[:60]}")
+    return float(plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphs
 import numpy as np
 import pytest
-from answers import all_close, field, listed
+from answers import all_close, field, listed, number
 from oracles import complex_step_jvp, complex_step_vjp, last_value, mixed_gradient
 
 pytestmark = pytest.mark.task("3")
@@ -81,3 +81,22 @@ def test_hvp(student, rng, expect):
     steps = graphs.scalar_function(rng, size=4, hidden=3, layers=1)
     got = student.call("hessian_product", steps=steps, x=x, v=v)
     expect.close(got, mixed_gradient(steps, [x], np.ones(1), inner=0, direction=v, outer=0), what="H v", **TIGHT)
+
+
+@pytest.mark.points(1)
+@pytest.mark.measured
+@pytest.mark.hint(
+    "Count the products: one evaluation of f, one for the gradient, and a sweep through both.", handout="1.17"
+)
+def test_prediction_of_operations(student, rng, expect, measure):
+    """Operations of a Hessian-vector product, as predicted and as counted"""
+    n, h = int(rng.integers(30, 60)), int(rng.integers(60, 90))
+    said = student.call("predicted", function="predict_hvp_operations", arguments={"n": n, "h": h})
+    predicted = number(expect, said, "the prediction")
+    steps, (x, v) = graphs.scalar_function(rng, size=n, hidden=h, layers=2), graphs.arrays(rng, 2, (n,))
+    got = student.call("hessian_product_cost", steps=steps, x=x, v=v)
+    want = mixed_gradient(steps, [x], np.ones(1), inner=0, direction=v, outer=0)
+    expect.close(field(expect, got, "value"), want, what="H v", rtol=1e-10, atol=1e-10)
+    counted = number(expect, field(expect, got, "product"), "the count")
+    expect.that(counted >= 2 * (h * n + h * h + h), "fewer operations were counted than f alone takes")
+    measure.prediction("the operations of hvp", predicted, counted, tolerance=0.15)

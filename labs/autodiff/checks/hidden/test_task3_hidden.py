@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.task("3"), pytest.mark.hidden]
 TIGHT = {"rtol": 1e-11, "atol": 1e-11}
 
 
-@pytest.mark.points(1.5)
+@pytest.mark.points(1)
 @pytest.mark.hint(
     "Return zeros of the input's own shape where nothing flows, keep .grad out of it, and record only when asked to.",
     handout="1.11",
@@ -88,7 +88,7 @@ def test_jvp_of_several_inputs(student, rng, expect):
         expect.close(float(u @ tangent), adjoint, what="⟨u, J t⟩, against ⟨Jᵀu, t⟩", **TIGHT)
 
 
-@pytest.mark.points(1.5)
+@pytest.mark.points(1)
 @pytest.mark.hint(
     "The gradient is a function of leaves and cotangent alike; nothing on its way may leave the graph.", handout="1.11"
 )
