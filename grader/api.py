@@ -191,11 +191,11 @@ def _run(
     spec: JobSpec,
     on_event: Callable[[GradingEvent], None],
 ) -> list[CheckResult]:
-    on_event(JobStarted(tuple(suite.infos(spec.suite))))
+    on_event(JobStarted(tuple(suite.infos(spec.suite, spec.tasks))))
     results: list[CheckResult] = []
     try:
         provider = JudgeProvider(suite.lab, submission, reference, spec.seed)
-        for step in suite.run(spec.suite, provider, submission.take_output):
+        for step in suite.run(spec.suite, provider, submission.take_output, spec.tasks):
             if isinstance(step, CheckResult):
                 results.append(step)
                 on_event(CheckFinished(step))

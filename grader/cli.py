@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import secrets
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from .api import grade
 from .contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
 from .lab import Lab, LabError
-from .mutants import MutantSource, load_mutants
+from .mutants import MutantSource, load_mutants, task_alone
 from .release import release_files, write_release
 from .sandbox.base import SandboxUnavailable
 from .sandbox.choose import open_sandbox
@@ -40,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("submission", type=Path)
     one.add_argument("--json", action="store_true", help="print the GradeReport as JSON")
     one.add_argument("--suite", choices=[s.value for s in Suite], default=Suite.FULL.value)
+    one.add_argument("--task", action="append", default=[], help="run the checks of this task alone; may be repeated")
     one.set_defaults(run=_grade)
     release = commands.add_parser("release", help="write the student version of a lab")
     release.add_argument("lab", type=Path)
@@ -49,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "mutants", help="grade the solution, the student version and every mutant; print their points"
     )
     mutants.add_argument("lab", type=Path)
+    mutants.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="how many run at once")
     mutants.set_defaults(run=_mutants)
     walls = commands.add_parser(
         "selftest", help="try to get through every wall of a sandbox; exit status 1 if one is open"
@@ -63,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    report = _grade_file(arguments, arguments.submission)
+    report = _grade_file(arguments, arguments.submission, tuple(arguments.task))
     if arguments.json:
         _say(report.to_json().decode())
     elif report.outcome is Outcome.GRADED:
@@ -75,7 +79,7 @@ def _grade(arguments: argparse.Namespace) -> int:
     return 2 if report.outcome is Outcome.REFUSED else 1
 
 
-def _grade_file(arguments: argparse.Namespace, path: Path) -> GradeReport:
+def _grade_file(arguments: argparse.Namespace, path: Path, tasks: tuple[str, ...]) -> GradeReport:
     data = path.read_bytes()
     seed = secrets.randbits(32) if arguments.seed is None else arguments.seed
     spec = JobSpec(
@@ -86,6 +90,7 @@ def _grade_file(arguments: argparse.Namespace, path: Path) -> GradeReport:
         suite=Suite(getattr(arguments, "suite", Suite.FULL.value)),
         sandbox=SandboxKind(arguments.sandbox),
         allow_approximate_limits=arguments.allow_approximate_limits,
+        tasks=tasks,
     )
     return grade(spec)
 
@@ -109,42 +114,52 @@ def _release(arguments: argparse.Namespace) -> int:
 
 
 def _mutants(arguments: argparse.Namespace) -> int:
-    """A table of points by task; a mutant is killed when it loses points in its own task and in no other."""
+    """A table of points by task; a mutant is killed when it loses points in its own task.
+
+    That no mutant loses in another task is shown once for all of them: see `grader.mutants`.
+    """
     lab = Lab(arguments.lab)
-    _say(_row("submission", [f"task {task.id}" for task in lab.tasks], "verdict"))
-    whole = _points(_grade_bytes(arguments, lab.notebook.read_bytes()), lab)
-    _say(
-        _row(
-            "reference solution", _texts(whole), "full" if whole == {t.id: t.points for t in lab.tasks} else "NOT FULL"
-        )
-    )
-    released = dict(release_files(lab))[lab.settings.entry]
-    _say(_row("student version", _texts(_points(_grade_bytes(arguments, released), lab)), "floor"))
-    sources = list(load_mutants(lab))
-    killed = sum(_mutant_row(arguments, lab, source) for source in sources)
+    full, sources = {task.id: task.points for task in lab.tasks}, list(load_mutants(lab))
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        whole = pool.submit(_points_of, arguments, lab.notebook.read_bytes())
+        floor = pool.submit(_points_of, arguments, dict(release_files(lab))[lab.settings.entry])
+        alone = {task: pool.submit(_points_of, arguments, task_alone(lab, task)) for task in full}
+        mutants = [pool.submit(_points_of, arguments, one.notebook, (one.mutant.task,)) for one in sources]
+        _say(_row("submission", [f"task {task}" for task in full], "verdict"))
+        sound = [_verdict_row("reference solution", whole.result(), full, "full", "NOT FULL")]
+        _say(_row("student version", _texts(floor.result()), "floor"))
+        for task, found in alone.items():
+            want = {one: points if one == task else floor.result()[one] for one, points in full.items()}
+            sound.append(_verdict_row(f"task {task} alone", found.result(), want, "stands alone", "NEEDS ANOTHER TASK"))
+        pairs = zip(sources, mutants, strict=True)
+        killed = sum(_mutant_row(one, found.result(), full) for one, found in pairs)
     _say(f"{killed} of {len(sources)} mutants killed")
-    return 0 if killed == len(sources) and all(whole[t.id] == t.points for t in lab.tasks) else 1
+    return 0 if killed == len(sources) and all(sound) else 1
 
 
-def _mutant_row(arguments: argparse.Namespace, lab: Lab, source: MutantSource) -> bool:
-    points = _points(_grade_bytes(arguments, source.notebook), lab)
-    lost = {task.id for task in lab.tasks if points[task.id] < task.points}
-    killed = lost == {source.mutant.task}
-    _say(
-        _row(
-            source.name,
-            _texts(points),
-            f"killed in task {source.mutant.task}" if killed else f"SURVIVES or spills: lost in {lost}",
-        )
-    )
+def _verdict_row(name: str, points: dict[str, float], want: dict[str, float], good: str, bad: str) -> bool:
+    _say(_row(name, _texts(points), good if points == want else bad))
+    return points == want
+
+
+def _mutant_row(source: MutantSource, points: dict[str, float], full: dict[str, float]) -> bool:
+    task = source.mutant.task
+    killed = points[task] < full[task]
+    cells = [f"{points[one]:g}" if one == task else "" for one in full]
+    _say(_row(source.name, cells, f"killed in task {task}" if killed else "SURVIVES"))
     return killed
 
 
-def _grade_bytes(arguments: argparse.Namespace, data: bytes) -> GradeReport:
+def _points_of(arguments: argparse.Namespace, data: bytes, tasks: tuple[str, ...] = ()) -> dict[str, float]:
+    """Points by task of a notebook of the lab's own."""
+    return _points(_grade_bytes(arguments, data, tasks), Lab(arguments.lab))
+
+
+def _grade_bytes(arguments: argparse.Namespace, data: bytes, tasks: tuple[str, ...]) -> GradeReport:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "submission.ipynb")
         path.write_bytes(data)
-        return _grade_file(arguments, path)
+        return _grade_file(arguments, path, tasks)
 
 
 def _selftest(arguments: argparse.Namespace) -> int:

@@ -196,7 +196,10 @@ class SubmittedFile(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, frozen=True):
-    """Everything that grading one submission needs, and nothing about the person who made it."""
+    """Everything that grading one submission needs, and nothing about the person who made it.
+
+    `tasks` are those whose checks run, where it is not all of them: for a lab's authors.
+    """
 
     job_id: str
     lab_path: str
@@ -205,6 +208,7 @@ class JobSpec(msgspec.Struct, frozen=True):
     suite: Suite = Suite.FULL
     sandbox: SandboxKind = SandboxKind.BUBBLEWRAP
     allow_approximate_limits: bool = False
+    tasks: tuple[str, ...] = ()
 
 
 class JobStarted(msgspec.Struct, frozen=True, tag="started"):

@@ -1,7 +1,12 @@
-"""Mutation tests of a lab's checks: known wrong solutions, each of which must lose points in the task it breaks and in no other."""
+"""Mutation tests of a lab's checks: known wrong solutions, each of which must lose points in the task it breaks and in no other.
+
+That it loses in no other need not be tried with each of them. Where every task gets its points with the cells of all other tasks left
+as stubs, its checks call nothing of those cells; and a mutant changes what a cell's functions do, and nothing else.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +15,7 @@ from typing import Any
 import msgspec
 
 from .lab import Lab, LabError
-from .notebook import copy_notebook, grade_id, write_notebook
+from .notebook import copy_notebook, grade_id, is_solution, student_version, write_notebook
 from .upload import lab_notebook
 
 
@@ -33,6 +38,15 @@ class MutantSource:
     notebook: bytes
 
 
+def task_alone(lab: Lab, task: str) -> bytes:
+    """The instructor's notebook with stubs in the solution cells of all other tasks."""
+    whole = copy_notebook(lab_notebook(lab))
+    for cell, stub in zip(whole.cells, student_version(whole).cells, strict=True):
+        if is_solution(cell) and cell.get("metadata", {}).get("gradlab", {}).get("task") != task:
+            cell.source = stub.source
+    return write_notebook(whole)
+
+
 def load_mutants(lab: Lab) -> Iterator[MutantSource]:
     """Every mutant of a lab; raises `LabError` for one that does not apply exactly once."""
     for path in sorted((lab.path / "mutants").glob("*.toml")):
@@ -53,4 +67,12 @@ def _apply(mutant: Mutant, notebook: Any, name: str) -> None:
     cells = [cell for cell in notebook.cells if grade_id(cell) == mutant.grade_id]
     if len(cells) != 1 or cells[0].source.count(mutant.find) != 1:
         raise LabError(f"{name}: its `find` text must stand exactly once in the cell {mutant.grade_id}")
-    cells[0].source = cells[0].source.replace(mutant.find, mutant.replace)
+    before = cells[0].source
+    cells[0].source = before.replace(mutant.find, mutant.replace)
+    if _bound(cells[0].source) != _bound(before):
+        raise LabError(f"{name}: it changes which names the cell {mutant.grade_id} defines, and not only what they do")
+
+
+def _bound(source: str) -> list[tuple[str, str]]:
+    """The cell's statements outside of functions, by kind and name."""
+    return [(type(one).__name__, getattr(one, "name", ast.dump(one))) for one in ast.parse(source).body]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -63,18 +63,18 @@ class CheckSuite:
         self._items.sort(key=lambda item: self._position(self.marks[item.nodeid]))
         self._check_points()
 
-    def infos(self, suite: Suite) -> list[CheckInfo]:
-        """The checks of a suite in the order in which they run."""
+    def infos(self, suite: Suite, tasks: Sequence[str] = ()) -> list[CheckInfo]:
+        """The checks of a suite, or of some of its tasks, in the order in which they run."""
         return [
             CheckInfo(m.name, m.task, m.title, m.points, m.hidden, m.measured)
-            for m in (self.marks[item.nodeid] for item in self._chosen(suite))
+            for m in (self.marks[item.nodeid] for item in self._chosen(suite, tasks))
         ]
 
     def run(
-        self, suite: Suite, provider: JudgeProvider, take_output: Callable[[], str]
+        self, suite: Suite, provider: JudgeProvider, take_output: Callable[[], str], tasks: Sequence[str] = ()
     ) -> Iterator[CheckMarks | CheckResult]:
         """Run the checks in turn: yields a check's marks before it runs and its result after. Raises `Stopped`."""
-        items = self._chosen(suite)
+        items = self._chosen(suite, tasks)
         try:
             for item, following in zip(items, [*items[1:], None], strict=True):
                 yield self.marks[item.nodeid]
@@ -109,8 +109,16 @@ class CheckSuite:
             raise raised
         return raised
 
-    def _chosen(self, suite: Suite) -> list[pytest.Item]:
-        return [item for item in self._items if suite is Suite.FULL or not self.marks[item.nodeid].hidden]
+    def _chosen(self, suite: Suite, tasks: Sequence[str]) -> list[pytest.Item]:
+        strange = set(tasks) - {task.id for task in self.lab.tasks}
+        if strange:
+            raise LabError(f"{self.lab.path.name} has no task {', '.join(sorted(strange))}.")
+        marked = ((item, self.marks[item.nodeid]) for item in self._items)
+        return [
+            item
+            for item, marks in marked
+            if (suite is Suite.FULL or not marks.hidden) and (not tasks or marks.task in tasks)
+        ]
 
     def _position(self, marks: CheckMarks) -> tuple[int, bool]:
         """By task, public before hidden, then as written (sorting is stable)."""

@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import pytest
 
@@ -18,15 +19,15 @@ from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, Submitte
 from grader.inside.cells import read_cells
 from grader.judge.suite import load_suite
 from grader.lab import Lab
-from grader.mutants import MutantSource, load_mutants
-from grader.notebook import BEGIN, STUB, is_solution, read_notebook
+from grader.mutants import MutantSource, load_mutants, task_alone
+from grader.notebook import BEGIN, STUB, grade_id, is_solution, read_notebook
 from grader.release import release_files, write_release
 from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.choose import open_sandbox
 from tests.support import plain_environment
 
 LAB = Lab(Path(__file__).resolve().parents[2] / "labs" / "autodiff")
-POINTS = {"1": 20.0, "2": 15.0, "3": 15.0}
+POINTS = {"1": 20.0, "2": 15.0, "3": 15.0, "4": 15.0, "5": 15.0, "6": 10.0, "7": 10.0}
 MUTANTS = list(load_mutants(LAB))
 
 
@@ -44,11 +45,12 @@ def walls() -> SandboxKind:
 def graded(tmp_path: Path, walls: SandboxKind):
     """Grade the bytes of a submission."""
 
-    def run(data: bytes, name: str = "notebook.ipynb", suite: Suite = Suite.FULL, seed: int = 7) -> GradeReport:
+    def run(data: bytes, name: str = "notebook.ipynb", *, seed: int = 7, tasks: tuple[str, ...] = ()) -> GradeReport:
         stored = tmp_path / "stored"
         stored.write_bytes(data)
         file = SubmittedFile(name, str(stored), hashlib.sha256(data).hexdigest())
-        return grade(JobSpec("test", str(LAB.path), (file,), seed, suite, walls, allow_approximate_limits=True))
+        spec = JobSpec("test", str(LAB.path), (file,), seed, Suite.FULL, walls, allow_approximate_limits=True)
+        return grade(msgspec.structs.replace(spec, tasks=tasks))
 
     return run
 
@@ -83,9 +85,15 @@ def test_the_student_version_loads_without_a_note_and_scores_nothing(graded):
 
 
 @pytest.mark.parametrize("source", [pytest.param(source, id=source.name) for source in MUTANTS])
-def test_a_mutant_loses_points_in_its_own_task_and_in_no_other(graded, source: MutantSource):
-    points = points_by_task(graded(source.notebook))
-    assert {task for task, full in POINTS.items() if points[task] < full} == {source.mutant.task}
+def test_a_mutant_loses_points_in_its_own_task(graded, source: MutantSource):
+    """In no other: `test_one_task_alone_scores_its_own_points` shows that no task calls anything of another's cells."""
+    task = source.mutant.task
+    assert points_by_task(graded(source.notebook, tasks=(task,)))[task] < POINTS[task]
+
+
+@pytest.mark.parametrize("task", list(POINTS))
+def test_a_task_has_six_mutants_or_more(task: str):
+    assert sum(source.mutant.task == task for source in MUTANTS) >= 6
 
 
 def test_every_solution_cell_has_a_mutant():
@@ -95,16 +103,10 @@ def test_every_solution_cell_has_a_mutant():
     assert cells == {source.mutant.grade_id for source in MUTANTS}
 
 
-@pytest.mark.parametrize("task", ["1", "2", "3"])
+@pytest.mark.parametrize("task", list(POINTS))
 def test_one_task_alone_scores_its_own_points(graded, task: str):
     """The other tasks' cells are stubs: nothing depends on an earlier task."""
-    whole, stubs = (
-        read_notebook(data) for data in (LAB.notebook.read_bytes(), dict(release_files(LAB))["notebook.ipynb"])
-    )
-    for cell, stub in zip(whole.cells, stubs.cells, strict=True):
-        if is_solution(cell) and cell.metadata.gradlab.task != task:
-            cell.source = stub.source
-    points = points_by_task(graded(nbformat.writes(whole).encode()))
+    points = points_by_task(graded(task_alone(LAB, task)))
     assert points == {one: full if one == task else 0.0 for one, full in POINTS.items()}
 
 
@@ -124,7 +126,30 @@ def test_points_of_each_task_sum_and_about_a_third_is_public():
         total = sum(check.max_score for check in every if check.task == task.id)
         assert total == task.points == POINTS[task.id]
         assert 0.30 <= sum(check.max_score for check in public if check.task == task.id) / total <= 0.40
-    assert [check.task for check in every if check.measured] == ["2", "3"]
+    assert [check.task for check in every if check.measured] == ["2", "3", "3", "4", "4", "5", "5", "6", "7", "7"]
+
+
+def test_five_points_are_for_predictions_whose_numbers_students_see():
+    predictions = [check for check in load_suite(LAB).infos(Suite.PUBLIC) if "as predicted" in check.title]
+    assert [check.task for check in predictions] == ["3", "4", "5", "6", "7"]
+    assert sum(check.max_score for check in predictions) == 5
+    assert all(check.measured for check in predictions)
+
+
+def test_a_prediction_that_is_off_is_shown_beside_the_count(graded):
+    """Half the operations of a step: right everywhere else, so it loses on the curve alone."""
+    notebook = read_notebook(LAB.notebook.read_bytes())
+    (cell,) = (one for one in notebook.cells if grade_id(one) == "predict-step")
+    cell.source = cell.source.replace("return 3 * projections", "return 1.2 * (3 * projections").replace(
+        "(2 + 5) * products", "(2 + 5) * products)"
+    )
+    report = graded(nbformat.writes(notebook).encode(), tasks=("7",))
+    (check,) = (one for one in report.checks if "as predicted" in one.title)
+    assert 0 < check.score < 1
+    assert check.measurement is not None
+    assert abs(check.measurement.value - 1.2) < 0.01
+    assert "as you predicted, " in check.message
+    assert "and as measured, " in check.message
 
 
 def test_every_check_has_a_title_and_a_hint_that_points_into_the_handout():

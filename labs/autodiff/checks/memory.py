@@ -116,9 +116,8 @@ def best_within(saved: Sequence[int], inputs: Sequence[int], flops: Sequence[int
     for at in range(count):
         for held, cost in work[at].items():
             moves = [(at + 1, held + saved[at], cost)] if held + saved[at] <= budget else []
-            for stop in range(at + 1, count + 1):
-                if held + sum(saved[at:stop]) <= budget:
-                    moves.append((stop, held + inputs[at], cost + sum(flops[at:stop])))
+            stops = (stop for stop in range(at + 1, count + 1) if held + sum(saved[at:stop]) <= budget)
+            moves += [(stop, held + inputs[at], cost + sum(flops[at:stop])) for stop in stops]
             for place, bytes_, total in moves:
                 work[place][bytes_] = min(total, work[place].get(bytes_, total))
     return min(work[count].values(), default=None)

@@ -43,6 +43,7 @@ def steps(
     slopes: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
     settings: Settings,
+    *,
     lr: float,
     count: int,
 ) -> Steps:

@@ -82,7 +82,7 @@ def test_elementwise_nodes_fuse(student, rng, expect):
 @pytest.mark.points(1)
 @pytest.mark.measured
 @pytest.mark.hint(
-    "Per layer: what is no elementwise node stays a kernel, and all that is elementwise becomes one. Then look at the last layer and the loss.",
+    "In a layer, what is not elementwise stays a kernel, and all that is becomes one. Then look at the last layer and the loss.",
     handout="1.17",
 )
 def test_prediction_of_kernels(student, rng, expect, measure):

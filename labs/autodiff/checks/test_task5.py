@@ -43,7 +43,7 @@ def test_a_checkpointed_chain(student, rng, expect):
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Compare all ways to end at layer i by two numbers, the bytes that are held and the work done again; drop a way that another beats in both.",
+    "Compare all ways to arrive at layer i by two numbers, bytes held and work done again; drop a way that another beats in both.",
     handout="1.20",
 )
 def test_a_plan_within_a_budget(student, rng, expect):

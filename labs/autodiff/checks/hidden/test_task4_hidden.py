@@ -112,7 +112,7 @@ def test_passes_are_idempotent(student, rng, expect):
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Chains of repetitions merge too, b + a is a + b, 0.0 is not -0.0; what reads a folded node may be folded; what only dead nodes need is dead.",
+    "b + a is a + b, and 0.0 is not -0.0; twins of twins merge; what reads folded nodes folds too; what only dead nodes need is dead.",
     handout="1.15",
 )
 def test_counts_are_the_least(student, rng, expect):

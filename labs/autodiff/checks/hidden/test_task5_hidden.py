@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import memory
 import numpy as np
 import pytest
@@ -56,7 +58,7 @@ def chain(rng, layers):
 def random_segments(rng, layers):
     """Some layers in segments, some not."""
     cuts = sorted({0, layers, *(int(i) for i in rng.integers(0, layers + 1, size=5))})
-    return [[a, b] for a, b in zip(cuts[:-1], cuts[1:], strict=True) if rng.random() < 0.7]
+    return [[a, b] for a, b in itertools.pairwise(cuts) if rng.random() < 0.7]
 
 
 @pytest.mark.points(2)

@@ -42,7 +42,7 @@ def test_the_scale_stays_finite(student, expect):
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Gradients that are zero in float16 are no overflow: the scale has to grow until they are seen. Divide in float32, where they still fit.",
+    "Gradients that are zero in float16 are no overflow: the scale grows until they are seen. Divide in float32, where they still fit.",
     handout="1.21",
 )
 def test_underflow_recovers(student, rng, expect):

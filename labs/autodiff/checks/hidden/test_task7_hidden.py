@@ -118,8 +118,8 @@ def test_weights_after_training(student, rng, expect):
 def test_speed_of_training(student, reference, rng, expect, measure):
     """Steps per second, against the instructor's"""
     rounds, each, zero_at = 7, 2, 0.1
-    batches, letters = model.batches(rng, each * (rounds + 3), 8, 32)
-    weights = model.random_weights(rng, letters, 32, 32)
+    batches, letters = model.batches(rng, each * (rounds + 3), 4, 24)
+    weights = model.random_weights(rng, letters, 24, 32)
     sets = [batches[each * i : each * (i + 1)] for i in range(rounds + 3)]
     for program in (student, reference):
         program.call("prepare_training", weights=weights, batches=sets, heads=model.HEADS)
