@@ -13,19 +13,30 @@ Steps = tuple[list[list[np.ndarray]], list[list[float]]]
 
 
 def scales(settings: Settings, overflows: Iterable[bool]) -> list[list[float]]:
-    """[scale, good steps] after each update: the arithmetic of float32, and no growth to infinity."""
+    """[scale, good steps] after each update: products rounded to float32, and no growth to infinity."""
     scale, good, trace = np.float32(settings["init_scale"]), 0, []
     for overflow in overflows:
         good = 0 if overflow else good + 1
         if overflow:
-            scale = scale * np.float32(settings["backoff_factor"])
+            scale = np.float32(float(scale) * settings["backoff_factor"])
         elif good == settings["growth_interval"]:
             good = 0
             with np.errstate(over="ignore"):
-                grown = scale * np.float32(settings["growth_factor"])
+                grown = np.float32(float(scale) * settings["growth_factor"])
             scale = grown if np.isfinite(grown) else scale
         trace.append([float(scale), float(good)])
     return trace
+
+
+def check_trace(expect: Any, got: Any, want: list[list[float]], what: str) -> None:
+    """Scales to a few roundings of float32, and the counts of good steps."""
+    formed = (
+        isinstance(got, list) and len(got) == len(want) and all(isinstance(one, list) and len(one) == 2 for one in got)
+    )
+    expect.that(formed, f"the scaler gave no scale and no count for each of {len(want)} steps")
+    for step, (one, other) in enumerate(zip(got, want, strict=True), 1):
+        expect.close(one[0], other[0], what=f"scale after {step} {what}", rtol=1e-5, atol=0.0)
+        expect.equal(one[1], other[1], what=f"good steps after {step} {what}")
 
 
 def random_settings(rng: np.random.Generator) -> Settings:

@@ -22,7 +22,7 @@ def test_the_scale_moves(student, rng, expect):
     settings = {"init_scale": 1024.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth_interval": 3}
     overflows = [False] * 4 + [True] + [bool(flag) for flag in rng.random(8) < 0.3] + [False] * 3
     got = student.call("scaler_trace", settings=settings, overflows=overflows)
-    expect.equal(got, precision.scales(settings, overflows), what="[scale, good steps] after each update")
+    precision.check_trace(expect, got, precision.scales(settings, overflows), "updates")
 
 
 @pytest.mark.points(1)
@@ -68,7 +68,7 @@ def problem(rng, settings):
 def check_steps(expect, got, call, lr, steps):
     """Weights and states after every step."""
     history, states = precision.steps(**call, lr=lr, count=steps)
-    expect.equal(field(expect, got, "states"), states, what="[scale, good steps] after each step")
+    precision.check_trace(expect, field(expect, got, "states"), states, "steps")
     weights = field(expect, got, "weights")
     expect.that(isinstance(weights, list) and len(weights) == steps, "the steps returned no weights")
     for number_, (one, want) in enumerate(zip(weights, history, strict=True), 1):
