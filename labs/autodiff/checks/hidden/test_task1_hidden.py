@@ -234,7 +234,7 @@ def test_layer_norm_over_batches(rng, check_rule):
 @pytest.mark.points(0.5)
 @pytest.mark.hint(
     "A rule reads its inputs; it may not write to them. Look for `+=`, `-=` and `out=` on arrays that you were given.",
-    handout="1.14",
+    handout="1.24",
 )
 def test_rules_leave_their_inputs_alone(student, rng, expect):
     """Every rule leaves inputs, output and cotangent as they were"""
