@@ -12,7 +12,7 @@ from grading.figures import LaneFigures, Spread, Times
 from grading.fleet import Worker
 from grading.health import CanaryRow, WorkerRow
 
-PROBLEM = "The reference solution got 36 of 50 points. matmul, batched: failed. cotangent of b: max error 0.4"
+PROBLEM = "The reference solution got 86 of 100 points. matmul, batched: failed. cotangent of b: max error 0.4"
 TRACE = """\
 Traceback (most recent call last):
   File "grader/api.py", line 131, in grade
@@ -54,16 +54,16 @@ def canaries(theme: str) -> tuple[CanaryRow, ...]:
     """A good canary, a bad one, and one that has not run yet."""
     now, worker = clock.now(), _worker(41)
     return (
-        CanaryRow("", worker, "AutoDiff", StateChip("pass", "Good"), now, 1900.0, Decimal(50), Decimal(50), "", 0),
+        CanaryRow("", worker, "AutoDiff", StateChip("pass", "Good"), now, 5900.0, Decimal(100), Decimal(100), "", 0),
         CanaryRow(
             f"{theme}-1",
             worker,
             "AutoDiff",
             StateChip("fail", "Bad"),
             now,
-            2100.0,
-            Decimal(36),
-            Decimal(50),
+            6100.0,
+            Decimal(86),
+            Decimal(100),
             PROBLEM,
             3,
         ),

@@ -164,8 +164,8 @@ def test_a_lab_is_graded_in_a_container(site, tmp_path):
     expected = expected_scores(tmp_path)
     found = scores(report)
     assert {name: found.get(name) for name in expected} == expected
-    assert report["max_score"] == 50
-    assert 45 < report["score"] < 50, "the sample has one mistake"
+    assert report["max_score"] == 100
+    assert 95 < report["score"] < 100, "the sample has one mistake"
 
 
 def test_every_part_says_that_it_is_well(site, engine):

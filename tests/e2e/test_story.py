@@ -85,7 +85,7 @@ def test_a_student_works_checks_and_submits(visit):
     expect(page.locator(".facts")).to_contain_text("on time")
     expect(page.locator(".facts").get_by_role("link")).to_contain_text("#")
     graded(page)
-    assert 0 < points_of(page) < 50
+    assert 0 < points_of(page) < 100
     visitor.see("result")
     page.locator(".facts").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Receipt")
@@ -129,7 +129,7 @@ def test_other_kinds_of_files_are_graded_too(visit, tmp_path, kind):
     page.get_by_role("button", name="Submit it").click()
     page.wait_for_url("**/submissions/*/")
     graded(page)
-    assert points_of(page) > 47
+    assert points_of(page) > 97
 
 
 def test_a_refusal_says_why_costs_nothing_and_keeps_the_text(visit, tmp_path):

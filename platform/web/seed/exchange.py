@@ -11,7 +11,7 @@ from exchange.models import CanvasColumn
 # their IDs have not come yet, so that the page has somebody to name
 WITHOUT_IDS = 2
 COLUMNS = (
-    ("4711", "Lab 1: AutoDiff", "lab:autodiff", 50),
+    ("4711", "Lab 1: AutoDiff", "lab:autodiff", 100),
     ("4712", "Reading 1", "", 12),
     ("4720", "Final grade", "final", 100),
 )

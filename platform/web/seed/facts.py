@@ -240,7 +240,7 @@ class LabFacts(NamedTuple):
 
 
 LABS = (
-    LabFacts("autodiff", "AutoDiff", date(2026, 1, 30), date(2026, 2, 20), 50, "autodiff"),
+    LabFacts("autodiff", "AutoDiff", date(2026, 1, 30), date(2026, 2, 20), 100, "autodiff"),
     LabFacts("inference", "Inference optimizations", date(2026, 3, 3), date(2026, 4, 3), 50, ""),
     LabFacts("compression", "Compressing ML models", date(2026, 4, 7), date(2026, 5, 8), 50, ""),
 )

@@ -54,9 +54,9 @@ def test_ten_papers_are_due_on_fridays_at_the_last_second(offering):
 
 def test_lab_1_is_published_and_the_others_wait(offering):
     first, second, third = offering.assignments.labs()
-    assert (first.points, first.due_at) == (Decimal(50), datetime(2026, 2, 21, 5, 59, 59, tzinfo=UTC))
+    assert (first.points, first.due_at) == (Decimal(100), datetime(2026, 2, 21, 5, 59, 59, tzinfo=UTC))
     assert first.lab is not None
-    assert sum(item.points for item in first.rubric.items.all()) == 50
+    assert sum(item.points for item in first.rubric.items.all()) == 100
     assert second.lab is None
     assert offering.day_of(second.opens_at) == date(2026, 3, 3)
     assert offering.day_of(third.opens_at) == date(2026, 4, 7)
@@ -120,7 +120,7 @@ def test_the_demo_has_submissions_in_every_state_and_grades_them_for_real(settin
     assert Enrollment.objects.staff().count() == 3
     assert {job.status for job in GradingJob.objects.all()} == {"finished", "needs staff", "cancelled"}
     scores = set(GradeReport.objects.values_list("score", flat=True))
-    assert {Decimal(0), Decimal(50)} <= scores
+    assert {Decimal(0), Decimal(100)} <= scores
     assert len(scores) >= 6
     assert all(report.lab == "autodiff" for report in (row.report for row in GradeReport.objects.all()[:3]))
     assert RubricScore.objects.filter(released_at=None).count() == 1
