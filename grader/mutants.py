@@ -39,10 +39,13 @@ class MutantSource:
 
 
 def task_alone(lab: Lab, task: str) -> bytes:
-    """The instructor's notebook with stubs in the solution cells of all other tasks."""
-    whole = copy_notebook(lab_notebook(lab))
+    """The instructor's notebook with stubs in the solution cells of all other tasks; raises `LabError` for a cell that names no task."""
+    whole, tasks = copy_notebook(lab_notebook(lab)), {one.id for one in lab.tasks}
     for cell, stub in zip(whole.cells, student_version(whole).cells, strict=True):
-        if is_solution(cell) and cell.get("metadata", {}).get("gradlab", {}).get("task") != task:
+        belongs = cell.get("metadata", {}).get("gradlab", {}).get("task")
+        if is_solution(cell) and belongs not in tasks:
+            raise LabError(f"the solution cell {grade_id(cell)} names no task of the lab in metadata.gradlab.task")
+        if is_solution(cell) and belongs != task:
             cell.source = stub.source
     return write_notebook(whole)
 

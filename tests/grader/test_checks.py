@@ -69,6 +69,26 @@ def test_more_can_be_better(expect):
     assert curve(0.0, full_at=0.75, zero_at=0.25) == 0
 
 
+@pytest.mark.parametrize(
+    ("predicted", "measured", "share"),
+    [(100, 100, 1), (109, 100, 1), (91, 100, 1), (200, 100, 0), (50, 100, 0), (0, 100, 0), (5, 0, 0), (1e300, 1, 0)],
+)
+def test_a_prediction_gets_points_by_how_far_it_is_off(predicted, measured, share):
+    found = Measure().prediction("the bytes", predicted, measured, tolerance=0.1)
+    assert found.fraction == share
+    assert found.value >= 1
+
+
+def test_a_prediction_is_told_beside_what_was_measured():
+    measure = Measure()
+    found = measure.prediction("the bytes", 1500, 1000, tolerance=0.1, unit="B")
+    assert found is measure.recorded
+    assert found.name == "between the bytes as you predicted, 1,500 B, and as measured, 1,000 B"
+    assert found.value == 1.5
+    assert 0 < found.fraction < 1
+    assert found.fraction == measure.prediction("the bytes", 1000, 1500, tolerance=0.1).fraction, "both ways alike"
+
+
 class Unmetered:
     """A program whose use of the processor nobody counts."""
 

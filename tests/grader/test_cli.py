@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -86,7 +87,41 @@ def test_the_release_zip_is_the_same_bytes_each_time(tiny):
 
 def test_every_mutant_dies_in_its_own_task(tiny, capsys):
     assert main(["mutants", str(tiny), "--sandbox", "trusted"]) == 0
-    assert "1 of 1 mutants killed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 of 1 mutants killed" in said
+    assert len(re.findall(r"^task \d alone .* stands alone$", said, re.MULTILINE)) == 2
+
+
+def test_a_task_that_needs_another_fails_the_command(lab_copy, capsys):
+    notebook = lab_copy / "notebook.ipynb"
+    notebook.write_text(notebook.read_text().replace("return a * factor", "return add(a * factor, 0)"))
+    assert main(["mutants", str(lab_copy), "--sandbox", "trusted", "--jobs", "1"]) == 1
+    assert re.search(r"^task 2 alone .* NEEDS ANOTHER TASK$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_solution_cell_that_names_no_task_is_named(lab_copy, capsys):
+    notebook = lab_copy / "notebook.ipynb"
+    notebook.write_text(notebook.read_text().replace('"task": "2"', '"task": "9"'))
+    assert main(["mutants", str(lab_copy), "--sandbox", "trusted", "--jobs", "1"]) == 1
+    assert "the solution cell scale names no task" in capsys.readouterr().err
+
+
+def test_a_mutant_may_not_change_which_names_a_cell_defines(lab_copy, capsys):
+    (lab_copy / "mutants" / "renamed.toml").write_text(
+        'task = "1"\ndescription = "other names"\ngrade_id = "add"\nfind = "def add"\nreplace = "def sum"\n'
+    )
+    assert main(["mutants", str(lab_copy), "--sandbox", "trusted"]) == 1
+    assert "renamed.toml: it changes which names the cell add defines" in capsys.readouterr().err
+
+
+def test_the_checks_of_one_task_alone_are_run(tiny, capsys):
+    arguments = ["grade", str(tiny), str(tiny / "notebook.ipynb"), "--sandbox", "trusted"]
+    assert main([*arguments, "--task", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "4 / 4 points" in said
+    assert "task 1" not in said
+    assert main([*arguments, "--task", "2", "--task", "7"]) == 1
+    assert "has no task 7" in capsys.readouterr().err
 
 
 def test_a_mutant_that_survives_fails_the_command(lab_copy, capsys):

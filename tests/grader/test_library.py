@@ -170,3 +170,59 @@ def test_a_library_that_is_none_is_named(lab, name):
     (lab / "lab.toml").write_text(LAB.replace("mlsys_core.kernels.meter", name))
     with pytest.raises(LabError, match=f"traffic/lab.toml: library names {name}"):
         _ = Lab(lab).library
+
+
+PARTED = {
+    "lab.toml": LAB.replace(
+        'library = ["mlsys_core.kernels.shadow", "mlsys_core.kernels.meter"]', 'library = ["driver_parts"]'
+    ).replace(', "torch", "triton"', ""),
+    "driver.py": "from driver_parts import doubled\n\n__all__ = ['doubled']\n",
+    "driver_parts.py": "def doubled(program, *, x):\n    return program.double(x)\n",
+    "checks/words.txt": "three",
+    "checks/test_it.py": """
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.task("1")
+@pytest.mark.points(10)
+def test_words(student, expect):
+    word = Path(__file__).with_name("words.txt").read_text()
+    expect.equal(student.call("doubled", x=word), word * 2)
+""",
+}
+DOUBLE = "def double(x):\n    return x + x\n"
+
+
+@pytest.fixture
+def parted(lab: Path) -> Path:
+    """A lab whose driver has a part beside it, and whose check reads a text."""
+    for name, text in PARTED.items():
+        (lab / name).write_text(text)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(DOUBLE)]), str(lab / "notebook.ipynb"))
+    return lab
+
+
+def test_a_driver_may_have_parts_beside_it(parted):
+    assert only_check(parted, DOUBLE, SandboxKind.TRUSTED).score == 10
+    before = Lab(parted).version
+    (parted / "driver_parts.py").write_text(PARTED["driver_parts.py"] + "# another\n")
+    assert Lab(parted).version != before
+
+
+def test_the_release_brings_the_parts_and_the_texts_of_checks(parted, tmp_path):
+    out = tmp_path / "release"
+    assert main(["release", str(parted), str(out)]) == 0
+    assert (out / "driver_parts.py").read_text() == PARTED["driver_parts.py"]
+    assert (out / "checks/words.txt").read_text() == "three"
+    command = [sys.executable, "-I", "-m", "pytest"]
+    done = subprocess.run(command, cwd=out, env=plain_environment(), capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["driver_none", "driver", "notebook"])
+def test_a_part_that_is_none_is_named(parted, name):
+    (parted / "lab.toml").write_text(PARTED["lab.toml"].replace("driver_parts", name))
+    with pytest.raises(LabError, match=f"library names {name}"):
+        _ = Lab(parted).library

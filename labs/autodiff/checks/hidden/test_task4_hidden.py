@@ -49,7 +49,7 @@ def check_all(student, rng, expect, graphs, orders):
     handout="1.14",
 )
 def test_written_arrays(student, rng, expect):
-    """Graphs with in-place operations: no array is shared that was not, no read moves across a write"""
+    """In-place operations: no array is shared that was not, and no read moves over a write"""
     twins = {
         "nodes": [
             *(["input", [], i] for i in range(3)),
