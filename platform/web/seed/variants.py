@@ -16,7 +16,7 @@ from pathlib import Path
 from grader.api import grade, notebook_cells, notebook_from_cells
 from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile
 
-MUTANTS_USED = 6
+MUTANTS_USED = 4
 TRIES = 3
 REGION_MARKS = {"### BEGIN SOLUTION", "### END SOLUTION"}
 

@@ -29,7 +29,7 @@ def test_meaning_is_kept(student, rng, expect):
     """200 random graphs mean the same after each pass, and after all"""
     effects = [(), ("random",)]
     graphs = [passes.random_graph(rng, length=14, effects=effects[i % 2]) for i in range(GRAPHS)]
-    check_all(student, rng, expect, graphs, [*([one] for one in NAMES), ALL, [*reversed(ALL)]])
+    check_all(student, rng, expect, graphs, [*([one] for one in NAMES), ALL])
 
 
 def check_all(student, rng, expect, graphs, orders):
