@@ -155,7 +155,10 @@ def test_number_of_kernels(student, rng, expect, measure):
     least, unfused = (sum(map(count, graphs)) for count in (passes.least_kernels, passes.kernels))
     computed = sum(len(node[2]) if node[0] == "fused" else 1 for one in got for node in one["nodes"] if runs(node))
     expect.that(computed <= unfused, "a node is computed in more than one kernel")
-    expect.that(found >= least, "there are fewer kernels than fusion alone can leave: merging and dropping are other passes' business")
+    expect.that(
+        found >= least,
+        "there are fewer kernels than fusion alone can leave: merging and dropping are other passes' business",
+    )
     measure.ratio("kernels / least number of kernels", found / least, full_at=1.0, zero_at=unfused / least)
 
 
