@@ -117,7 +117,10 @@ def test_passes_are_idempotent(student, rng, expect):
 )
 def test_counts_are_the_least(student, rng, expect):
     """Nodes left by dead code, merging and folding: as few as there can be"""
-    graphs = [passes.random_graph(rng, length=24, effects=("random",)) for _ in range(12)] + [signed_zeros()]
+    graphs = [passes.random_graph(rng, length=24, effects=("random",)) for _ in range(12)] + [
+        signed_zeros(),
+        turned_round(),
+    ]
     counts = {
         "eliminate_dead_code": (lambda got: len(got["nodes"]), lambda graph: len(passes.needed(graph))),
         "eliminate_common_subexpressions": (lambda got: len(got["nodes"]), passes.distinct_values),
@@ -136,6 +139,12 @@ def signed_zeros():
     quotients = [["div", [0, 3 + i], None] for i in range(4)]
     nodes = [*(["input", [], i] for i in range(3)), *constants, *quotients]
     return {"nodes": nodes, "outputs": [7, 8, 9, 10]}
+
+
+def turned_round():
+    """Sums, products and differences of the same two inputs in both orders."""
+    pairs = [[op, order, None] for op in ("add", "mul", "sub") for order in ([0, 1], [1, 0])]
+    return {"nodes": [*(["input", [], i] for i in range(3)), *pairs], "outputs": list(range(3, 9))}
 
 
 @pytest.mark.points(2.5)
