@@ -207,7 +207,8 @@ def test_a_call_that_no_worker_needs_never_reaches_the_engine(gate, method, path
 def test_a_container_with_a_hole_is_never_made(gate, engine, changes):
     before = containers_of(engine, gate)
     status, answer = gate.ask("POST", "/v1.41/containers/create", body_with(changes))
-    assert (status, containers_of(engine, gate)) == (403, before), answer
+    # one of an earlier test may be on its way out
+    assert (status, set(containers_of(engine, gate)) - set(before)) == (403, set()), answer
 
 
 def test_the_engine_gets_what_was_checked_and_not_what_was_sent(gate, engine):
