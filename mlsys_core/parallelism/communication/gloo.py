@@ -2,6 +2,7 @@
 
 Idea      Processes are forked from a small server that has imported torch once, meet through a file, and use the backend's
           point-to-point messages; what is built on the communicator is the same code as on ranks in one process.
+Equation  Time is the machine's and not a model's; see `in_process` for the other.
 Paper     S. Li et al., "PyTorch distributed: experiences on accelerating data parallel training", VLDB 2020.
 Cost      About 0.1 s to start a rank after the first; some 50 µs a message.
 """

@@ -2,6 +2,7 @@
 
 Idea      A receive is given the number of the message that it will get when it is asked for, so that threads may run in any
           order. Who waits says so; when all who have not ended wait for messages that were not sent, nobody ever will.
+Equation  deadlock  ⇔  every rank that has not ended waits for a message that was not sent.
 Paper     K. M. Chandy, J. Misra, L. M. Haas, "Distributed deadlock detection", ACM TOCS 1(2), 1983.
 Cost      A look at every waiting rank when one begins to wait or ends.
 """
