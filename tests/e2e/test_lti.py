@@ -77,7 +77,18 @@ def say_who(page: Page, account: str) -> None:
     page.get_by_role("button", name="Both are me").click()
 
 
-def test_an_instructor_links_the_course_reads_its_names_and_sends_scores(visit, canvas):
+def newcomer(student: Visitor, canvas: Double) -> None:
+    """Somebody new gets an account, and comes straight in after that."""
+    email = f"tove-{student.page.viewport_size['width']}@demo.gradlab.example"
+    page = come(student, canvas, "Tove Berg", email, LEARNER)
+    student.see("lti-who")
+    page.get_by_role("button", name="I am new here").click()
+    page.wait_for_url("**/o/cs498-sp26/")
+    page.goto("about:blank")
+    come(student, canvas, "Tove Berg", email, LEARNER).wait_for_url("**/o/cs498-sp26/")
+
+
+def test_an_instructor_links_the_course_reads_its_names_and_sends_scores_and_newcomers_come_in(visit, canvas):
     staff = visit()
     page = come(staff, canvas, "Inés Marchetti", "ines@school.example", INSTRUCTOR)
     expect(page.get_by_role("heading", name="Who are you here?")).to_be_visible()
@@ -119,18 +130,8 @@ def test_an_instructor_links_the_course_reads_its_names_and_sends_scores(visit, 
         staff.see(f"lti-{name}")
     page.goto(re.sub(r"\d+/members/", "", page.url))
     staff.see("lti-platform")
-
-
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_a_newcomer_gets_an_account_and_comes_straight_in_after_that(visit, canvas, viewport):
-    student = visit(viewport)
-    email = f"tove-{viewport['width']}@demo.gradlab.example"
-    page = come(student, canvas, "Tove Berg", email, LEARNER)
-    student.see("lti-who")
-    page.get_by_role("button", name="I am new here").click()
-    page.wait_for_url("**/o/cs498-sp26/")
-    page.goto("about:blank")
-    come(student, canvas, "Tove Berg", email, LEARNER).wait_for_url("**/o/cs498-sp26/")
+    for viewport in (PHONE, DESKTOP):
+        newcomer(visit(viewport), canvas)
 
 
 def test_a_forged_message_is_told_and_opens_nothing(visit, canvas):

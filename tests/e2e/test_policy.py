@@ -119,3 +119,16 @@ def test_the_statistics_are_pictures_with_tables(visit, viewport):
     page.get_by_role("img", name="Final score").wait_for()
     page.get_by_text("As a table: Final score").click()
     staff.see("statistics")
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_students_at_risk_are_listed_with_reasons_by_rules_that_the_instructor_sets(visit, viewport):
+    staff = visit(viewport)
+    page = staff.sign_in("ines")
+    page.goto(f"{staff.url}/{COURSE}/at-risk/")
+    page.get_by_role("heading", name="Rules").wait_for()
+    staff.see("at-risk")
+    page.get_by_label("Score so far below, %").fill("-5")
+    page.get_by_role("button", name="Save the rules").click()
+    page.wait_for_url("**/at-risk/rules/")
+    staff.see("at-risk-refused")
