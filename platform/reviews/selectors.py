@@ -253,7 +253,8 @@ def _open_points(tasks: tuple[TaskView, ...]) -> str:
     open_checks = [check for task in where for check in task.checks if check.score < check.max_score]
     largest = max(open_checks, key=lambda check: (-_urgency(check), check.max_score - check.score), default=None)
     start = f" Start with “{largest.title}”." if largest else ""
-    return f"{missing.normalize():f} points are still open, in {names}.{start}"
+    are = "point is" if missing == 1 else "points are"
+    return f"{missing.normalize():f} {are} still open, in {names}.{start}"
 
 
 def _refusal(job: GradingJob | None) -> str:
