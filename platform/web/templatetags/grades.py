@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from gradebook.derivation.figures import figure, is_exact, plain
-from gradebook.grid import Cell
+from gradebook.grid import Cell, Row
 
 register = template.Library()
 
@@ -37,23 +37,21 @@ def in_percent(share: Fraction | None) -> SafeString | str:
 
 
 SIGNS = {
-    "pending": mark_safe('<span class="sheet-pending"><span class="visually-hidden">not released: </span></span>'),
-    "staff": mark_safe('<span class="sheet-staff"><span class="visually-hidden">set by staff: </span></span>'),
+    "pending": '<span class="sheet-pending"><span class="visually-hidden">not released: </span></span>',
+    "staff": '<span class="sheet-staff"><span class="visually-hidden">set by staff: </span></span>',
 }
 
 
 @register.simple_tag
-def sheet_cell(cell: Cell, url: str) -> SafeString:
-    """`{% sheet_cell cell row.url %}`: a number of the grid that opens its derivation. A page has thousands, and as a template each
-    costs three times as much."""
-    kind = format_html(" sheet-{}", cell.kind) if cell.kind else ""
-    note = format_html(' <span class="sheet-note">{}</span>', cell.note) if cell.note else ""
-    return format_html(
-        '<td class="num{}"><a href="{}{}">{}{}</a>{}</td>',
-        kind,
-        url,
-        cell.to,
-        SIGNS.get(cell.sign, ""),
-        cell.text,
-        note,
-    )
+def sheet_cells(row: Row) -> SafeString:
+    """`{% sheet_cells row %}`: the numbers of a student, each of which opens its derivation. A page has thousands, and as templates they
+    cost three times as much; every text goes through `escape`."""
+    url = escape(row.url)
+    return mark_safe("".join(_cell(cell, url) for cell in row.cells))  # noqa: S308 - escaped piece by piece
+
+
+def _cell(cell: Cell, url: str) -> str:
+    kind = f" sheet-{escape(cell.kind)}" if cell.kind else ""
+    note = f' <span class="sheet-note">{escape(cell.note)}</span>' if cell.note else ""
+    sign = SIGNS.get(cell.sign, "")
+    return f'<td class="num{kind}"><a href="{url}{escape(cell.to)}">{sign}{escape(cell.text)}</a>{note}</td>'
