@@ -93,7 +93,18 @@ mode = _Mode()
 
 
 class TracedArray:
-    """What stands for an ndarray while a program is traced into a static graph; see static/tracer.py."""
+    """What stands for an ndarray while a program is traced into a static graph; see static/tracer.py.
+
+    value   the array itself
+    place   of the node that computes it
+    """
+
+    value: Array
+    place: int
+
+    def check(self) -> None:
+        """Raises TraceError when what it names has changed behind it."""
+        raise NotImplementedError
 
     def astype(self, dtype: Any, *, copy: bool = True) -> Any:
         """The same elements as another type."""

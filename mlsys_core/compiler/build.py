@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ import numpy as np
 
 from mlsys_core.compiler.codegen_c import arguments, generate
 from mlsys_core.compiler.ir import Program, Tensor
+from mlsys_core.host_compiler import compiler_names, find_compiler
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 # the same for every nest, naive or tuned; -fwrapv: whole numbers wrap around as numpy's do
@@ -36,12 +36,12 @@ class CompilerError(RuntimeError):
 
 
 def compiler_command() -> str:
-    """The C compiler: $CC, or cc, gcc or clang on the path."""
-    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
-    found = next((path for name in names if (path := shutil.which(name))), None)
+    """The C compiler of this machine; raises CompilerError where there is none."""
+    found = find_compiler()
     if found is None:
         raise CompilerError(
-            f"No C compiler was found ({', '.join(names)}), so nothing can be built here. Install gcc or clang, or set CC to one."
+            f"No C compiler was found ({', '.join(compiler_names())}), so nothing can be built here. "
+            "Install gcc or clang, or set CC to one."
         )
     return found
 

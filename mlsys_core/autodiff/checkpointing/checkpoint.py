@@ -51,10 +51,10 @@ def _onlooking(onlooker: _Onlooker) -> Iterator[None]:
             yield
     finally:
         mode.watcher = before
-        if before is not None:
+        if isinstance(before, _Onlooker):
             # what was drawn inside was drawn inside of the outer function too
             for generator, state in onlooker.states.items():
-                before.states.setdefault(generator, state)  # type: ignore[attr-defined]
+                before.states.setdefault(generator, state)
 
 
 @contextmanager

@@ -14,8 +14,6 @@ IEEE 754 defines + - × ÷ √ and comparisons to the last bit; contraction of a
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,6 +25,7 @@ import numpy as np
 
 from mlsys_core.autodiff.static.ir import Ref
 from mlsys_core.autodiff.tape import Array
+from mlsys_core.host_compiler import find_compiler
 
 if TYPE_CHECKING:
     from mlsys_core.autodiff.static.kernel import Step
@@ -144,8 +143,8 @@ def source(steps: Sequence[Step], views: Sequence[Array], target: Array) -> str 
 
 @cache
 def compiler() -> str | None:
-    """The C compiler: $CC, or cc; None where there is none."""
-    return shutil.which(os.environ.get("CC", "cc"))
+    """The machine's C compiler, looked for once; None where there is none."""
+    return find_compiler()
 
 
 @cache

@@ -71,8 +71,8 @@ class Recorder:
     def tree(self, x: Any) -> Any:
         """Arguments with Refs for traced values and for arrays, which become constants."""
         if isinstance(x, TracedArray):
-            x.check()  # type: ignore[attr-defined]
-            return Ref(x.place)  # type: ignore[attr-defined]
+            x.check()
+            return Ref(x.place)
         if isinstance(x, np.ndarray):
             return Ref(self._constant(x))
         if isinstance(x, Tensor):
@@ -84,7 +84,7 @@ class Recorder:
     def evaluate(self, x: Any) -> Any:
         """Arguments with arrays for traced values."""
         if isinstance(x, TracedArray):
-            return x.value  # type: ignore[attr-defined]
+            return x.value
         if isinstance(x, tuple | list):
             return type(x)(self.evaluate(item) for item in x)
         return x
