@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline bench-workloads semester gpu-judge gpu-library oracles shape lock runner-image machine clean
+.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline bench-workloads semester gpu-judge gpu-library gpu-kernels oracles shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ gpu-judge: $(VENV)/.site ## grade a Triton kernel, cheats and an endless kernel,
 
 gpu-library: $(VENV)/.site ## what of the reference library only a GPU can show: generated kernels, states on the host
 	$(BIN)/python -m tests.benchmarks.gpu_library
+
+gpu-kernels: $(VENV)/.site ## kernels beside cuDNN, FlashAttention-2, cuBLAS and torch.compile, on a machine with a GPU (8 minutes)
+	$(BIN)/python -m tests.benchmarks.kernels
 
 oracles: setup ## test the reference library and print what it was held against, with the worst errors
 	$(BIN)/python -m pytest tests/mlsys_core -n 2 --dist loadgroup -q

@@ -102,7 +102,7 @@ class SessionFactory(DjangoModelFactory):
     week = factory.Sequence(lambda n: n + 1)
     week_label = factory.LazyAttribute(lambda session: str(session.week))
     number = 1
-    date = factory.LazyFunction(lambda: clock.now().date())
+    date = factory.LazyAttribute(lambda session: session.offering.day_of(clock.now()))  # the class's day, not UTC's
     topic = "AutoDiff"
 
 
