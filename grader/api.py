@@ -64,9 +64,12 @@ __all__ = [
 ]
 
 
-def load_lab(path: Path) -> LabSummary:
-    """A labs/ folder as the platform publishes it; raises `LabError` naming what is wrong with it."""
-    lab = Lab(path)
+def load_lab(path: Path, *, gpu: bool = False) -> LabSummary:
+    """A labs/ folder as the platform publishes it; raises `LabError` naming what is wrong with it.
+
+    `gpu`: whether there is a worker with one, so that a lab for any device has its GPU checks and their points.
+    """
+    lab = Lab(path, gpu=gpu)
     limits, suite = lab.settings.limits, load_suite(lab)
     wall = sum(marks.limits.get("wall_s", limits.wall_s) for marks in suite.marks.values())
     return LabSummary(
@@ -152,7 +155,7 @@ def grade(
     outcome *grader error*, a submission that cannot be run as one with the outcome *refused*.
     """
     started = time.perf_counter()
-    lab = Lab(Path(spec.lab_path))
+    lab = Lab(Path(spec.lab_path), gpu=spec.gpu)
     max_score = round(sum(task.points for task in lab.tasks), 2)
     try:
         sandbox = open_sandbox(spec.sandbox, allow_approximate_limits=spec.allow_approximate_limits)

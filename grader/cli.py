@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--sandbox", choices=[k.value for k in SandboxKind], default=SandboxKind.BUBBLEWRAP.value)
         command.add_argument("--allow-approximate-limits", action="store_true")
     for command in (one, mutants):
+        command.add_argument("--gpu", action="store_true", help="with the GPU checks of a lab for any device")
         command.add_argument("--seed", type=int, default=None, help="repeat an earlier attempt's random inputs")
     return parser
 
@@ -91,6 +92,7 @@ def _grade_file(arguments: argparse.Namespace, path: Path, tasks: tuple[str, ...
         sandbox=SandboxKind(arguments.sandbox),
         allow_approximate_limits=arguments.allow_approximate_limits,
         tasks=tasks,
+        gpu=arguments.gpu,
     )
     return grade(spec)
 
@@ -118,7 +120,7 @@ def _mutants(arguments: argparse.Namespace) -> int:
 
     That no mutant loses in another task is shown once for all of them: see `grader.mutants`.
     """
-    lab = Lab(arguments.lab)
+    lab = Lab(arguments.lab, gpu=arguments.gpu)
     full, sources = {task.id: task.points for task in lab.tasks}, list(load_mutants(lab))
     with ProcessPoolExecutor(arguments.jobs) as pool:
         whole = pool.submit(_points_of, arguments, lab.notebook.read_bytes())
@@ -152,7 +154,7 @@ def _mutant_row(source: MutantSource, points: dict[str, float], full: dict[str, 
 
 def _points_of(arguments: argparse.Namespace, data: bytes, tasks: tuple[str, ...] = ()) -> dict[str, float]:
     """Points by task of a notebook of the lab's own."""
-    return _points(_grade_bytes(arguments, data, tasks), Lab(arguments.lab))
+    return _points(_grade_bytes(arguments, data, tasks), Lab(arguments.lab, gpu=arguments.gpu))
 
 
 def _grade_bytes(arguments: argparse.Namespace, data: bytes, tasks: tuple[str, ...]) -> GradeReport:

@@ -89,6 +89,26 @@ class Comparison(msgspec.Struct, frozen=True):
     tolerance: str = ""
 
 
+class ChartLine(msgspec.Struct, frozen=True):
+    """What theory says, x rising."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """Where a run lies (`you`) beside what theory says. `says` is the drawing in a sentence, and what would change it."""
+
+    title: str
+    x: str
+    y: str
+    lines: tuple[ChartLine, ...]
+    you: tuple[float, float]
+    says: str
+    log_x: bool = False
+    log_y: bool = False
+
+
 class Measurement(msgspec.Struct, frozen=True):
     """A measured quantity and the curve that turned it into points (log-linear from `zero_at` to `full_at`)."""
 
@@ -100,6 +120,7 @@ class Measurement(msgspec.Struct, frozen=True):
     low: float
     high: float
     samples: int = 1
+    charts: tuple[Chart, ...] = ()
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -198,7 +219,7 @@ class SubmittedFile(msgspec.Struct, frozen=True):
 class JobSpec(msgspec.Struct, frozen=True):
     """Everything that grading one submission needs, and nothing about the person who made it.
 
-    `tasks` are those whose checks run, where it is not all of them: for a lab's authors.
+    `tasks` are those whose checks run, where it is not all of them: for a lab's authors. `gpu`: a lab for any device is graded on one.
     """
 
     job_id: str
@@ -209,6 +230,7 @@ class JobSpec(msgspec.Struct, frozen=True):
     sandbox: SandboxKind = SandboxKind.BUBBLEWRAP
     allow_approximate_limits: bool = False
     tasks: tuple[str, ...] = ()
+    gpu: bool = False
 
 
 class JobStarted(msgspec.Struct, frozen=True, tag="started"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,15 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     title: str
     points: float
+    gpu_points: float = 0.0  # what its checks marked `gpu` add where there is one
+
+
+class Device(StrEnum):
+    """Where a lab's code runs: `any` lab has checks for a GPU too, which count where there is one."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    ANY = "any"
 
 
 class BannedImports(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +75,7 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     tasks: tuple[TaskSettings, ...]
     number: int = 0
-    device: str = "cpu"
+    device: Device = Device.CPU
     entry: str = "notebook.ipynb"
     accepts: tuple[str, ...] = (".ipynb", ".py", ".zip")
     packages: tuple[str, ...] = ("numpy",)
@@ -80,8 +90,9 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Lab:
     """One lab as it lies on disk."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+    def __init__(self, path: Path, *, gpu: bool = False) -> None:
+        """`gpu`: where a lab's device is `any`, whether it is graded on one."""
+        self.path, self._gpu = path.resolve(), gpu
         if not (self.path / "lab.toml").is_file():
             raise LabError(f"{path} is no lab: it has no lab.toml.")
 
@@ -89,9 +100,12 @@ class Lab:
     def settings(self) -> LabSettings:
         """lab.toml; raises `LabError` naming the faulty key."""
         try:
-            return msgspec.toml.decode((self.path / "lab.toml").read_bytes(), type=LabSettings)
+            found = msgspec.toml.decode((self.path / "lab.toml").read_bytes(), type=LabSettings)
         except msgspec.DecodeError as error:
             raise LabError(f"{self.path.name}/lab.toml: {error}") from error
+        if found.device is not Device.ANY and any(task.gpu_points for task in found.tasks):
+            raise LabError(f'{self.path.name}/lab.toml: gpu_points are for a lab whose device is "any".')
+        return found
 
     @cached_property
     def version(self) -> str:
@@ -101,6 +115,8 @@ class Lab:
             digest.update(str(file.relative_to(self.path)).encode() + b"\0" + file.read_bytes() + b"\0")
         for name, source in self.library.items():
             digest.update(f"{name}\0{source}\0".encode())
+        if self.settings.device is Device.ANY and self.on_gpu:  # other checks and other points, so another version
+            digest.update(b"on a GPU")
         return digest.hexdigest()[:16]
 
     @property
@@ -110,13 +126,15 @@ class Lab:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether its code needs a GPU."""
-        return self.settings.device == "gpu"
+        """Whether it is graded on a GPU."""
+        return self.settings.device is Device.GPU or (self.settings.device is Device.ANY and self._gpu)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks in their order."""
-        return tuple(Task(task.id, task.title, task.points) for task in self.settings.tasks)
+        return tuple(
+            Task(task.id, task.title, task.points + self.on_gpu * task.gpu_points) for task in self.settings.tasks
+        )
 
     @property
     def checks(self) -> Path:

@@ -13,6 +13,7 @@ MARKERS = {
     "hidden": "left out of the student release; its details are shown after the due date",
     "hint(text, handout='1.3')": "one sentence that teaches, shown when the check fails, and the section of the handout that explains it",
     "measured": "points follow a measured quantity on a curve, once the check's assertions hold",
+    "gpu": "needs a GPU; of a lab whose device is `any` it runs and counts only where there is one",
     "limits(wall_s=…)": "limits of this check that differ from the lab's",
 }
 
@@ -27,6 +28,7 @@ class CheckMarks:
     points: float
     hidden: bool
     measured: bool
+    gpu: bool = False
     hint: str = ""
     handout: str = ""
     limits: dict[str, float] = field(default_factory=dict)
@@ -46,6 +48,7 @@ def read_marks(item: pytest.Item) -> CheckMarks:
         points=float(points.args[0]),
         hidden=item.get_closest_marker("hidden") is not None,
         measured=item.get_closest_marker("measured") is not None,
+        gpu=item.get_closest_marker("gpu") is not None,
         hint=str(hint.args[0]) if hint else "",
         handout=str(hint.kwargs.get("handout", "")) if hint else "",
         limits={key: float(value) for key, value in limits.kwargs.items()} if limits else {},

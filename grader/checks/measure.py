@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..contract import Chart
+
 
 class Timed(Protocol):
     """A program whose use of the processor may be known."""
@@ -34,6 +36,7 @@ class Measured:
     low: float
     high: float
     samples: int
+    charts: tuple[Chart, ...] = ()
 
     @property
     def fraction(self) -> float:
@@ -65,10 +68,15 @@ def curve(value: float, *, full_at: float, zero_at: float) -> float:
 
 
 class Measure:
-    """The `measure` fixture; a check records at most one quantity."""
+    """The `measure` fixture; a check records at most one quantity, after the charts that show it beside theory."""
 
     def __init__(self) -> None:
         self.recorded: Measured | None = None
+        self._charts: tuple[Chart, ...] = ()
+
+    def chart(self, chart: Chart) -> None:
+        """Show this beside the quantity that is recorded next."""
+        self._charts = (*self._charts, chart)
 
     def ratio(
         self,
@@ -83,9 +91,8 @@ class Measure:
         samples: int = 1,
     ) -> Measured:
         """Record `value`; full points at `full_at`, none at `zero_at`."""
-        self.recorded = Measured(
-            name, value, unit, full_at, zero_at, value if low is None else low, value if high is None else high, samples
-        )
+        bounds = (value if low is None else low, value if high is None else high)
+        self.recorded = Measured(name, value, unit, full_at, zero_at, *bounds, samples, self._charts)
         return self.recorded
 
     def prediction(

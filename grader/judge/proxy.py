@@ -11,7 +11,7 @@ from ..banned import sentence, watched
 from ..checks.marks import read_marks
 from ..contract import Verdict
 from ..inside.cells import Cell
-from ..lab import BannedOperations, Lab
+from ..lab import BannedOperations, Device, Lab
 from ..sandbox.base import Limits, Sandbox, Usage, Walled
 from .channel import Channel, StudentFault
 from .gpu import prove_gpu
@@ -37,6 +37,7 @@ class SandboxedProgram:
         self._load_fault: StudentFault | None = None
         self.wall_s = self._limits.wall_s
         self.task = ""
+        self.on_gpu = lab.settings.device is Device.GPU  # where the next sandbox is opened
         self.notes: list[str] = []
 
     def call(self, function: str, /, **arguments: Any) -> Any:
@@ -47,7 +48,7 @@ class SandboxedProgram:
         try:
             return channel.ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
         except StudentFault as fault:
-            if self._lab.on_gpu and fault.verdict is Verdict.TIME_LIMIT:
+            if self.on_gpu and fault.verdict is Verdict.TIME_LIMIT:
                 self.close()
                 prove_gpu(self._sandbox, self._limits, self._lab.settings.packages)
             raise
@@ -70,6 +71,12 @@ class SandboxedProgram:
         """What the program printed since the last call."""
         return self._channel.take_output() if self._channel else ""
 
+    def move(self, *, on_gpu: bool) -> None:
+        """End the sandbox; the next one is opened with a GPU, or without. Cells that cannot be loaded in one may be in the other."""
+        self.close()
+        if on_gpu != self.on_gpu:
+            self.on_gpu, self._load_fault = on_gpu, None
+
     def close(self) -> None:
         """End the sandbox; the next call opens a fresh one."""
         if self._walled is not None:
@@ -84,7 +91,7 @@ class SandboxedProgram:
         return self._channel
 
     def _open(self) -> Channel:
-        self._walled = self._sandbox.open(self._limits, self._lab.settings.packages, gpu=self._lab.on_gpu)
+        self._walled = self._sandbox.open(self._limits, self._lab.settings.packages, gpu=self.on_gpu)
         channel = Channel(self._walled, self._limits, self._should_stop)
         cells = [[cell.label, cell.source, cell.given] for cell in self._cells]
         ours = {"library": self._lab.library, "driver": self._lab.driver}
@@ -113,26 +120,32 @@ class JudgeProvider:
     """Gives checks their students: the submission, and the instructor's notebook for interleaved measurements."""
 
     def __init__(
-        self, lab: Lab, submission: SandboxedProgram, reference: ReferenceProgram, seed: int, task: str = ""
+        self,
+        lab: Lab,
+        submission: SandboxedProgram,
+        reference: ReferenceProgram,
+        seed: int,
+        place: tuple[str, bool] = ("", False),
     ) -> None:
+        """`place`: the task whose sandboxes are open, and whether they have the GPU."""
         self.seed = seed
         self._lab, self._submission, self._reference = lab, submission, reference
-        self._task = task
+        self._place = place
 
     def standing_in(self) -> JudgeProvider:
         """The same with the reference in the submission's place: whether a check that broke is at fault itself."""
-        return JudgeProvider(self._lab, self._reference, self._reference, self.seed, self._task)
+        return JudgeProvider(self._lab, self._reference, self._reference, self.seed, self._place)
 
     def alone(self) -> JudgeProvider | None:
         """As `standing_in`, on a GPU that nobody else holds; None where no card is shared."""
-        if not self._lab.on_gpu:
+        if not self._reference.on_gpu:
             return None
         self._submission.close()
         self._reference.close()
         return self.standing_in()
 
     def student(self, item: pytest.Item) -> SandboxedProgram:
-        """The submission, in a sandbox of this task's own."""
+        """The submission, in a sandbox of this task's own; of a lab for any device, with a GPU only for checks that need one."""
         return self._prepared(self._submission, item)
 
     def reference(self, item: pytest.Item) -> SandboxedProgram:
@@ -141,10 +154,11 @@ class JudgeProvider:
 
     def _prepared(self, program: SandboxedProgram, item: pytest.Item) -> SandboxedProgram:
         marks = read_marks(item)
-        if marks.task != self._task:
-            self._submission.close()
-            self._reference.close()
-            self._task = marks.task
+        place = (marks.task, marks.gpu or self._lab.settings.device is Device.GPU)
+        if place != self._place:
+            for each in (self._submission, self._reference):
+                each.move(on_gpu=place[1])
+            self._place = place
         program.task = marks.task
         program.wall_s = marks.limits.get("wall_s", self._lab.settings.limits.wall_s)
         return program

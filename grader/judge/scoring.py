@@ -122,6 +122,7 @@ def _measurement(measured: Measured) -> Measurement:
         low=measured.low,
         high=measured.high,
         samples=measured.samples,
+        charts=measured.charts,
     )
 
 

@@ -56,10 +56,11 @@ class CheckSuite:
         self.lab = lab
         self._recorder = _Recorder()
         try:
-            self._items = self._collect()
-            self.marks = {item.nodeid: read_marks(item) for item in self._items}
+            marked = {item: read_marks(item) for item in self._collect()}
         except pytest.UsageError as error:
             raise LabError(str(error)) from error
+        self._items = [item for item, marks in marked.items() if lab.on_gpu or not marks.gpu]
+        self.marks = {item.nodeid: marked[item] for item in self._items}
         self._items.sort(key=lambda item: self._position(self.marks[item.nodeid]))
         self._check_points()
 
@@ -120,12 +121,12 @@ class CheckSuite:
             if (suite is Suite.FULL or not marks.hidden) and (not tasks or marks.task in tasks)
         ]
 
-    def _position(self, marks: CheckMarks) -> tuple[int, bool]:
-        """By task, public before hidden, then as written (sorting is stable)."""
+    def _position(self, marks: CheckMarks) -> tuple[int, bool, bool]:
+        """By task, those for a GPU last, public before hidden, then as written (sorting is stable)."""
         order = [task.id for task in self.lab.tasks]
         if marks.task not in order:
             raise LabError(f"{marks.name} belongs to task {marks.task}, which lab.toml does not have.")
-        return order.index(marks.task), marks.hidden
+        return order.index(marks.task), marks.gpu, marks.hidden
 
     def _check_points(self) -> None:
         for task in self.lab.tasks:
@@ -153,13 +154,13 @@ class CheckSuite:
 
 
 @lru_cache(maxsize=8)
-def _load_suite(path: str, version: str) -> CheckSuite:  # noqa: ARG001 - the version is the cache's key
-    return CheckSuite(Lab(Path(path)))
+def _load_suite(path: str, version: str, *, gpu: bool) -> CheckSuite:  # noqa: ARG001 - the version is the cache's key
+    return CheckSuite(Lab(Path(path), gpu=gpu))
 
 
 def load_suite(lab: Lab) -> CheckSuite:
     """The lab's checks, collected at most once for each version in this process."""
-    return _load_suite(str(lab.path), lab.version)
+    return _load_suite(str(lab.path), lab.version, gpu=lab.on_gpu)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def publish_lab(folder: Path) -> Lab:
 
     Raises `grader.api.LabError` naming what is wrong with the folder.
     """
-    summary = load_lab(folder)
+    summary = load_lab(folder, gpu=settings.GPU_LABS)
     published = Lab.objects.filter(slug=summary.slug, version=summary.version).first()
     if published is not None and published.folder.is_dir():
         # a later grader may read more of the same files

@@ -233,6 +233,8 @@ CONTENT_SECURITY_POLICY = {
 # Grading. A lease is how long a silent worker keeps a job; the sweeper gives it to another one afterwards.
 SANDBOX = env.text("SANDBOX", "bubblewrap")
 ALLOW_APPROXIMATE_LIMITS = env.flag("ALLOW_APPROXIMATE_LIMITS", default=False)
+# a worker serves the lane `gpu`, so a lab for any device is published with its GPU checks and their points
+GPU_LABS = env.flag("GPU_LABS", default=False)
 GRADING_LEASE_S = env.integer("GRADING_LEASE_S", 60)
 GRADING_HEARTBEAT_S = env.integer("GRADING_HEARTBEAT_S", 3)
 GRADING_REDISPATCH_S = env.integer("GRADING_REDISPATCH_S", 60)

@@ -104,6 +104,7 @@ def _grade(run: CanaryRun) -> Finding:
                 seed=run.seed,
                 sandbox=SandboxKind(settings.SANDBOX),
                 allow_approximate_limits=settings.ALLOW_APPROXIMATE_LIMITS,
+                gpu=run.lab.on_gpu,
             )
         )
     except Exception:  # noqa: BLE001 - whatever it is, it keeps this worker from grading

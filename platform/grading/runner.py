@@ -77,6 +77,7 @@ def job_spec(job: GradingJob) -> JobSpec:
         suite=Suite(job.suite),
         sandbox=SandboxKind(settings.SANDBOX),
         allow_approximate_limits=settings.ALLOW_APPROXIMATE_LIMITS,
+        gpu=job.lab.on_gpu,
     )
 
 

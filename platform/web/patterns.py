@@ -8,13 +8,14 @@ from typing import Literal, get_args
 import msgspec
 
 from courses.pages import ChipKind, StateChip
-from grader.contract import CheckResult, Comparison, Measurement, Side, Verdict
+from grader.contract import Chart, ChartLine, CheckResult, Comparison, Measurement, Side, Verdict
 from grading.faults import Fault
 from grading.figures import LaneFigures
 from grading.health import CanaryRow, WorkerRow
 from grading.models import Status
 from grading.progress import CheckState, ProgressCheck, ProgressSnapshot
 from grading.selectors import CHIPS, SET_ASIDE
+from mlsys_core.papers.flash_attention import flash_loaded_elements
 from projects.presentations.running import OpenTalk
 from web import patterns_health as health
 from web.templatetags.ui import CHECK_MARKS
@@ -115,7 +116,7 @@ def patterns_page() -> PatternsPage:
 
 
 def _checks(theme: Theme) -> tuple[CheckResult, ...]:
-    checks = (_failed(), _measured(), _limited(), _hidden(), _passed())
+    checks = (_failed(), _measured(), _counted(), _limited(), _hidden(), _passed())
     return tuple(msgspec.structs.replace(check, name=f"{theme}::{check.name}") for check in checks)
 
 
@@ -156,6 +157,38 @@ def _measured() -> CheckResult:
         handout="1.10",
         duration_ms=1900,
         measurement=Measurement("time of your sweep over the reference's", 2.1, "×", 1.5, 6.0, 2.0, 2.2, 15),
+    )
+
+
+def _counted() -> CheckResult:
+    sizes = (16, 32, 64, 128, 256)
+    loaded = tuple((float(size), 4.0 * flash_loaded_elements(512, 64, size)) for size in sizes)
+    least = tuple((float(size), 4.0 * 3 * 512 * 64) for size in sizes)
+    chart = Chart(
+        "Bytes by BLOCK_M",
+        "BLOCK_M",
+        "bytes",
+        (ChartLine("by the formula", loaded), ChartLine("each input once", least)),
+        loaded[1],
+        "Your kernel reads K 16 times; BLOCK_M = 128 reads it 4 times and loads a quarter of the bytes.",
+        log_x=True,
+        log_y=True,
+    )
+    return CheckResult(
+        name="bytes",
+        task="3",
+        title="Bytes that the kernel reads, 512 × 64",
+        verdict=Verdict.PASSED,
+        score=1.2,
+        max_score=2,
+        message="",
+        hidden=False,
+        hint="A program that keeps more rows of Q walks over K and V less often.",
+        handout="2.9",
+        duration_ms=700,
+        measurement=Measurement(
+            "bytes loaded over those of BLOCK_M = 128", 1.6, "×", 1.05, 3.0, 1.6, 1.6, charts=(chart,)
+        ),
     )
 
 

@@ -10,7 +10,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from mlsys_core.papers.study import Cell, Figure, Study
+from grader.contract import Chart, ChartLine
+from mlsys_core.papers.study import Cell, Figure, Line, Study
 from readings.studies.selectors import study_of
 
 register = template.Library()
@@ -93,10 +94,12 @@ def difference(cell: Cell) -> str:
 
 
 @register.simple_tag
-def line_chart(figure: Figure) -> SafeString:
+def line_chart(figure: Figure | Chart) -> SafeString:
     """The figure; its sentence is its name for who does not see it."""
-    xs = [x for line in figure.lines for x, _ in line.points]
-    ys = [y for line in figure.lines for _, y in line.points]
+    you = figure.you if isinstance(figure, Chart) else None
+    lines: Sequence[Line | ChartLine] = figure.lines
+    places = [point for line in lines for point in line.points] + ([you] if you else [])
+    xs, ys = zip(*places, strict=True)
     across = Axis(min(xs), max(xs), LEFT, WIDTH - RIGHT, figure.log_x)
     up = Axis(min(ys) if figure.log_y else min(0.0, *ys), max(ys) or 1.0, HEIGHT - BOTTOM, TOP, figure.log_y)
     drawn = format_html_join(
@@ -104,17 +107,31 @@ def line_chart(figure: Figure) -> SafeString:
         '<polyline class="line line-{}" points="{}"/>',
         (
             (number, " ".join(f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line.points))
-            for number, line in enumerate(figure.lines)
+            for number, line in enumerate(lines)
         ),
     )
     return format_html(
-        '<svg class="line-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
+        '<svg class="line-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}{}</svg>',
         WIDTH,
         HEIGHT,
         f"{figure.title}. {figure.says}",
         _across(across, across.ticks(), figure.x),
         _up(up, up.ticks(), figure.y),
         drawn,
+        _you(across.at(you[0]), up.at(you[1])) if you else "",
+    )
+
+
+def _you(x: float, y: float) -> SafeString:
+    """Where this run lies, with its name on the side that has room."""
+    left = x > WIDTH / 2
+    return format_html(
+        '<circle class="line-you" cx="{0}" cy="{1}" r="6"/>'
+        '<text class="line-you-name" x="{2}" y="{1}" dy="-10" text-anchor="{3}">you</text>',
+        f"{x:.1f}",
+        f"{y:.1f}",
+        f"{x - 8 if left else x + 8:.1f}",
+        "end" if left else "start",
     )
 
 

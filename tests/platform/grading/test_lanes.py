@@ -22,7 +22,7 @@ from grader.contract import GradeReport as Report
 from grader.contract import LabSummary, Outcome
 from grading import claims, services
 from grading.models import GradingJob, Lane
-from grading.runner import run_job
+from grading.runner import job_spec, run_job
 from grading.sweep import sweep
 from tests.factories import TINY, person, practice, reported, submit
 
@@ -176,6 +176,24 @@ class TestLaneOfALab:
         assert {name: live_redis.llen(name) for name in Lane} == {"gpu": 2, "grading": 0, "interactive": 0}
         assert take() is None
         assert take(lane=Lane.GPU)
+
+    def test_a_lab_for_any_device_waits_for_a_gpu_only_where_the_installation_has_one(self, world, tmp_path, settings):
+        folder = tmp_path / "any"
+        shutil.copytree(TINY, folder)
+        text = (folder / "lab.toml").read_text()
+        (folder / "lab.toml").write_text(f'device = "any"\n{text}')
+        without = publish_lab(folder)
+        settings.GPU_LABS = True
+        with_one = publish_lab(folder)
+        assert [without.on_gpu, with_one.on_gpu] == [False, True]
+        assert without.version != with_one.version
+        lanes = []
+        for lab, student in ((without, world.student), (with_one, world.classmate)):
+            world.lab.lab = lab
+            world.lab.save()
+            job = job_of(world, student)
+            lanes.append((job.lane, job_spec(job).gpu))
+        assert lanes == [(Lane.GRADING, False), (Lane.GPU, True)]
 
     def test_a_version_published_by_an_earlier_grader_learns_where_it_runs(self, gpu_lab, tmp_path):
         known = msgspec.json.decode(gpu_lab.manifest)
