@@ -102,7 +102,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(self.step)
         self.optimizer.zero_grad()
-        loss = self.model.loss(_tensor(tokens), _tensor(targets))
+        loss = self.model.loss(_tensor(tokens, self.model), _tensor(targets, self.model))
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()
@@ -129,8 +129,9 @@ def train(model: GPT, codes: Codes, config: TrainConfig) -> list[float]:
 def evaluate(model: GPT, codes: Codes, *, batch: int = 16, time: int = 64, batches: int = 8, seed: int = 0) -> float:
     """Mean loss in nats a token on random windows of a text, the same ones for the same seed."""
     windows = text.batches(codes, batch, time, batches, seed)
-    return sum(float(model.loss(_tensor(a), _tensor(b)).item()) for a, b in windows) / batches
+    return sum(float(model.loss(_tensor(a, model), _tensor(b, model)).item()) for a, b in windows) / batches
 
 
-def _tensor(codes: Codes) -> Tensor:
-    return torch.from_numpy(codes.copy())
+def _tensor(codes: Codes, model: GPT) -> Tensor:
+    """Codes where the model is."""
+    return torch.from_numpy(codes.copy()).to(model.embed.weight.device)
