@@ -82,6 +82,7 @@ def load_lab(path: Path, *, gpu: bool = False) -> LabSummary:
         max_wall_s=wall + 2 * limits.load_s * len(lab.tasks),
         checks=tuple(suite.infos(Suite.FULL)),
         on_gpu=lab.on_gpu,
+        boards=suite.boards,
     )
 
 

@@ -266,6 +266,7 @@ class LabSummary(msgspec.Struct, frozen=True):
     max_wall_s: float
     checks: tuple[CheckInfo, ...]
     on_gpu: bool = False
+    boards: tuple[str, ...] = ()  # names of the checks that have a board of best results
 
     @property
     def max_score(self) -> float:

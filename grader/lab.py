@@ -81,6 +81,7 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: tuple[str, ...] = ("numpy",)
     # modules that the driver imports, each after those that it needs itself: of mlsys_core, or files beside driver.py by plain names
     library: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()  # public measured checks with a board of best results, by name
     max_upload_mb: int = 16
     limits: LimitSettings = LimitSettings()
     banned_imports: tuple[BannedImports, ...] = ()

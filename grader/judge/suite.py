@@ -63,6 +63,7 @@ class CheckSuite:
         self.marks = {item.nodeid: marked[item] for item in self._items}
         self._items.sort(key=lambda item: self._position(self.marks[item.nodeid]))
         self._check_points()
+        self.boards = self._boards({marks.name: marks for marks in marked.values()})
 
     def infos(self, suite: Suite, tasks: Sequence[str] = ()) -> list[CheckInfo]:
         """The checks of a suite, or of some of its tasks, in the order in which they run."""
@@ -127,6 +128,16 @@ class CheckSuite:
         if marks.task not in order:
             raise LabError(f"{marks.name} belongs to task {marks.task}, which lab.toml does not have.")
         return order.index(marks.task), marks.gpu, marks.hidden
+
+    def _boards(self, known: dict[str, CheckMarks]) -> tuple[str, ...]:
+        """The checks with a board that run here. A hidden one has none: what it found is not shown before the due date."""
+        here = {marks.name for marks in self.marks.values()}
+        for name in self.lab.settings.boards:
+            if name not in known or known[name].hidden or not known[name].measured:
+                raise LabError(
+                    f"{self.lab.path.name}/lab.toml: boards names {name}, which is no public measured check."
+                )
+        return tuple(name for name in self.lab.settings.boards if name in here)
 
     def _check_points(self) -> None:
         for task in self.lab.tasks:

@@ -256,6 +256,7 @@ SWEEP_ALSO = (
     "projects.format.sweep.drive_checks",
     "projects.format.sweep.forget_old_pictures",
     "lti.passback.sending.send_due_scores",
+    "reviews.boards.proofs.drive_proofs",
 )
 
 # Format checks of PDFs. No heartbeat renews their lease: it is longer than the grader's own limits for one PDF.

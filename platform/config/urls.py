@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("reviews.queue.urls")),
     path("", include("reviews.agreement.urls")),
     path("", include("reviews.similar.urls")),
+    path("", include("reviews.boards.urls")),
     path("", include("reviews.releases.urls")),
     path("", include("reviews.sheets.urls")),
     path("", include("readings.keeping.urls")),

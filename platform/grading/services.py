@@ -105,12 +105,13 @@ def request_grading(
 
 
 @transaction.atomic
-def request_trials(*, submissions: Sequence[Submission], lab: Lab) -> list[GradingJob]:
+def request_trials(*, submissions: Sequence[Submission], lab: Lab, same_inputs: bool = True) -> list[GradingJob]:
     """Ask for all checks of one version on many submissions, in the given order, without touching anybody's score.
 
-    Each run repeats the seed of the report that counts, so that what differs comes from the version and not from the draw.
+    Each run repeats the seed of the report that counts, so that what differs comes from the version and not from the draw; without
+    `same_inputs` each draws anew.
     """
-    now, known = clock.now(), jobs_of([submission.pk for submission in submissions])
+    now, known = clock.now(), jobs_of([submission.pk for submission in submissions] if same_inputs else [])
     seeds = {pk: jobs.graded.job.seed for pk, jobs in known.items() if jobs.graded}
     jobs = [
         GradingJob(

@@ -96,6 +96,7 @@ class RubricScore(models.Model):
 
 # Django finds an app's models here; those of its parts live with the rest of each part.
 from reviews.agreement.models import CalibrationText, DoubleMark, DoubleReading  # noqa: E402, F401
+from reviews.boards.models import BoardMember, BoardProof, BoardResult  # noqa: E402, F401
 from reviews.marking.models import Adjustment, Claim, Mark, Review  # noqa: E402, F401
 from reviews.regrades.models import LabRegrade, LabRegradeItem, ScoreChange  # noqa: E402, F401
 from reviews.releases.models import Release, ReleaseItem, ReleaseMail  # noqa: E402, F401

@@ -133,3 +133,26 @@ def test_on_a_students_machine_without_a_gpu_the_check_is_skipped_and_says_why(l
     assert run.returncode == 0, run.stdout + run.stderr
     assert "1 skipped" in run.stdout
     assert "This check needs a GPU, and there is none here" in run.stdout
+
+
+@pytest.fixture
+def measured(lab: Path) -> Path:
+    """The same, with the check for a GPU measured, and its name among the boards."""
+    checks = lab / "checks" / "test_add.py"
+    checks.write_text(checks.read_text().replace("@pytest.mark.gpu", "@pytest.mark.gpu\n@pytest.mark.measured"))
+    settings = (lab / "lab.toml").read_text()
+    (lab / "lab.toml").write_text(f'boards = ["test_add::test_adds_on_a_gpu"]\n{settings}')
+    return lab
+
+
+def test_a_board_of_a_gpu_check_is_there_where_the_check_is(measured):
+    assert load_lab(measured, gpu=True).boards == ("test_add::test_adds_on_a_gpu",)
+    assert load_lab(measured).boards == ()
+
+
+@pytest.mark.parametrize("name", ["test_add::test_adds", "test_add::test_nothing", "test_add_hidden::test_shapes"])
+def test_a_board_is_of_a_public_measured_check(measured, name):
+    text = (measured / "lab.toml").read_text().replace("test_add::test_adds_on_a_gpu", name)
+    (measured / "lab.toml").write_text(text)
+    with pytest.raises(LabError, match=f"boards names {name}, which is no public measured check"):
+        load_lab(measured)

@@ -63,6 +63,7 @@ LEFT: Mapping[str, str] = {
             *("reviews.RubricScore", "reviews.Review", "reviews.Mark", "reviews.Adjustment", "reviews.Claim"),
             *("reviews.CalibrationText", "reviews.DoubleReading", "reviews.DoubleMark", "reviews.RegradeRequest"),
             *("reviews.SimilarPair", "reviews.Release", "reviews.ReleaseItem", "reviews.ReleaseMail"),
+            *("reviews.BoardMember", "reviews.BoardProof", "reviews.BoardResult"),
             *("reviews.LabRegrade", "reviews.LabRegradeItem", "reviews.ScoreChange"),
             *("projects.TeamSubmission", "projects.SubmissionLink", "projects.FormatCheck", "projects.PagePicture"),
             *("projects.Talk", "projects.Speaker", "projects.Rating", "projects.StaffRating", "projects.StaffMark"),

@@ -6,61 +6,90 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('assignments', '0001_initial'),
-        ('submissions', '0001_initial'),
+        ("assignments", "0001_initial"),
+        ("submissions", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Rubric',
+            name="Rubric",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('assignment', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='rubric', to='assignments.assignment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "assignment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rubric", to="assignments.assignment"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RubricItem',
+            name="RubricItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task_id', models.CharField(max_length=40)),
-                ('title', models.CharField(max_length=200)),
-                ('points', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('rubric', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='reviews.rubric')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("task_id", models.CharField(max_length=40)),
+                ("title", models.CharField(max_length=200)),
+                ("points", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "rubric",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="reviews.rubric"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position',),
+                "ordering": ("position",),
             },
         ),
         migrations.CreateModel(
-            name='RubricScore',
+            name="RubricScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('points', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('score', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('reason', models.TextField()),
-                ('overridden_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(null=True)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='reviews.rubricitem')),
-                ('overridden_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='overrides', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("points", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("score", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("reason", models.TextField()),
+                ("overridden_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(null=True)),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="reviews.rubricitem"
+                    ),
+                ),
+                (
+                    "overridden_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="overrides",
+                        to="submissions.submission",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('item__position',),
+                "ordering": ("item__position",),
             },
         ),
         migrations.AddConstraint(
-            model_name='rubricitem',
-            constraint=models.UniqueConstraint(fields=('rubric', 'task_id'), name='one_item_a_task'),
+            model_name="rubricitem",
+            constraint=models.UniqueConstraint(fields=("rubric", "task_id"), name="one_item_a_task"),
         ),
         migrations.AddConstraint(
-            model_name='rubricscore',
-            constraint=models.UniqueConstraint(fields=('submission', 'item'), name='one_score_an_item'),
+            model_name="rubricscore",
+            constraint=models.UniqueConstraint(fields=("submission", "item"), name="one_score_an_item"),
         ),
     ]

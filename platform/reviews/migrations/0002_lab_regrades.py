@@ -6,95 +6,204 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('assignments', '0001_initial'),
-        ('courses', '0001_initial'),
-        ('grading', '0007_every_job_has_its_version'),
-        ('reviews', '0001_initial'),
-        ('submissions', '0001_initial'),
+        ("assignments", "0001_initial"),
+        ("courses", "0001_initial"),
+        ("grading", "0007_every_job_has_its_version"),
+        ("reviews", "0001_initial"),
+        ("submissions", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LabRegrade',
+            name="LabRegrade",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(help_text='1, 2, … for this assignment.')),
-                ('scope', models.CharField(choices=[('counting', 'The attempt that counts, of each student'), ('all', 'All attempts of all students')], max_length=8)),
-                ('started_at', models.DateTimeField()),
-                ('discarded_at', models.DateTimeField(null=True)),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('reason', models.TextField(blank=True, help_text='Students read it.')),
-                ('reverted_at', models.DateTimeField(null=True)),
-                ('revert_reason', models.TextField(blank=True, help_text='Students read it.')),
-                ('applied_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='regrades', to='assignments.assignment')),
-                ('discarded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lab', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='regrades', to='assignments.lab')),
-                ('reverted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('started_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField(help_text="1, 2, … for this assignment.")),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("counting", "The attempt that counts, of each student"),
+                            ("all", "All attempts of all students"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("discarded_at", models.DateTimeField(null=True)),
+                ("applied_at", models.DateTimeField(null=True)),
+                ("reason", models.TextField(blank=True, help_text="Students read it.")),
+                ("reverted_at", models.DateTimeField(null=True)),
+                ("revert_reason", models.TextField(blank=True, help_text="Students read it.")),
+                (
+                    "applied_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="regrades",
+                        to="assignments.assignment",
+                    ),
+                ),
+                (
+                    "discarded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lab",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="regrades", to="assignments.lab"
+                    ),
+                ),
+                (
+                    "reverted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-number',),
+                "ordering": ("-number",),
             },
         ),
         migrations.CreateModel(
-            name='LabRegradeItem',
+            name="LabRegradeItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('before', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='grading.gradereport')),
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='regrade_item', to='grading.gradingjob')),
-                ('regrade', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='reviews.labregrade')),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='regrade_items', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "before",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="grading.gradereport",
+                    ),
+                ),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="regrade_item",
+                        to="grading.gradingjob",
+                    ),
+                ),
+                (
+                    "regrade",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="reviews.labregrade"
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="regrade_items",
+                        to="submissions.submission",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='ScoreChange',
+            name="ScoreChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('act', models.CharField(choices=[('applied', 'Applied'), ('reverted', 'Reverted')], max_length=8)),
-                ('before', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('before_max', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('after', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('after_max', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('shown_before', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('shown_before_max', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('shown_after', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('shown_after_max', models.DecimalField(decimal_places=2, max_digits=7, null=True)),
-                ('tells', models.BooleanField()),
-                ('mailed_at', models.DateTimeField(null=True)),
-                ('seen_at', models.DateTimeField(help_text='When the student took the notice off their first page.', null=True)),
-                ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='score_changes', to='courses.enrollment')),
-                ('regrade', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='reviews.labregrade')),
-                ('submission', models.ForeignKey(help_text='Counts afterwards.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("act", models.CharField(choices=[("applied", "Applied"), ("reverted", "Reverted")], max_length=8)),
+                ("before", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("before_max", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("after", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("after_max", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("shown_before", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("shown_before_max", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("shown_after", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("shown_after_max", models.DecimalField(decimal_places=2, max_digits=7, null=True)),
+                ("tells", models.BooleanField()),
+                ("mailed_at", models.DateTimeField(null=True)),
+                (
+                    "seen_at",
+                    models.DateTimeField(help_text="When the student took the notice off their first page.", null=True),
+                ),
+                (
+                    "enrollment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="score_changes",
+                        to="courses.enrollment",
+                    ),
+                ),
+                (
+                    "regrade",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="changes", to="reviews.labregrade"
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        help_text="Counts afterwards.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="submissions.submission",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.AddConstraint(
-            model_name='labregrade',
-            constraint=models.UniqueConstraint(fields=('assignment', 'number'), name='one_regrade_a_number'),
+            model_name="labregrade",
+            constraint=models.UniqueConstraint(fields=("assignment", "number"), name="one_regrade_a_number"),
         ),
         migrations.AddConstraint(
-            model_name='labregrade',
-            constraint=models.UniqueConstraint(condition=models.Q(('applied_at', None), ('discarded_at', None)), fields=('assignment',), name='one_open_regrade_a_lab'),
+            model_name="labregrade",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("applied_at", None), ("discarded_at", None)),
+                fields=("assignment",),
+                name="one_open_regrade_a_lab",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='labregrade',
-            constraint=models.CheckConstraint(condition=models.Q(('reverted_at', None), ('applied_at__isnull', False), _connector='OR'), name='reverted_after_applied'),
+            model_name="labregrade",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reverted_at", None), ("applied_at__isnull", False), _connector="OR"),
+                name="reverted_after_applied",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='labregradeitem',
-            constraint=models.UniqueConstraint(fields=('regrade', 'submission'), name='one_item_a_submission'),
+            model_name="labregradeitem",
+            constraint=models.UniqueConstraint(fields=("regrade", "submission"), name="one_item_a_submission"),
         ),
         migrations.AddConstraint(
-            model_name='scorechange',
-            constraint=models.UniqueConstraint(fields=('regrade', 'enrollment', 'act'), name='one_change_an_act'),
+            model_name="scorechange",
+            constraint=models.UniqueConstraint(fields=("regrade", "enrollment", "act"), name="one_change_an_act"),
         ),
     ]

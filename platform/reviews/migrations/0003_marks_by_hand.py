@@ -7,117 +7,186 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reviews', '0002_lab_regrades'),
-        ('submissions', '0002_signed_receipts'),
+        ("reviews", "0002_lab_regrades"),
+        ("submissions", "0002_signed_receipts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='rubricitem',
-            name='description',
-            field=models.TextField(blank=True, help_text='The guiding question; students read it.'),
+            model_name="rubricitem",
+            name="description",
+            field=models.TextField(blank=True, help_text="The guiding question; students read it."),
         ),
         migrations.AddField(
-            model_name='rubricitem',
-            name='grader_note',
-            field=models.TextField(blank=True, help_text='For graders alone.'),
+            model_name="rubricitem",
+            name="grader_note",
+            field=models.TextField(blank=True, help_text="For graders alone."),
         ),
         migrations.AlterField(
-            model_name='rubricitem',
-            name='task_id',
+            model_name="rubricitem",
+            name="task_id",
             field=models.CharField(help_text="The lab's task, or the item's short name.", max_length=40),
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('points', models.DecimalField(decimal_places=2, default=Decimal('0'), max_digits=7)),
-                ('reason', models.TextField()),
-                ('made_at', models.DateTimeField()),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("points", models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=7)),
+                ("reason", models.TextField()),
+                ("made_at", models.DateTimeField()),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjustments",
+                        to="submissions.submission",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('first', 'First reading'), ('second', 'Second reading')], default='first', max_length=6)),
-                ('comment', models.TextField(blank=True, help_text='The student reads it from the release on.')),
-                ('staff_note', models.TextField(blank=True)),
-                ('flagged', models.BooleanField(default=False, help_text='Someone else should look at it too.')),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('saved_at', models.DateTimeField()),
-                ('spent_s', models.PositiveIntegerField(default=0, help_text='Between opening and saving, in seconds.')),
-                ('grader', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("first", "First reading"), ("second", "Second reading")],
+                        default="first",
+                        max_length=6,
+                    ),
+                ),
+                ("comment", models.TextField(blank=True, help_text="The student reads it from the release on.")),
+                ("staff_note", models.TextField(blank=True)),
+                ("flagged", models.BooleanField(default=False, help_text="Someone else should look at it too.")),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("saved_at", models.DateTimeField()),
+                (
+                    "spent_s",
+                    models.PositiveIntegerField(default=0, help_text="Between opening and saving, in seconds."),
+                ),
+                (
+                    "grader",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reviews", to="submissions.submission"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='Mark',
+            name="Mark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('points', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('score', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('comment', models.TextField(blank=True, help_text='The student reads it from the release on.')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='marks', to='reviews.rubricitem')),
-                ('review', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='reviews.review')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("points", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("score", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("comment", models.TextField(blank=True, help_text="The student reads it from the release on.")),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="marks", to="reviews.rubricitem"
+                    ),
+                ),
+                (
+                    "review",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="marks", to="reviews.review"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('item__position', 'pk'),
+                "ordering": ("item__position", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='RubricLevel',
+            name="RubricLevel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='A digit.', max_length=1)),
-                ('points', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('label', models.CharField(max_length=120)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='levels', to='reviews.rubricitem')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(help_text="A digit.", max_length=1)),
+                ("points", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("label", models.CharField(max_length=120)),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="levels", to="reviews.rubricitem"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-points', 'pk'),
+                "ordering": ("-points", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='Claim',
+            name="Claim",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('first', 'First reading'), ('second', 'Second reading')], default='first', max_length=6)),
-                ('taken_at', models.DateTimeField()),
-                ('until', models.DateTimeField()),
-                ('grader', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to=settings.AUTH_USER_MODEL)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='claims', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("first", "First reading"), ("second", "Second reading")],
+                        default="first",
+                        max_length=6,
+                    ),
+                ),
+                ("taken_at", models.DateTimeField()),
+                ("until", models.DateTimeField()),
+                (
+                    "grader",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="claims", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="claims", to="submissions.submission"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('submission', 'purpose'), name='one_claim_a_purpose')],
+                "constraints": [models.UniqueConstraint(fields=("submission", "purpose"), name="one_claim_a_purpose")],
             },
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(fields=('submission', 'purpose'), name='one_review_a_purpose'),
+            model_name="review",
+            constraint=models.UniqueConstraint(fields=("submission", "purpose"), name="one_review_a_purpose"),
         ),
         migrations.AddConstraint(
-            model_name='mark',
-            constraint=models.UniqueConstraint(fields=('review', 'item'), name='one_mark_an_item'),
+            model_name="mark",
+            constraint=models.UniqueConstraint(fields=("review", "item"), name="one_mark_an_item"),
         ),
         migrations.AddConstraint(
-            model_name='mark',
-            constraint=models.CheckConstraint(condition=models.Q(('score__gte', 0)), name='mark_not_negative'),
+            model_name="mark",
+            constraint=models.CheckConstraint(condition=models.Q(("score__gte", 0)), name="mark_not_negative"),
         ),
         migrations.AddConstraint(
-            model_name='rubriclevel',
-            constraint=models.UniqueConstraint(fields=('item', 'key'), name='one_level_a_key'),
+            model_name="rubriclevel",
+            constraint=models.UniqueConstraint(fields=("item", "key"), name="one_level_a_key"),
         ),
     ]

@@ -6,151 +6,174 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reviews', '0003_marks_by_hand'),
+        ("reviews", "0003_marks_by_hand"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BankComment',
+            name="BankComment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('used', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('archived_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("used", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("archived_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('-used', 'pk'),
+                "ordering": ("-used", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='MarkChange',
+            name="MarkChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('title_before', models.CharField(max_length=200)),
-                ('title_after', models.CharField(max_length=200)),
-                ('points_before', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('points_after', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('score_before', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('score_after', models.DecimalField(decimal_places=2, max_digits=7)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveIntegerField()),
+                ("title_before", models.CharField(max_length=200)),
+                ("title_after", models.CharField(max_length=200)),
+                ("points_before", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("points_after", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("score_before", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("score_after", models.DecimalField(decimal_places=2, max_digits=7)),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='RubricChange',
+            name="RubricChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('made_at', models.DateTimeField()),
-                ('reapplied', models.BooleanField(help_text='Whether the marks that stood then took the new points.')),
-                ('reason', models.TextField(blank=True)),
-                ('reverted_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("made_at", models.DateTimeField()),
+                ("reapplied", models.BooleanField(help_text="Whether the marks that stood then took the new points.")),
+                ("reason", models.TextField(blank=True)),
+                ("reverted_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='RubricEdit',
+            name="RubricEdit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('before', models.TextField()),
-                ('after', models.TextField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveIntegerField()),
+                ("before", models.TextField()),
+                ("after", models.TextField()),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.RemoveConstraint(
-            model_name='rubricitem',
-            name='one_item_a_task',
+            model_name="rubricitem",
+            name="one_item_a_task",
         ),
         migrations.AddField(
-            model_name='adjustment',
-            name='withdrawn_at',
+            model_name="adjustment",
+            name="withdrawn_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='adjustment',
-            name='withdrawn_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="adjustment",
+            name="withdrawn_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='mark',
-            name='level_key',
-            field=models.CharField(help_text='Of the level that was given; empty for points beside the levels.', max_length=1, null=True),
+            model_name="mark",
+            name="level_key",
+            field=models.CharField(
+                help_text="Of the level that was given; empty for points beside the levels.", max_length=1, null=True
+            ),
         ),
         migrations.AddField(
-            model_name='rubric',
-            name='revision',
+            model_name="rubric",
+            name="revision",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='rubricitem',
-            name='retired_at',
+            model_name="rubricitem",
+            name="retired_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddConstraint(
-            model_name='rubricitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('retired_at', None)), fields=('rubric', 'task_id'), name='one_item_a_task'),
+            model_name="rubricitem",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retired_at", None)), fields=("rubric", "task_id"), name="one_item_a_task"
+            ),
         ),
         migrations.AddField(
-            model_name='bankcomment',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="bankcomment",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='bankcomment',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='bank_comments', to='reviews.rubricitem'),
+            model_name="bankcomment",
+            name="item",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="bank_comments", to="reviews.rubricitem"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mark_changes', to='reviews.rubricitem'),
+            model_name="markchange",
+            name="item",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="mark_changes", to="reviews.rubricitem"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='review',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mark_changes', to='reviews.review'),
+            model_name="markchange",
+            name="review",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="mark_changes", to="reviews.review"
+            ),
         ),
         migrations.AddField(
-            model_name='rubricchange',
-            name='made_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="rubricchange",
+            name="made_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='rubricchange',
-            name='reverted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="rubricchange",
+            name="reverted_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='rubricedit',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='reviews.rubricchange'),
+            model_name="rubricedit",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="edits", to="reviews.rubricchange"
+            ),
         ),
         migrations.AddField(
-            model_name='rubricedit',
-            name='rubric',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='edits', to='reviews.rubric'),
+            model_name="rubricedit",
+            name="rubric",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="edits", to="reviews.rubric"
+            ),
         ),
         migrations.AddField(
-            model_name='markchange',
-            name='edit',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='reviews.rubricedit'),
+            model_name="markchange",
+            name="edit",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="marks", to="reviews.rubricedit"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rubricedit',
-            constraint=models.UniqueConstraint(fields=('change', 'rubric'), name='one_edit_a_rubric'),
+            model_name="rubricedit",
+            constraint=models.UniqueConstraint(fields=("change", "rubric"), name="one_edit_a_rubric"),
         ),
         migrations.AddConstraint(
-            model_name='markchange',
-            constraint=models.UniqueConstraint(fields=('edit', 'review', 'item'), name='one_mark_change_an_item'),
+            model_name="markchange",
+            constraint=models.UniqueConstraint(fields=("edit", "review", "item"), name="one_mark_change_an_item"),
         ),
     ]

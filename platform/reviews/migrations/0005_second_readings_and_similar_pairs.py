@@ -6,181 +6,263 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('assignments', '0003_accommodations'),
-        ('reviews', '0004_rubric_changes_and_bank'),
-        ('submissions', '0002_signed_receipts'),
+        ("assignments", "0003_accommodations"),
+        ("reviews", "0004_rubric_changes_and_bank"),
+        ("submissions", "0002_signed_receipts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CalibrationText',
+            name="CalibrationText",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('chosen_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("chosen_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='DoubleMark',
+            name="DoubleMark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('points', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('first', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('second', models.DecimalField(decimal_places=2, max_digits=7)),
-                ('first_comment', models.TextField(blank=True)),
-                ('second_comment', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("points", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("first", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("second", models.DecimalField(decimal_places=2, max_digits=7)),
+                ("first_comment", models.TextField(blank=True)),
+                ("second_comment", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ('item__position', 'pk'),
+                "ordering": ("item__position", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='DoubleReading',
+            name="DoubleReading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_comment', models.TextField(blank=True)),
-                ('second_comment', models.TextField(blank=True)),
-                ('read_at', models.DateTimeField(db_index=True, help_text='When both were there.')),
-                ('outcome', models.CharField(blank=True, choices=[('first', 'The first reading stands'), ('second', 'The second reading is adopted'), ('settled', 'Other marks are set')], max_length=8)),
-                ('reason', models.TextField(blank=True)),
-                ('settled_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_comment", models.TextField(blank=True)),
+                ("second_comment", models.TextField(blank=True)),
+                ("read_at", models.DateTimeField(db_index=True, help_text="When both were there.")),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("first", "The first reading stands"),
+                            ("second", "The second reading is adopted"),
+                            ("settled", "Other marks are set"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("settled_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='SimilarPair',
+            name="SimilarPair",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('share', models.FloatField(help_text="Of the shorter text's runs of five words, how many the other one has.")),
-                ('jaccard', models.FloatField(help_text='Shared runs of all runs of both.')),
-                ('passages', models.JSONField(default=dict)),
-                ('found_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('open', 'Open'), ('fine', 'Fine'), ('followed up', 'Followed up')], default='open', max_length=12)),
-                ('note', models.TextField(blank=True)),
-                ('decided_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "share",
+                    models.FloatField(
+                        help_text="Of the shorter text's runs of five words, how many the other one has."
+                    ),
+                ),
+                ("jaccard", models.FloatField(help_text="Shared runs of all runs of both.")),
+                ("passages", models.JSONField(default=dict)),
+                ("found_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("fine", "Fine"), ("followed up", "Followed up")],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("decided_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ('-share', 'pk'),
+                "ordering": ("-share", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='SimilarSearch',
+            name="SimilarSearch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quotable', models.TextField(blank=True, help_text="What everybody may quote: the paper's abstract, for instance.")),
-                ('asked_at', models.DateTimeField(null=True)),
-                ('begun_at', models.DateTimeField(help_text='A search that did not end is begun again after a while.', null=True)),
-                ('searched_at', models.DateTimeField(null=True)),
-                ('texts', models.PositiveIntegerField(default=0, help_text='Of this assignment, in the latest search.')),
-                ('earlier', models.PositiveIntegerField(default=0, help_text='Of the same work in other offerings.')),
-                ('unread', models.PositiveIntegerField(default=0, help_text='Without text to compare: a PDF, for instance.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "quotable",
+                    models.TextField(
+                        blank=True, help_text="What everybody may quote: the paper's abstract, for instance."
+                    ),
+                ),
+                ("asked_at", models.DateTimeField(null=True)),
+                (
+                    "begun_at",
+                    models.DateTimeField(
+                        help_text="A search that did not end is begun again after a while.", null=True
+                    ),
+                ),
+                ("searched_at", models.DateTimeField(null=True)),
+                (
+                    "texts",
+                    models.PositiveIntegerField(default=0, help_text="Of this assignment, in the latest search."),
+                ),
+                ("earlier", models.PositiveIntegerField(default=0, help_text="Of the same work in other offerings.")),
+                (
+                    "unread",
+                    models.PositiveIntegerField(default=0, help_text="Without text to compare: a PDF, for instance."),
+                ),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='review',
-            name='one_review_a_purpose',
+            model_name="review",
+            name="one_review_a_purpose",
         ),
         migrations.AlterField(
-            model_name='claim',
-            name='purpose',
-            field=models.CharField(choices=[('first', 'First reading'), ('second', 'Second reading'), ('calibration', 'Calibration')], default='first', max_length=12),
+            model_name="claim",
+            name="purpose",
+            field=models.CharField(
+                choices=[("first", "First reading"), ("second", "Second reading"), ("calibration", "Calibration")],
+                default="first",
+                max_length=12,
+            ),
         ),
         migrations.AlterField(
-            model_name='review',
-            name='purpose',
-            field=models.CharField(choices=[('first', 'First reading'), ('second', 'Second reading'), ('calibration', 'Calibration')], default='first', max_length=12),
+            model_name="review",
+            name="purpose",
+            field=models.CharField(
+                choices=[("first", "First reading"), ("second", "Second reading"), ("calibration", "Calibration")],
+                default="first",
+                max_length=12,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'calibration'), _negated=True), fields=('submission', 'purpose'), name='one_review_a_purpose'),
+            model_name="review",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("purpose", "calibration"), _negated=True),
+                fields=("submission", "purpose"),
+                name="one_review_a_purpose",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('purpose', 'calibration')), fields=('submission', 'grader'), name='one_calibration_a_grader'),
+            model_name="review",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("purpose", "calibration")),
+                fields=("submission", "grader"),
+                name="one_calibration_a_grader",
+            ),
         ),
         migrations.AddField(
-            model_name='calibrationtext',
-            name='chosen_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="calibrationtext",
+            name="chosen_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='calibrationtext',
-            name='submission',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='calibration', to='submissions.submission'),
+            model_name="calibrationtext",
+            name="submission",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="calibration", to="submissions.submission"
+            ),
         ),
         migrations.AddField(
-            model_name='doublemark',
-            name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reviews.rubricitem'),
+            model_name="doublemark",
+            name="item",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="reviews.rubricitem"
+            ),
         ),
         migrations.AddField(
-            model_name='doublereading',
-            name='first_grader',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="doublereading",
+            name="first_grader",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='doublereading',
-            name='second_grader',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="doublereading",
+            name="second_grader",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='doublereading',
-            name='settled_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="doublereading",
+            name="settled_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='doublereading',
-            name='submission',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='double_reading', to='submissions.submission'),
+            model_name="doublereading",
+            name="submission",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="double_reading", to="submissions.submission"
+            ),
         ),
         migrations.AddField(
-            model_name='doublemark',
-            name='reading',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marks', to='reviews.doublereading'),
+            model_name="doublemark",
+            name="reading",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="marks", to="reviews.doublereading"
+            ),
         ),
         migrations.AddField(
-            model_name='similarpair',
-            name='assignment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='similar_pairs', to='assignments.assignment'),
+            model_name="similarpair",
+            name="assignment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="similar_pairs", to="assignments.assignment"
+            ),
         ),
         migrations.AddField(
-            model_name='similarpair',
-            name='decided_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="similarpair",
+            name="decided_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='similarpair',
-            name='first',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='submissions.submission'),
+            model_name="similarpair",
+            name="first",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="submissions.submission"
+            ),
         ),
         migrations.AddField(
-            model_name='similarpair',
-            name='second',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='submissions.submission'),
+            model_name="similarpair",
+            name="second",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="submissions.submission"
+            ),
         ),
         migrations.AddField(
-            model_name='similarsearch',
-            name='assignment',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='similar_search', to='assignments.assignment'),
+            model_name="similarsearch",
+            name="assignment",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="similar_search", to="assignments.assignment"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='doublemark',
-            constraint=models.UniqueConstraint(fields=('reading', 'item'), name='one_double_mark_an_item'),
+            model_name="doublemark",
+            constraint=models.UniqueConstraint(fields=("reading", "item"), name="one_double_mark_an_item"),
         ),
         migrations.AddConstraint(
-            model_name='similarpair',
-            constraint=models.UniqueConstraint(fields=('assignment', 'first', 'second'), name='one_similar_pair'),
+            model_name="similarpair",
+            constraint=models.UniqueConstraint(fields=("assignment", "first", "second"), name="one_similar_pair"),
         ),
         migrations.AddConstraint(
-            model_name='similarpair',
-            constraint=models.CheckConstraint(condition=models.Q(('first__lt', models.F('second'))), name='first_was_handed_in_first'),
+            model_name="similarpair",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first__lt", models.F("second"))), name="first_was_handed_in_first"
+            ),
         ),
     ]

@@ -25,7 +25,10 @@ class Migration(migrations.Migration):
             "RegradeRequest",
             [
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("item_title", models.CharField(blank=True, help_text="Copied; empty: the whole score.", max_length=200)),
+                (
+                    "item_title",
+                    models.CharField(blank=True, help_text="Copied; empty: the whole score.", max_length=200),
+                ),
                 ("reason", models.TextField()),
                 ("asked_at", models.DateTimeField()),
                 (

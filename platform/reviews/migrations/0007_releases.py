@@ -6,71 +6,144 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('assignments', '0002_cooldown'),
-        ('courses', '0001_initial'),
-        ('reviews', '0006_regrade_requests'),
-        ('submissions', '0002_signed_receipts'),
+        ("assignments", "0002_cooldown"),
+        ("courses", "0001_initial"),
+        ("reviews", "0006_regrade_requests"),
+        ("submissions", "0002_signed_receipts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('released_at', models.DateTimeField()),
-                ('final_at', models.DateTimeField(help_text='From then on students are told, and it can no longer be undone.')),
-                ('opened', models.BooleanField(default=False, help_text="The assignment's first one that stands; of a lab it shows what hidden checks found.")),
-                ('undone_at', models.DateTimeField(null=True)),
-                ('retracted_at', models.DateTimeField(null=True)),
-                ('retract_reason', models.TextField(blank=True, help_text='Students read it.')),
-                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='assignments.assignment')),
-                ('released_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('retracted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('undone_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("released_at", models.DateTimeField()),
+                (
+                    "final_at",
+                    models.DateTimeField(help_text="From then on students are told, and it can no longer be undone."),
+                ),
+                (
+                    "opened",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The assignment's first one that stands; of a lab it shows what hidden checks found.",
+                    ),
+                ),
+                ("undone_at", models.DateTimeField(null=True)),
+                ("retracted_at", models.DateTimeField(null=True)),
+                ("retract_reason", models.TextField(blank=True, help_text="Students read it.")),
+                (
+                    "assignment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases",
+                        to="assignments.assignment",
+                    ),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "retracted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "undone_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-pk',),
+                "ordering": ("-pk",),
             },
         ),
         migrations.CreateModel(
-            name='ReleaseItem',
+            name="ReleaseItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='reviews.release')),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='release_items', to='submissions.submission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="reviews.release"
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="release_items",
+                        to="submissions.submission",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='ReleaseMail',
+            name="ReleaseMail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('news', models.CharField(choices=[('released', 'Released'), ('retracted', 'Taken back')], default='released', max_length=9)),
-                ('mail_at', models.DateTimeField(db_index=True, null=True)),
-                ('mail_tries', models.PositiveSmallIntegerField(default=0)),
-                ('mailed_at', models.DateTimeField(null=True)),
-                ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='release_mails', to='courses.enrollment')),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mails', to='reviews.release')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "news",
+                    models.CharField(
+                        choices=[("released", "Released"), ("retracted", "Taken back")],
+                        default="released",
+                        max_length=9,
+                    ),
+                ),
+                ("mail_at", models.DateTimeField(db_index=True, null=True)),
+                ("mail_tries", models.PositiveSmallIntegerField(default=0)),
+                ("mailed_at", models.DateTimeField(null=True)),
+                (
+                    "enrollment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="release_mails",
+                        to="courses.enrollment",
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="mails", to="reviews.release"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.CheckConstraint(condition=models.Q(('undone_at', None), ('retracted_at', None), _connector='OR'), name='undone_or_retracted'),
+            model_name="release",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("undone_at", None), ("retracted_at", None), _connector="OR"),
+                name="undone_or_retracted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='releaseitem',
-            constraint=models.UniqueConstraint(fields=('release', 'submission'), name='one_release_item'),
+            model_name="releaseitem",
+            constraint=models.UniqueConstraint(fields=("release", "submission"), name="one_release_item"),
         ),
         migrations.AddConstraint(
-            model_name='releasemail',
-            constraint=models.UniqueConstraint(fields=('release', 'enrollment', 'news'), name='one_mail_a_student'),
+            model_name="releasemail",
+            constraint=models.UniqueConstraint(fields=("release", "enrollment", "news"), name="one_mail_a_student"),
         ),
     ]

@@ -36,6 +36,7 @@ from projects.teams.membership import Details
 from projects.teams.planning import Planned, Target
 from projects.teams.services import change_team, create_team, leave_team
 from projects.teams.staffing import arrange, except_size, set_rules
+from reviews.boards.services import hide, join, show
 from reviews.marking.services import adjust
 from reviews.releases.services import release, retract, undo
 from reviews.services import override, withdraw_override
@@ -121,6 +122,12 @@ def _rated(world):
     about = opened(_planned(world), world.ta)
     rated(about, world.classmate)
     return closed(about, world.ta)
+
+
+def _off_a_board(world):
+    member = join(assignment=world.lab, enrollment=world.student, name="Warp Nine")
+    assert hide(member=member, reason="because", by=world.ta.user)
+    return member
 
 
 def _shown(world):
@@ -331,6 +338,8 @@ ACTS = [
     Act("made the grading scheme", lambda world, **_: _schemed(world)),
     Act("reverted a change of the grading scheme", lambda world, **_: _scheme_reverted(world)),
     Act("froze the grades", lambda world, **_: _frozen(world)),
+    Act("took a name off a board", lambda world, **_: _off_a_board(world)),
+    Act("put a name back on a board", lambda world, **_: show(member=_off_a_board(world), by=world.ta.user)),
     Act(
         "lifted the freeze of grades",
         lambda world, **_: lift(snapshot=_frozen(world), reason="a late regrade", by=world.instructor.user),
