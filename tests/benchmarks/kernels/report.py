@@ -25,7 +25,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     card, limits = found["card"], found["ceilings"]
     copy, half, byte = limits["copy"] / 1e9, limits["bf16"] / 1e12, limits["fp8"] / 1e12
     yield f"{card['gpu']}, torch {card['torch']}, Triton {card['triton']}. A large copy reads and writes {copy:,.0f} GB/s;"
-    yield f"cuBLAS multiplies 8192³ at {half:,.0f} TFLOP/s in bfloat16 and {byte:,.0f} in float8. These are the ceilings of the floors below."
+    yield f"cuBLAS multiplies 8192³ at {half:,.0f} TFLOP/s in bfloat16 and {byte:,.0f} in float8: the ceilings of the floors below."
     for family in dict.fromkeys(row["family"] for row in found["rows"]):
         yield f"\n### {TITLES.get(family, family)}\n"
         yield "| case | ours, ms (8 in 10 calls) | rate | of the floor | beside it | goals |"
