@@ -1,0 +1,70 @@
+"""Attention of a mixed batch through block tables: what it is asked, and the definition in plain torch.
+
+Idea      A batch is a row of tokens, some of them the newest of running outputs, some the next piece of a prompt. Each reads the keys and
+          values of its own sequence up to itself, wherever the table says that they are.
+Equation  o_t = Σ_{p ≤ position t} softmax_p(q_t · k_p / √D) v_p,  k_p = keys[table[p // s], p mod s]
+Paper     W. Kwon et al., "PagedAttention", SOSP 2023, section 4.1; A. Agrawal et al., "Sarathi-Serve", OSDI 2024 (mixed batches).
+Cost      The context is copied once a layer before it is read; `kernel_attention` reads it in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the field's name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the T tokens of a batch of B sequences stand. Sequences with one token come first; there are `decodes` of them.
+
+    positions (T,) int64      in their sequences
+    slots     (T,) int64      where their keys and values go
+    tables    (B, M) int32    blocks; what is past a sequence's end is not read
+    contexts  (B,) int32      tokens that a sequence has once the batch is computed
+    starts    (B + 1,) int32  where each sequence's tokens begin in the batch
+    """
+
+    positions: Tensor
+    slots: Tensor
+    tables: Tensor
+    contexts: Tensor
+    starts: Tensor
+    decodes: int
+
+
+class PagedAttention(Protocol):
+    """Writes new keys and values to their slots, and reads through the tables."""
+
+    def write(self, key: Tensor, value: Tensor, keys: Tensor, values: Tensor, slots: Tensor) -> None:
+        """key, value (T, Hk, D) into keys, values (blocks, s, Hk, D)."""
+
+    def attend(self, q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
+        """q (T, H, D) -> (T, H, D)."""
+
+
+class TorchAttention:
+    """The definition, with torch's own attention on gathered blocks. Runs anywhere."""
+
+    def write(self, key: Tensor, value: Tensor, keys: Tensor, values: Tensor, slots: Tensor) -> None:
+        """A scatter over the flat slots."""
+        keys.flatten(0, 1).index_copy_(0, slots, key)
+        values.flatten(0, 1).index_copy_(0, slots, value)
+
+    def attend(self, q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
+        """One sequence after the other."""
+        contexts, starts, size = layout.contexts.tolist(), layout.starts.tolist(), keys.shape[1]
+        out = torch.empty_like(q)
+        for i, n in enumerate(contexts):
+            blocks = layout.tables[i, : -(-n // size)].long()
+            k, v = (cache[blocks].flatten(0, 1)[:n].transpose(0, 1) for cache in (keys, values))
+            rows = q[starts[i] : starts[i + 1]].transpose(0, 1)
+            count = rows.shape[1]
+            # The last of the rows sees everything, the one before it all but one.
+            seen = torch.ones(count, n, dtype=torch.bool, device=q.device).tril(n - count)
+            read = F.scaled_dot_product_attention(rows[None], k[None], v[None], attn_mask=seen, enable_gqa=True)
+            out[starts[i] : starts[i + 1]] = read[0].transpose(0, 1)
+        return out
