@@ -18,12 +18,21 @@ from mlsys_core.serving.scheduler import SchedulerConfig
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """Memory and limits: `blocks` of `block_size` tokens on the device and `swap_blocks` on the host; how prefixes are found."""
+    """Memory and limits of an engine.
+
+    blocks, block_size  on the device, and the tokens in one
+    swap_blocks         on the host
+    prefix_cache        how a beginning that was computed before is found
+    decode_sizes        batches that are recorded as CUDA graphs (`graph_runner`); none for steps of any size
+    compiled            whether torch compiles the recorded steps
+    """
 
     blocks: int = 256
     block_size: int = 16
     swap_blocks: int = 0
     prefix_cache: Literal["hash", "radix", "none"] = "hash"
+    decode_sizes: tuple[int, ...] = ()
+    compiled: bool = False
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
 
     def manager(self) -> BlockManager:

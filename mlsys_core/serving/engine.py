@@ -22,6 +22,7 @@ from torch import Tensor
 from mlsys_core.serving.attention import PagedAttention
 from mlsys_core.serving.cache import PagedCache
 from mlsys_core.serving.config import EngineConfig
+from mlsys_core.serving.graph_runner import GraphRunner
 from mlsys_core.serving.metrics import Metrics, Times
 from mlsys_core.serving.runner import Runner
 from mlsys_core.serving.sampling import SamplingParams, generator_for, pick, probabilities
@@ -89,7 +90,11 @@ class Engine:
         )
         self.config, self.blocks, self.clock = config, config.manager(), clock
         self.scheduler = Scheduler(config.scheduler, self.blocks)
-        self.runner = Runner(model, cache, attention)
+        self.runner = (
+            GraphRunner(model, cache, attention, sizes=config.decode_sizes, compiled=config.compiled)
+            if config.decode_sizes
+            else Runner(model, cache, attention)
+        )
         self._metrics = Metrics()
         self._requests: dict[int, _Request] = {}
         self._choices: dict[int, _Choice] = {}  # by the sequence's number

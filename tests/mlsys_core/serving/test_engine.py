@@ -50,6 +50,7 @@ def configs(draw):
         block_size=size,
         swap_blocks=draw(st.sampled_from([0, 12, 60])),
         prefix_cache=draw(st.sampled_from(["hash", "radix", "none"])),
+        decode_sizes=draw(st.sampled_from([(), (), (2, 4)])),
         scheduler=SchedulerConfig(
             token_budget=seats + draw(st.integers(0, 20)),
             max_sequences=seats,
