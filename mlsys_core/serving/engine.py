@@ -152,6 +152,10 @@ class Engine:
             self._end(sequence, "abort")
         return True
 
+    def knows(self, request: int) -> bool:
+        """Whether a request has not ended."""
+        return request in self._requests
+
     def metrics(self) -> Metrics:
         """Of this moment; the object is the engine's own."""
         found, pool = self._metrics, self.blocks.device
