@@ -78,7 +78,7 @@ class Service:
 
     async def stream(
         self, prompts: Sequence[Sequence[int]], params: SamplingParams
-    ) -> AsyncIterator[tuple[int, Output]]:
+    ) -> AsyncGenerator[tuple[int, Output], None]:
         """What each step adds, with the number of the prompt, until all outputs of all prompts have ended.
 
         Closing it early aborts what has not ended. Raises ValueError for what cannot be served, `OverloadedError`, `StoppedError`.
@@ -112,8 +112,7 @@ class Service:
         try:
             while self._wait():
                 self._do_what_is_in_line()
-                for output in self.engine.step():
-                    self._hand_out(output)
+                self._hand_out(self.engine.step())
         finally:
             # Also when a step has raised, which the thread's hook reports: nobody is to wait for ever.
             self._leave()
@@ -126,11 +125,15 @@ class Service:
     def _do_what_is_in_line(self) -> None:
         while self._line:
             act, future = self._line.popleft()
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(act())
-                except (ValueError, OverloadedError) as error:
-                    future.set_exception(error)
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(act())
+            except (ValueError, OverloadedError) as error:
+                future.set_exception(error)
+            finally:
+                if not future.done():  # anything else ends the thread, and who waits must know
+                    future.set_exception(StoppedError("The engine has failed: see its log."))
 
     def _leave(self) -> None:
         with self._wake:
@@ -165,11 +168,13 @@ class Service:
         self._readers |= {number: _Reader(i, loop, queue) for i, number in enumerate(numbers)}
         return numbers
 
-    def _hand_out(self, output: Output) -> None:
-        reader = self._readers[output.request]
-        reader.put((reader.prompt, output))
-        if output.finished and not self.engine.knows(output.request):
-            del self._readers[output.request]
+    def _hand_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            reader = self._readers[output.request]
+            reader.put((reader.prompt, output))
+        for number in {output.request for output in outputs}:
+            if not self.engine.knows(number):
+                del self._readers[number]
 
     def _drop(self, added: Future[list[int]]) -> None:
         """Aborts what is left of a call that nobody reads any more."""
