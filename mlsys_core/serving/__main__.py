@@ -11,7 +11,7 @@ from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.http import App
 from mlsys_core.serving.scheduler import SchedulerConfig
 from mlsys_core.serving.service import Service
-from mlsys_core.workloads import small_model
+from mlsys_core.workloads.small_model import VOCABULARY, load
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         prefix_cache=options.prefix_cache,
         scheduler=SchedulerConfig(preemption=options.preemption),
     )
-    app = App(Service(Engine(small_model.load(), config)), small_model.VOCABULARY(), "small")
+    app = App(Service(Engine(load(), config)), VOCABULARY(), "small")
     uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
 
 

@@ -11,6 +11,7 @@ Cost      `runner.weight_floor_s`, and the keys and values of all contexts; the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +22,8 @@ from mlsys_core.serving.attention import Layout, PagedAttention
 from mlsys_core.serving.cache import PagedCache
 from mlsys_core.serving.runner import rotation, turn
 from mlsys_core.workloads.gpt import GPT, Block, GPTConfig
+
+Step = Callable[..., Any]
 
 
 class FusedBlock(NamedTuple):
@@ -60,23 +63,54 @@ def leave(x: Tensor, read: Tensor, block: FusedBlock, config: GPTConfig) -> Tens
     return x + F.linear(F.silu(gate) * up, block.down)
 
 
+def pass_on(
+    x: Tensor, read: Tensor, pair: tuple[FusedBlock, FusedBlock], rotated: tuple[Tensor, Tensor], config: GPTConfig
+) -> tuple[Tensor, ...]:
+    """From the attention of one block to that of the next: the residual, and queries, keys and values."""
+    block, after = pair
+    x = leave(x, read, block, config)
+    return x, *enter(x, after, rotated, config)
+
+
+def finish(x: Tensor, read: Tensor, block: FusedBlock, ends: tuple[Tensor, Tensor], config: GPTConfig) -> Tensor:
+    """From the attention of the last block to logits (B, vocabulary); `ends` are the weights of the last norm and of the head."""
+    norm, head = ends
+    return F.linear(F.rms_norm(leave(x, read, block, config), norm.shape, norm, config.norm_eps), head)
+
+
 class DecodeStep:
     """The step of a model. `compiled` has torch fuse what lies between the products, which takes seconds for each size of batch."""
 
     def __init__(self, model: GPT, cache: PagedCache, attention: PagedAttention, *, compiled: bool) -> None:
         self.model, self.cache, self.attention = model, cache, attention
         self.blocks = [FusedBlock.of(block) for block in model.blocks]
-        self.enter: Callable[..., Any] = torch.compile(enter, dynamic=False) if compiled else enter
-        self.leave: Callable[..., Any] = torch.compile(leave, dynamic=False) if compiled else leave
+        self.ends = model.norm.weight.detach(), model.head.weight.detach()
+        make: Callable[[Step], Step] = fused if compiled else _as_it_is
+        self.enter, self.pass_on, self.finish = make(enter), make(pass_on), make(finish)
 
     def __call__(self, tokens: Tensor, layout: Layout) -> Tensor:
         """Tokens (B,), one a sequence -> logits (B, vocabulary)."""
         config = self.model.config
         x = self.model.embed(tokens)
         rotated = rotation(layout.positions, config.head_dim, config.rope_theta, x.dtype)
-        for i, block in enumerate(self.blocks):
-            keys, values = self.cache.layer(i)
-            q, k, v = self.enter(x, block, rotated, config)
-            self.attention.write(k, v, keys, values, layout.slots)
-            x = self.leave(x, self.attention.attend(q, keys, values, layout), block, config)
-        return self.model.head(self.model.norm(x))
+        q, k, v = self.enter(x, self.blocks[0], rotated, config)
+        for i, pair in enumerate(pairwise(self.blocks)):
+            read = self._attend(i, q, k, v, layout)
+            x, q, k, v = self.pass_on(x, read, pair, rotated, config)
+        read = self._attend(len(self.blocks) - 1, q, k, v, layout)
+        return self.finish(x, read, self.blocks[-1], self.ends, config)
+
+    def _attend(self, i: int, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
+        keys, values = self.cache.layer(i)
+        self.attention.write(k, v, keys, values, layout.slots)
+        return self.attention.attend(q, keys, values, layout)
+
+
+def fused(function: Step) -> Step:
+    """Compiled by torch, and tuned by coordinate descent, which also makes a product with one row a reduction that can be fused."""
+    compiled: Step = torch.compile(function, dynamic=False, options={"coordinate_descent_tuning": True})
+    return compiled
+
+
+def _as_it_is(function: Step) -> Step:
+    return function

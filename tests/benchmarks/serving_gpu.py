@@ -23,6 +23,7 @@ from torch.nn import functional as F  # noqa: N812 - the field's name
 
 from mlsys_core.serving.blocks import kv_bytes
 from mlsys_core.serving.config import EngineConfig
+from mlsys_core.serving.decode_step import fused
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.graph_runner import FixedStep, GraphRunner
 from mlsys_core.serving.runner import rotation, turn, weight_floor_s
@@ -78,7 +79,7 @@ class Contiguous:
         self.keys, self.values = torch.randn(2, *shape, device="cuda", dtype=torch.bfloat16)
         self.position = torch.full((1,), context, device="cuda")
         self.tokens = torch.randint(c.vocab_size, (batch,), device="cuda")
-        self.block = torch.compile(self._block, dynamic=False) if compiled else self._block
+        self.block = fused(self._block) if compiled else self._block
 
     def _block(self, x: Tensor, block, cache: tuple[Tensor, Tensor], rotated: tuple[Tensor, Tensor]) -> Tensor:
         (keys, values), (cos, sin) = cache, rotated
