@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
+from mlsys_core.serving.attention import PagedAttention, TorchAttention
 from mlsys_core.serving.blocks import kv_bytes
 from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.decode_step import fused
@@ -208,6 +209,15 @@ def serve(engine: Engine, groups: list[list[tuple[list[int], int]]]) -> dict:
     }
 
 
+def attention(name: str) -> PagedAttention:
+    """The library's kernels, or the definition in torch, which gathers all blocks of a table's width."""
+    if name == "torch":
+        return TorchAttention()
+    from mlsys_core.serving.kernel_attention import KernelAttention  # needs triton
+
+    return KernelAttention()
+
+
 def main() -> None:
     """All of it; what is known is written after each part."""
     parser = argparse.ArgumentParser()
@@ -215,16 +225,15 @@ def main() -> None:
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--plain", action="store_true", help="do not compile what lies between the products")
     parser.add_argument("--requests", type=int, default=192)
+    parser.add_argument("--attention", choices=("kernels", "torch"), default="kernels")
     options = parser.parse_args()
-    from mlsys_core.serving.kernel_attention import KernelAttention
-
     begun = time.perf_counter()
     model = random_model(BILLION)
     limits = SchedulerConfig(token_budget=2048, max_sequences=64)
     config = EngineConfig(
         blocks=4096, prefix_cache="none", decode_sizes=SIZES, compiled=not options.plain, scheduler=limits
     )
-    engine = Engine(model, config, attention=KernelAttention())
+    engine = Engine(model, config, attention=attention(options.attention))
     assert isinstance(engine.runner, GraphRunner)
     rate = copy_bandwidth()
     result: dict = {
