@@ -34,6 +34,9 @@ class Layout:
     contexts: Tensor
     starts: Tensor
     decodes: int
+    pieces: tuple[
+        tuple[int, int, int], ...
+    ] = ()  # of each other sequence: its first token in the batch, how many, its context
 
 
 class PagedAttention(Protocol):
@@ -58,31 +61,27 @@ class TorchAttention:
         """Single tokens all at once, then one piece of a prompt after the other."""
         n, parts = layout.decodes, []
         if n:
-            parts.append(_singles(q[:n], keys, values, layout))
-        if n < len(layout.contexts):
-            parts += _pieces(q, keys, values, layout)
-        return torch.cat(parts)
+            parts.append(self.singles(q[:n], keys, values, layout))
+        parts += [_piece(q, keys, values, layout, i) for i in range(len(layout.pieces))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def singles(self, q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
+        """q (n, H, D) of the first n sequences, over the whole width of the tables; no shape depends on what is in them."""
+        tables, contexts = layout.tables[: len(q)].long(), layout.contexts[: len(q), None]
+        k, v = (cache[tables].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
+        seen = torch.arange(k.shape[2], device=q.device) < contexts
+        mask = seen[:, None, None]
+        return F.scaled_dot_product_attention(q[:, :, None], k, v, attn_mask=mask, enable_gqa=True)[:, :, 0]
 
 
-def _singles(q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
-    """q (n, H, D) of the first n sequences, over the whole width of the tables; no shape depends on what is in them."""
-    tables, contexts = layout.tables[: len(q)].long(), layout.contexts[: len(q), None]
-    k, v = (cache[tables].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
-    seen = torch.arange(k.shape[2], device=q.device) < contexts
-    mask = seen[:, None, None]
-    return F.scaled_dot_product_attention(q[:, :, None], k, v, attn_mask=mask, enable_gqa=True)[:, :, 0]
-
-
-def _pieces(q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> list[Tensor]:
-    """What each of the other sequences' tokens read (count, H, D)."""
-    contexts, starts, read = layout.contexts.tolist(), layout.starts.tolist(), []
-    for i in range(layout.decodes, len(contexts)):
-        n, count = contexts[i], starts[i + 1] - starts[i]
-        blocks = layout.tables[i, : -(-n // keys.shape[1])].long()
-        k, v = (cache[blocks].flatten(0, 1)[:n].transpose(0, 1)[None] for cache in (keys, values))
-        rows = q[starts[i] : starts[i + 1]].transpose(0, 1)[None]
-        # The last of the rows sees everything, the one before it all but one.
-        seen = torch.ones(count, n, dtype=torch.bool, device=q.device).tril(n - count)
-        out = F.scaled_dot_product_attention(rows, k, v, attn_mask=seen, enable_gqa=True)
-        read.append(out[0].transpose(0, 1))
-    return read
+def _piece(q: Tensor, keys: Tensor, values: Tensor, layout: Layout, i: int) -> Tensor:
+    """What the tokens (count, H, D) of one piece of a prompt read."""
+    first, count, n = layout.pieces[i]
+    blocks = layout.tables[layout.decodes + i, : -(-n // keys.shape[1])]
+    k, v = (cache[blocks].flatten(0, 1)[:n].transpose(0, 1)[None] for cache in (keys, values))
+    rows = q[first : first + count].transpose(0, 1)[None]
+    if count == n:
+        return F.scaled_dot_product_attention(rows, k, v, is_causal=True, enable_gqa=True)[0].transpose(0, 1)
+    # The last of the rows sees everything, the one before it all but one.
+    seen = torch.ones(count, n, dtype=torch.bool, device=q.device).tril(n - count)
+    return F.scaled_dot_product_attention(rows, k, v, attn_mask=seen, enable_gqa=True)[0].transpose(0, 1)

@@ -74,13 +74,16 @@ def layout_of(works: Sequence[Work], blocks: BlockManager, device: torch.device)
     starts = [0]
     for work in works:
         starts.append(starts[-1] + work.count)
+    decodes = sum(work.count == 1 for work in works)
+    pieces = list(zip(starts, works, strict=False))[decodes:]
     return Layout(
         positions=torch.tensor(positions, device=device),
         slots=torch.tensor(slots, device=device),
         tables=torch.tensor([t + [0] * (longest - len(t)) for t in tables], dtype=torch.int32, device=device),
         contexts=torch.tensor([w.start + w.count for w in works], dtype=torch.int32, device=device),
         starts=torch.tensor(starts, dtype=torch.int32, device=device),
-        decodes=sum(work.count == 1 for work in works),
+        decodes=decodes,
+        pieces=tuple((first, w.count, w.start + w.count) for first, w in pieces),
     )
 
 

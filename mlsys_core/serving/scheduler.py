@@ -111,7 +111,7 @@ class Scheduler:
         for sequence in list(self.running):
             if sequence.status is Status.RUNNING and self._make_room(sequence, batch):
                 self._compute(sequence, batch)
-        # Who was preempted for lack of room is not brought back in the same step; and host blocks that are read are not written.
+        # Nobody new gets the room that one who was running has just had to give up.
         if not batch.preempted:
             self._admit(batch)
         for sequence in self.waiting:

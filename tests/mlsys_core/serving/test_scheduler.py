@@ -40,6 +40,7 @@ class Run:
         at_work = {work.sequence for work in batch.works}
         assert set(running) - set(batch.preempted) <= at_work, "everyone who was running advances, or was preempted"
         assert set(scheduler.running) == at_work
+        assert not batch.preempted or at_work <= set(running), "nobody new comes while one has to give way"
         for work in batch.works:
             self.check(work)
             if work.sequence not in self.first:
@@ -97,7 +98,7 @@ ARRIVALS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=150)
 @given(runs(), ARRIVALS)
 def test_every_step_keeps_its_limits_and_everyone_is_served(run, arrivals):
     line, total = list(arrivals), 0
