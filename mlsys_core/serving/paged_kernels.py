@@ -20,7 +20,8 @@ from torch import Tensor
 
 from mlsys_core.kernels.launch import multiprocessors
 
-TILE = 64  # tokens that a program reads at a time
+TILE, WARPS = 32, 4  # tokens that a program reads at a time, and its warps
+PROGRAMS = 4  # on a multiprocessor, so that some compute while others wait
 LOG2E = 1.4426950408889634
 
 
@@ -48,12 +49,12 @@ def _attend(
     q: tl.tensor, keys: tl.tensor, values: tl.tensor, tables: tl.tensor, contexts: tl.tensor, parts: tl.tensor, lses: tl.tensor,
     scale: tl.tensor, width: tl.tensor,
     HEADS: tl.constexpr, GROUP: tl.constexpr, ROWS: tl.constexpr, D: tl.constexpr,
-    BLOCK: tl.constexpr, TILE: tl.constexpr, SPLITS: tl.constexpr,
+    BLOCK: tl.constexpr, TILE: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One sequence, one head of keys, one part of the context. q (B, HEADS, GROUP, D), parts (B, HEADS, SPLITS, GROUP, D)."""
+    """One sequence, one head of keys, one part of the context. q (B, HEADS, GROUP, D), parts (B, HEADS, splits, GROUP, D)."""
     b, h, j = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    context = tl.load(contexts + b)
-    share = tl.cdiv(tl.cdiv(context, SPLITS), TILE) * TILE
+    context, splits = tl.load(contexts + b), tl.num_programs(2)
+    share = tl.cdiv(tl.cdiv(context, splits), TILE) * TILE
     first, last = j * share, tl.minimum(j * share + share, context)
     row, lane, place = tl.arange(0, ROWS), tl.arange(0, D), tl.arange(0, TILE)
     live = row < GROUP
@@ -68,19 +69,21 @@ def _attend(
         block = tl.load(tables + b * width + p // BLOCK, mask=seen, other=0).to(tl.int64)
         where = ((block * BLOCK + p % BLOCK) * HEADS + h) * D
         k = tl.load(keys + where[:, None] + lane[None, :], mask=seen[:, None], other=0.0)
+        v = tl.load(
+            values + where[:, None] + lane[None, :], mask=seen[:, None], other=0.0
+        )  # under way while s is computed
         s = tl.dot(query, tl.trans(k), input_precision="ieee") * scale
         s = tl.where(seen[None, :], s, float("-inf"))
         highest = tl.maximum(m, tl.max(s, 1))
         weight = tl.exp2(s - highest[:, None])
         shrink = tl.exp2(m - highest)
-        v = tl.load(values + where[:, None] + lane[None, :], mask=seen[:, None], other=0.0)
         out = out * shrink[:, None] + tl.dot(weight.to(v.dtype), v, input_precision="ieee")
         total = total * shrink + tl.sum(weight, 1)
         m = highest
     # A part without a token weighs nothing: its log-sum-exp is minus infinity.
     some = last > first
     lse = tl.where(some, m + tl.log2(tl.where(some, total, 1.0)), float("-inf"))
-    part = ((b * HEADS + h) * SPLITS + j) * GROUP + row
+    part = ((b * HEADS + h) * splits + j) * GROUP + row
     tl.store(lses + part, lse, mask=live)
     tl.store(parts + part[:, None] * D + lane[None, :], out / tl.where(some, total, 1.0)[:, None], mask=live[:, None])
 
@@ -109,27 +112,27 @@ def write_slots(key: Tensor, value: Tensor, keys: Tensor, values: Tensor, slots:
 
 
 def splits_of(batch: int, kv_heads: int, longest: int, device: torch.device) -> int:
-    """Parts of a context, so that about two programs run on each multiprocessor, and none has less than a tile."""
-    wanted = 2 * multiprocessors(device) // (batch * kv_heads)
+    """Parts of a context, so that every multiprocessor has some programs, and none of those less than a tile at full length."""
+    wanted = PROGRAMS * multiprocessors(device) // (batch * kv_heads)
     return max(1, min(wanted, -(-longest // TILE), 32))
 
 
-def attend_singles(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, contexts: Tensor) -> Tensor:
+def attend_singles(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, contexts: Tensor, **told: int) -> Tensor:
     """q (n, H, D), contiguous, one token of each sequence; tables (n, M) int32, contexts (n,) int32 -> (n, H, D).
 
-    D is a power of two, at least 16. Nothing here depends on what tables and contexts hold, so it can be recorded.
+    D is a power of two, at least 16. Nothing here depends on what tables and contexts hold, so it can be recorded. `told` may give
+    `splits`, `tile` and `warps`, which have good values otherwise.
     """
     (batch, heads, size), (_, block, kv_heads, _) = q.shape, keys.shape
     group, width = heads // kv_heads, tables.shape[1]
-    splits = splits_of(batch, kv_heads, width * block, q.device)
+    splits = told.get("splits") or splits_of(batch, kv_heads, width * block, q.device)
     parts = q.new_empty(batch, kv_heads, splits, group, size, dtype=torch.float32)
     lses, out = q.new_empty(batch, kv_heads, splits, group, dtype=torch.float32), torch.empty_like(q)
-    scale = LOG2E / size**0.5
     attend: Any = _attend[(batch, kv_heads, splits)]
     attend(
-        q, keys, values, tables, contexts, parts, lses, scale, tables.stride(0),
-        HEADS=kv_heads, GROUP=group, ROWS=max(16, triton.next_power_of_2(group)), D=size,
-        BLOCK=block, TILE=TILE, SPLITS=splits, num_warps=4,
+        q, keys, values, tables, contexts, parts, lses, LOG2E / size**0.5, tables.stride(0),
+        HEADS=kv_heads, GROUP=group, ROWS=max(16, triton.next_power_of_2(group)), D=size, BLOCK=block,
+        TILE=told.get("tile", TILE), num_warps=told.get("warps", WARPS),
     )  # fmt: skip
     join: Any = _join[(batch * heads,)]
     join(parts, lses, out, GROUP=group, D=size, SPLITS=splits, LANES=triton.next_power_of_2(splits), num_warps=1)

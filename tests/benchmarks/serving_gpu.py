@@ -11,9 +11,11 @@ without a cache in float32. Throughput: one trace of requests by the engine, and
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +29,7 @@ from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.decode_step import fused
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.graph_runner import FixedStep, GraphRunner
+from mlsys_core.serving.paged_kernels import attend_singles
 from mlsys_core.serving.runner import rotation, turn, weight_floor_s
 from mlsys_core.serving.sampling import SamplingParams
 from mlsys_core.serving.scheduler import SchedulerConfig
@@ -101,19 +104,6 @@ class Contiguous:
             x = self.block(x, block, tuple(cache), rotated)
         return self.model.head(self.model.norm(x)).argmax(-1)
 
-    def recorded(self):
-        """The step as a CUDA graph."""
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self.step()
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph), torch.inference_mode():
-            self.step()
-        return graph.replay
-
 
 def filled(step: FixedStep, context: int) -> None:
     """Gives every row a context of its own in blocks that lie in random order, as they do after a while of serving."""
@@ -146,14 +136,48 @@ def decode(engine: Engine, rate: float, baselines: bool) -> list[dict]:
         if baselines:
             eager = Contiguous(model, size, CONTEXT, compiled=False)
             row["eager_ms"] = timed(eager.step, 10)
-            row["eager_recorded_ms"] = timed(eager.recorded())
-            row["compiled_recorded_ms"] = timed(Contiguous(model, size, CONTEXT, compiled=True).recorded())
+            row["eager_recorded_ms"] = timed(recorded(eager.step))
+            row["compiled_recorded_ms"] = timed(recorded(Contiguous(model, size, CONTEXT, compiled=True).step))
         row["tokens_per_s"] = size / row["ours_ms"] * 1e3
         row["of_weights_floor"] = row["weights_floor_ms"] / row["ours_ms"]
         row["of_floor"] = row["floor_ms"] / row["ours_ms"]
         rows.append(row)
         print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
     return rows
+
+
+def sweep(engine: Engine) -> dict[str, float]:
+    """Microseconds of attention alone, all layers one after the other so that no cache holds the blocks, for cuts and tiles."""
+    runner, c, found = engine.runner, engine.runner.model.config, {}
+    for size, step in runner.steps.items():
+        filled(step, CONTEXT)
+        q = torch.randn(size, c.heads, c.head_dim, device="cuda", dtype=torch.bfloat16)
+        for programs, tile, warps in itertools.product((2, 4, 8), (16, 32, 64), (2, 4, 8)):
+            splits = max(1, min(32, programs * 132 // (size * c.kv_heads)))
+
+            def run(q=q, step=step, told={"splits": splits, "tile": tile, "warps": warps}):  # noqa: B006
+                for i in range(c.layers):
+                    attend_singles(q, *runner.cache.layer(i), step.layout.tables, step.layout.contexts, **told)
+
+            found[f"batch {size} splits {splits} tile {tile} warps {warps}"] = timed(recorded(run)) * 1e3 / c.layers
+    for size in runner.steps:
+        rows = {name: us for name, us in found.items() if name.startswith(f"batch {size} ")}
+        print(*(f"{us:6.1f} us {name}" for name, us in sorted(rows.items(), key=lambda row: row[1])[:5]), sep="\n")
+    return found
+
+
+def recorded(call):
+    """A call as a CUDA graph, after it has run thrice beside."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            call()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph), torch.inference_mode():
+        call()
+    return graph.replay
 
 
 @torch.inference_mode()
@@ -218,13 +242,25 @@ def attention(name: str) -> PagedAttention:
     return KernelAttention()
 
 
+def throughput(engine: Engine, requests: int, note: Callable[[str, object], None]) -> None:
+    """A trace in one queue, and in groups of 64 that wait for their longest."""
+    load = trace(requests)
+    groups = [load[i : i + 64] for i in range(0, len(load), 64)]
+    serve(engine, groups)  # what is compiled, chosen or allocated at first use is so now
+    continuous, static = serve(engine, [load]), serve(engine, groups)
+    note("continuous", continuous)
+    note("static", static)
+    note("throughput_ratio", continuous["output_tokens_per_s"] / static["output_tokens_per_s"])
+
+
 def main() -> None:
     """All of it; what is known is written after each part."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--plain", action="store_true", help="do not compile what lies between the products")
-    parser.add_argument("--requests", type=int, default=192)
+    parser.add_argument("--sweep", action="store_true", help="time attention's cuts and tiles")
+    parser.add_argument("--requests", type=int, default=192, help="of the trace; 0 for none")
     parser.add_argument("--attention", choices=("kernels", "torch"), default="kernels")
     options = parser.parse_args()
     begun = time.perf_counter()
@@ -251,12 +287,10 @@ def main() -> None:
 
     note("correctness", correctness(engine))
     note("decode", decode(engine, rate, not options.no_baselines))
-    load = trace(options.requests)
-    groups = [load[i : i + 64] for i in range(0, len(load), 64)]
-    serve(engine, groups)  # what is compiled, chosen or allocated at first use is so now
-    note("continuous", serve(engine, [load]))
-    note("static", serve(engine, groups))
-    note("throughput_ratio", result["continuous"]["output_tokens_per_s"] / result["static"]["output_tokens_per_s"])
+    if options.requests:
+        throughput(engine, options.requests, note)
+    if options.sweep:
+        note("sweep", sweep(engine))
 
 
 if __name__ == "__main__":

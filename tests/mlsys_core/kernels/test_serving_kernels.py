@@ -7,7 +7,7 @@ import torch
 
 from mlsys_core.serving.attention import Layout, TorchAttention
 from mlsys_core.serving.kernel_attention import KernelAttention
-from mlsys_core.serving.paged_kernels import attention_bytes, splits_of
+from mlsys_core.serving.paged_kernels import attend_singles, attention_bytes, splits_of
 from tests.mlsys_core.kernels.where import DEVICE, DTYPES, ON_GPU, SCALE, generator
 
 
@@ -51,6 +51,14 @@ def test_single_tokens_read_their_own_context_through_the_table(held, dtype, con
     )
 
 
+@pytest.mark.parametrize(("splits", "tile", "warps"), [(1, 16, 4), (5, 64, 2), (16, 32, 8)])
+def test_the_cut_and_the_tile_change_the_speed_only(held, splits, tile, warps):
+    q, keys, values, layout = scattered([100, 33], 8, 4, 2, 32, torch.float32)
+    at = (q, keys, values, layout.tables, layout.contexts)
+    found, expected = attend_singles(*at, splits=splits, tile=tile, warps=warps), attend_singles(*at)
+    held("serving kernel: cuts and tiles", "another cut", found.cpu(), expected.cpu(), 2e-6)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_new_keys_and_values_go_to_their_slots_and_nowhere_else(dtype):
     draws = generator(3)
@@ -78,6 +86,6 @@ def test_the_bytes_that_are_read_are_the_contexts_once_and_nothing_is_wrong():
 
 
 def test_a_context_is_split_until_the_device_is_full_and_no_further():
-    assert splits_of(1, 1, 10_000, torch.device("cpu")) == 8
-    assert splits_of(1, 1, 100, torch.device("cpu")) == 2
-    assert splits_of(64, 8, 10_000, torch.device("cpu")) == 1
+    cpu = torch.device("cpu")
+    assert [splits_of(1, 1, n, cpu) for n in (10_000, 100, 1)] == [16, 4, 1]
+    assert splits_of(64, 8, 10_000, cpu) == 1
