@@ -9,6 +9,8 @@ import torch
 from mlsys_core.serving.sampling import generator_for, pick, probabilities
 from mlsys_core.workloads.gpt import GPT, GPTConfig
 
+torch.set_num_threads(1)  # two of these, with little to do, only wait for each other
+
 # float64, so that two ways of summing do not differ by as much as two of the logits do
 TINY = GPTConfig(vocab_size=11, context=48, dim=16, layers=2, heads=4, kv_heads=2, ffn=24)
 
