@@ -107,9 +107,18 @@ class DecodeStep:
 
 
 def fused(function: Step) -> Step:
-    """Compiled by torch, and tuned by coordinate descent, which also makes a product with one row a reduction that can be fused."""
-    compiled: Step = torch.compile(function, dynamic=False, options={"coordinate_descent_tuning": True})
-    return compiled
+    """Compiled by torch for each size of its first argument.
+
+    A product with one row is no work for matrix units. With coordinate descent torch makes it a reduction, which it fuses with its
+    neighbours and tunes; that takes half a minute, so larger batches go without.
+    """
+    many: Step = torch.compile(function, dynamic=False)
+    one: Step = torch.compile(function, dynamic=False, options={"coordinate_descent_tuning": True})
+
+    def choose(x: Tensor, *others: Any) -> Any:
+        return (one if len(x) == 1 else many)(x, *others)
+
+    return choose
 
 
 def _as_it_is(function: Step) -> Step:
