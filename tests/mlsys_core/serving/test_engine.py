@@ -87,7 +87,7 @@ def alone(load):
     }
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.lists(requests(), min_size=2, max_size=6))
 def test_everyone_gets_what_he_would_have_got_alone(config, load):
     engine = Engine(tiny_model(), config)
