@@ -80,12 +80,34 @@ def test_a_mixed_batch_of_chunks_and_single_tokens_reads_the_cache(held, dtype, 
         )
 
 
-def test_huge_scores_do_not_overflow():
+def test_logits_of_ten_thousand_neither_overflow_nor_lose_their_order(held):
     cache = pages([37], 1, 32, 8, torch.float32, 3)
-    q = torch.full((1, 2, 32), 1e4, device=DEVICE)
-    found = paged_attention(q, cache.keys, cache.values, cache.tables, cache.lengths, splits=3)
-    assert torch.isfinite(found).all()
-    assert torch.allclose(found.double().cpu(), dense(q, *cache.written[0]).cpu(), atol=1e-3)
+    q = torch.randn(1, 2, 32, generator=generator(6), device=DEVICE) * 1e4
+    want = dense(q, *cache.written[0]).cpu()
+    starts = torch.tensor([0, 1], dtype=torch.int32, device=DEVICE)
+    read = (cache.keys, cache.values, cache.tables, cache.lengths)
+    for found in (paged_attention(q, *read, splits=3), paged_prefill_attention(q, *read, starts)):
+        held("kernels: paged, logits of 1e4", "torch on gathered tokens, float64", found.cpu(), want, 1e-3)
+
+
+def test_rows_may_be_a_part_of_a_wider_product_and_the_scale_another():
+    cache = pages([29, 5], 2, 32, 8, torch.float32, 8)
+    wide = torch.randn(2, 3, 8, 32, generator=generator(3), device=DEVICE)
+    q, scale = wide[:, 1, 2:6], 0.3
+    read = (cache.keys, cache.values, cache.tables, cache.lengths)
+    want = torch.stack([dense(q[i : i + 1] * scale * 32**0.5, k, v)[0] for i, (k, v) in enumerate(cache.written)])
+    starts = torch.arange(3, dtype=torch.int32, device=DEVICE)
+    for found in (
+        paged_attention(q, *read, scale=scale, splits=2),
+        paged_prefill_attention(q, *read, starts, scale=scale),
+    ):
+        assert torch.allclose(found.double().cpu(), want.cpu(), atol=1e-4)
+    key = torch.randn(4, 2, 2, 32, generator=generator(4), device=DEVICE)
+    keys = torch.zeros(1, 4, 2, 32, device=DEVICE)
+    values = torch.zeros_like(keys)
+    write_cache(key[:, 0], key[:, 1], keys, values, torch.arange(4, device=DEVICE))
+    assert torch.equal(keys[0], key[:, 0])
+    assert torch.equal(values[0], key[:, 1])
 
 
 def test_two_sequences_may_share_blocks_and_one_run_is_like_the_next():
