@@ -11,7 +11,6 @@ without a cache in float32. Throughput: one trace of requests by the engine, and
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import random
 import time
@@ -29,7 +28,6 @@ from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.decode_step import fused
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.graph_runner import FixedStep, GraphRunner
-from mlsys_core.serving.paged_kernels import attend_singles
 from mlsys_core.serving.runner import rotation, turn, weight_floor_s
 from mlsys_core.serving.sampling import SamplingParams
 from mlsys_core.serving.scheduler import SchedulerConfig
@@ -146,26 +144,6 @@ def decode(engine: Engine, rate: float, baselines: bool) -> list[dict]:
     return rows
 
 
-def sweep(engine: Engine) -> dict[str, float]:
-    """Microseconds of attention alone, all layers one after the other so that no cache holds the blocks, for cuts and tiles."""
-    runner, c, found = engine.runner, engine.runner.model.config, {}
-    for size, step in runner.steps.items():
-        filled(step, CONTEXT)
-        q = torch.randn(size, c.heads, c.head_dim, device="cuda", dtype=torch.bfloat16)
-        for programs, tile, warps in itertools.product((2, 4, 8), (16, 32, 64), (2, 4, 8)):
-            splits = max(1, min(32, programs * 132 // (size * c.kv_heads)))
-
-            def run(q=q, step=step, told={"splits": splits, "tile": tile, "warps": warps}):  # noqa: B006
-                for i in range(c.layers):
-                    attend_singles(q, *runner.cache.layer(i), step.layout.tables, step.layout.contexts, **told)
-
-            found[f"batch {size} splits {splits} tile {tile} warps {warps}"] = timed(recorded(run)) * 1e3 / c.layers
-    for size in runner.steps:
-        rows = {name: us for name, us in found.items() if name.startswith(f"batch {size} ")}
-        print(*(f"{us:6.1f} us {name}" for name, us in sorted(rows.items(), key=lambda row: row[1])[:5]), sep="\n")
-    return found
-
-
 def recorded(call):
     """A call as a CUDA graph, after it has run thrice beside."""
     side = torch.cuda.Stream()
@@ -259,7 +237,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--plain", action="store_true", help="do not compile what lies between the products")
-    parser.add_argument("--sweep", action="store_true", help="time attention's cuts and tiles")
     parser.add_argument("--requests", type=int, default=192, help="of the trace; 0 for none")
     parser.add_argument("--attention", choices=("kernels", "torch"), default="kernels")
     options = parser.parse_args()
@@ -289,8 +266,6 @@ def main() -> None:
     note("decode", decode(engine, rate, not options.no_baselines))
     if options.requests:
         throughput(engine, options.requests, note)
-    if options.sweep:
-        note("sweep", sweep(engine))
 
 
 if __name__ == "__main__":
