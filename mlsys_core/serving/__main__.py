@@ -1,4 +1,10 @@
-"""Serves the library's small model: python -m mlsys_core.serving --port 8000."""
+"""Serves the library's small model: python -m mlsys_core.serving --port 8000.
+
+Idea      A model, an engine, a service, an application, a web server: each is given to the next.
+Equation  -
+Paper     OpenAI, "API reference", for what can be asked then.
+Cost      About a million weights in float32, and `blocks.kv_bytes(1, 6, 4, 16, 4)` = 3 KB of keys and values a token.
+"""
 
 from __future__ import annotations
 
