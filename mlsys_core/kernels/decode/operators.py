@@ -78,6 +78,7 @@ def _paged_attention(
     one = splits == 1
     halves = q.new_empty((0,) if one else (batch, heads, splits, head_dim), dtype=torch.float32)
     sums = q.new_empty((0,) if one else (batch, heads, splits), dtype=torch.float32)
+    # a tile's address comes from a load of the table, so of s stages the keys and values are (s - 1) // 2 tiles ahead
     tile = 32 if INTERPRETED else 128 if key_cache.element_size() == 1 else 64
     attend_split[(splits, kv_heads, batch)](
         q, key_cache, value_cache, key_scale, value_scale, block_tables, context_lens, out, halves, sums,
@@ -99,6 +100,15 @@ def _(q: Tensor, *_others: Any) -> Tensor:
     return torch.empty_like(q, memory_format=torch.contiguous_format)
 
 
+def _chunk_tile(longest: int, size: int) -> tuple[int, int]:
+    """New tokens and cached tokens of a program. Exact 32-bit products have no matrix unit: at 64 by 64 they spill 12 KB a thread."""
+    if INTERPRETED:
+        return 16, 32
+    if size == 4:
+        return 32, 32
+    return (64 if longest <= 64 else 128), 64
+
+
 @torch.library.custom_op("mlsys::paged_prefill_attention", mutates_args=())
 def _paged_prefill_attention(
     q: Tensor,
@@ -114,13 +124,13 @@ def _paged_prefill_attention(
 ) -> Tensor:
     heads, head_dim = q.shape[1:]
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
-    rows, tile = (16, 32) if INTERPRETED else (64 if longest <= 64 else 128, 64)
+    rows, tile = _chunk_tile(longest, q.element_size())
     prefill[(triton.cdiv(longest, rows), heads, context_lens.shape[0])](
         q, key_cache, value_cache, key_scale, value_scale, block_tables, context_lens, cu_seqlens_q, out,
         scale, heads // key_cache.shape[2], block_tables.stride(0), q.stride(0), q.stride(1),
         *_cache_strides(key_cache), *_cache_strides(value_cache), *_scale_strides(key_scale),
         out.stride(0), out.stride(1), D=head_dim, WIDTH=_width(head_dim), SIZE=key_cache.shape[1], BM=rows, BN=tile,
-        SCALED=key_scale is not None, STAGES=3, num_warps=8 if rows == 128 else 4, num_stages=3,
+        SCALED=key_scale is not None, STAGES=3, num_warps=4 if rows == 64 else 8, num_stages=3,
     )  # fmt: skip
     return out
 
