@@ -1,4 +1,4 @@
-"""How a layer is cut for inference: what stays where, what travels, and which layout moves least. Read `feed_forward`, `attention`, `cost`."""
+"""How a layer is cut for inference: what stays, what travels, which layout moves least. Read `feed_forward`, `attention`, `cost`."""
 
 from __future__ import annotations
 
