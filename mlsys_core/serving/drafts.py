@@ -1,16 +1,18 @@
-"""Where drafted tokens come from: a smaller model, or the text itself.
+"""Where drafted tokens come from: a smaller model, what another text says, or the text itself.
 
 Idea      Any guess is allowed, as long as it is known how likely each token was to be guessed. A small model of the same vocabulary
-          guesses well and costs some passes; what followed the last words when they stood in the text before costs nothing, and is
-          often right where answers quote.
-Equation  model: x_i ~ q(· | text, x_{<i});   n-gram: x_i = text[j + i] where text[j - n : j] = text[-n:], q(x_i) = 1
+          guesses well and costs some passes; counts of what follows what in a text cost a look-up; what followed the last words when
+          they stood in the text before costs no more, and is often right where answers quote.
+Equation  model: x_i ~ q(· | text, x_{<i});   counts: q(x) ∝ how often x followed the last n tokens, for the largest n ever seen;
+          n-gram: x_i = text[j + i] where text[j - n : j] = text[-n:], q(x_i) = 1
 Paper     Y. Leviathan et al., ICML 2023, sections 2.1 and 3.6; N. Yang et al., "Inference with reference: lossless acceleration of
           large language models", arXiv 2304.04487 (text that stands there already).
-Cost      γ passes of the small model and what it has not read of the last round; or one search through the text.
+Cost      γ passes of the small model and what it has not read of the last round; γ look-ups; or one search through the text.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Protocol
@@ -85,6 +87,38 @@ class NGramDraft:
                 if tokens[at - n : at] == tokens[-n:]:
                     return tokens[at:]
         return []
+
+
+class CountDraft:
+    """What followed the last tokens in another text, as often as it did: of the last `longest` of them, or as many as were ever seen."""
+
+    def __init__(self, text: Sequence[int], vocabulary: int, longest: int = 4) -> None:
+        if longest < 1 or not text:
+            raise ValueError("Counts need a text of at least one token, and runs of at least 1.")
+        self.vocabulary, self.longest = vocabulary, longest
+        self._counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
+        for n in range(longest + 1):
+            for at in range(n, len(text)):
+                self._counts[tuple(text[at - n : at])][text[at]] += 1
+
+    def propose(
+        self, tokens: Sequence[int], count: int, params: SamplingParams, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Draws from the counts with the request's own temperature and cuts."""
+        if not count:
+            return _nothing(self.vocabulary)
+        seen, distributions = list(tokens), []
+        for _ in range(count):
+            distributions.append(probabilities(self._after(seen).log(), params))
+            seen.append(int(sample(distributions[-1], generator)))
+        return torch.tensor(seen[len(tokens) :]), torch.stack(distributions)
+
+    def _after(self, seen: list[int]) -> Tensor:
+        runs = (tuple(seen[len(seen) - n :]) for n in range(min(self.longest, len(seen)), -1, -1))
+        found = self._counts[next(run for run in runs if run in self._counts)]
+        counts = torch.zeros(self.vocabulary, dtype=torch.float64)
+        counts[list(found)] = torch.tensor(list(found.values()), dtype=torch.float64)
+        return counts
 
 
 def _nothing(vocabulary: int) -> tuple[Tensor, Tensor]:

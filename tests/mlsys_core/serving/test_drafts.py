@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlsys_core.papers.speculative import best_gamma, expected_tokens, improvement, operations
 from mlsys_core.serving.contiguous import Decoder, cache_bytes
-from mlsys_core.serving.drafts import ModelDraft, NGramDraft
+from mlsys_core.serving.drafts import CountDraft, ModelDraft, NGramDraft
 from mlsys_core.serving.lengths import AdaptiveLength, FixedLength, Round, regret
 from mlsys_core.serving.sampling import GREEDY, SamplingParams
 from mlsys_core.workloads.gpt import GPT, GPTConfig
@@ -107,6 +107,39 @@ def test_an_n_gram_draft_is_what_followed_the_longest_latest_match(text, count, 
     assert q.shape == (len(guesses), 4)
     assert torch.equal(q.argmax(-1), guesses)
     assert torch.equal(q.sum(-1), torch.ones(len(guesses), dtype=torch.float64))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 2), min_size=1, max_size=40),
+    st.lists(st.integers(0, 3), min_size=1, max_size=6),
+    st.integers(1, 3),
+)
+def test_counts_say_what_followed_the_longest_run_that_was_seen(text, tokens, longest):
+    guesses, q = CountDraft(text, 4, longest).propose(tokens, 3, SamplingParams(), torch.Generator().manual_seed(0))
+    seen = list(tokens)
+    for guess, distribution in zip(guesses.tolist(), q, strict=True):
+        for n in range(min(longest, len(seen)), -1, -1):
+            after = [text[i] for i in range(n, len(text)) if text[i - n : i] == seen[len(seen) - n :]]
+            if after:
+                break
+        frequencies = torch.bincount(torch.tensor(after), minlength=4).double() / len(after)
+        assert torch.allclose(distribution, frequencies)
+        assert distribution[guess] > 0
+        seen.append(guess)
+
+
+def test_counts_are_sharpened_as_the_model_is():
+    draft = CountDraft([0, 1, 0, 1, 0, 2], 3, 1)
+    draws = torch.Generator()
+    _, q = draft.propose([0], 1, SamplingParams(temperature=0.5), draws)
+    assert torch.allclose(q[0], torch.tensor([0.0, 4 / 5, 1 / 5], dtype=torch.float64))
+    guesses, q = draft.propose([0], 2, GREEDY, draws)
+    assert guesses.tolist() == [1, 0]
+    assert q.max() == 1
+    assert draft.propose([0], 0, GREEDY, draws)[1].shape == (0, 3)
+    with pytest.raises(ValueError, match="at least one token"):
+        CountDraft([], 3)
 
 
 def played(lengths, alphas, seed):
