@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
+from mlsys_core.serving.blocks import kv_bytes
 from mlsys_core.workloads.gpt import GPT, GPTConfig
 
 
@@ -78,7 +79,7 @@ class Decoder:
 
 def cache_bytes(config: GPTConfig, tokens: int, element_size: int = 4) -> int:
     """Bytes of keys and values of so many tokens."""
-    return 2 * config.layers * config.kv_heads * config.head_dim * tokens * element_size
+    return kv_bytes(tokens, config.layers, config.kv_heads, config.head_dim, element_size)
 
 
 def _sharing_weights(model: GPT) -> GPT:

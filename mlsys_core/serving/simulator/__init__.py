@@ -1,10 +1,12 @@
 """Serving without a machine: traces of requests, schedulers, memories, and the time of a step by the roofline.
 
-Read `trace`, `timing`, `memory` with `buddy`, then `schedulers` and `static`, `simulate`, `metrics`. `systems` has the published ones.
+Read `trace`, `timing`, `memory` with `buddy`, then `schedulers`, `static` and `engine`, `simulate`, `metrics`; `systems` has the
+published ones.
 """
 
 from __future__ import annotations
 
+from mlsys_core.serving.simulator.engine import EngineBatching
 from mlsys_core.serving.simulator.memory import BuddyMemory, PagedMemory, Usage
 from mlsys_core.serving.simulator.metrics import Result
 from mlsys_core.serving.simulator.schedulers import ContinuousBatching
@@ -23,6 +25,7 @@ __all__ = [
     "SHAREGPT_LIKE",
     "BuddyMemory",
     "ContinuousBatching",
+    "EngineBatching",
     "Lengths",
     "PagedMemory",
     "Request",

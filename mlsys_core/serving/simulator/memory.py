@@ -109,7 +109,6 @@ class PagedMemory(Memory):
         self.block, self.total = block, slots // block
         self.free, self._kept = self.total, int(watermark * self.total)
         self._blocks: dict[Sequence, int] = {}
-        self._tokens: dict[Sequence, int] = {}
 
     def fits(self, request: Request) -> bool:
         return self._needed(request.total) <= self.total
@@ -119,7 +118,7 @@ class PagedMemory(Memory):
         if self.free - needed < (self._kept if self._blocks else 0):
             return False
         self.free -= needed
-        self._blocks[sequence], self._tokens[sequence] = needed, 0
+        self._blocks[sequence] = needed
         return True
 
     def grow(self, sequence: Sequence, new: int) -> bool:
@@ -129,19 +128,16 @@ class PagedMemory(Memory):
                 return False
             self.free -= blocks
             self._blocks[sequence] += blocks
-        self._tokens[sequence] += new
         self.held += new
         return True
 
     def release(self, sequence: Sequence) -> None:
         self.free += self._blocks.pop(sequence)
-        self.held -= self._tokens.pop(sequence)
+        self.held -= sequence.computed
 
     def usage(self) -> Usage:
         given = (self.total - self.free) * self.block
-        # of a prompt that is read in parts, the slots that its next steps fill
-        coming = sum(sequence.known - tokens for sequence, tokens in self._tokens.items())
-        return Usage(self.held, coming, given - self.held - coming, self.slots - given)
+        return Usage(self.held, 0, given - self.held, self.slots - given)
 
     def _needed(self, tokens: int) -> int:
         return -(-tokens // self.block)

@@ -84,8 +84,8 @@ class Meter:
 
     def step(self, scheduler: Scheduler, seconds: float) -> None:
         """A step that takes so long begins."""
-        usage = scheduler.memory.usage()
-        self.slots = scheduler.memory.slots
+        usage = scheduler.usage()
+        self.slots = scheduler.slots
         parts = np.array([usage.tokens, usage.reservation, usage.internal, usage.external, 1.0]) * seconds
         self.always += parts
         if scheduler.waiting:

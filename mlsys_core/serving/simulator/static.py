@@ -9,18 +9,18 @@ Cost      max / mean of the outputs times the steps that they need.
 
 from __future__ import annotations
 
-from mlsys_core.serving.simulator.schedulers import Scheduler
+from mlsys_core.serving.simulator.schedulers import QueueScheduler
 from mlsys_core.serving.simulator.sequence import Sequence
 from mlsys_core.serving.simulator.timing import Batch
 
 
-class StaticBatching(Scheduler):
+class StaticBatching(QueueScheduler):
     """Batches of requests, each as large as its memory and `max_batch` allow."""
 
     def schedule(self, now: float) -> Batch:
         if not self.running:
-            while self.waiting and len(self.running) < self.max_batch and self.memory.admit(self.waiting[0]):
-                self._admit(now)
+            while self._admit(now):
+                pass
         batch = Batch()
         if not self.running:
             return batch
@@ -40,7 +40,7 @@ class StaticBatching(Scheduler):
             sequence.advance(new, now)
         if any(sequence.generated < sequence.request.output for sequence in self.running):
             return []
-        ended, self.running = self.running, []
+        ended, self._running = self._running, []
         for sequence in ended:
             sequence.finished_at = now
             self.memory.release(sequence)

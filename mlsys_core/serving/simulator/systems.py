@@ -2,7 +2,8 @@
 
 Idea      They differ in two things: when a batch may change, and how room is given.
 Equation  FasterTransformer: a batch of requests, room for the longest text;   Orca: a batch a step, room in one piece for the longest
-          text (Max), for twice the output at most (Pow2), or for the true output (Oracle);   vLLM: a batch a step, room in blocks
+          text (Max), for twice the output at most (Pow2), or for the true output (Oracle);   vLLM: a batch a step, room in blocks;
+          chunked prefill: that, and at most so many tokens a step
 Paper     G.-I. Yu et al., OSDI 2022; W. Kwon et al., SOSP 2023, section 6.1 (the three ways to reserve); A. Agrawal et al.,
           OSDI 2024 (chunked prefill).
 Cost      None.
@@ -10,6 +11,8 @@ Cost      None.
 
 from __future__ import annotations
 
+from mlsys_core.serving.scheduler import SchedulerConfig
+from mlsys_core.serving.simulator.engine import EngineBatching
 from mlsys_core.serving.simulator.memory import BuddyMemory, PagedMemory, Reserve
 from mlsys_core.serving.simulator.schedulers import ContinuousBatching
 from mlsys_core.serving.simulator.static import StaticBatching
@@ -42,6 +45,6 @@ def vllm(slots: int, *, block: int = 16, max_batch: int = 256) -> ContinuousBatc
     return ContinuousBatching(PagedMemory(slots, block), max_batch)
 
 
-def chunked_prefill(slots: int, *, budget: int = 512, block: int = 16, max_batch: int = 256) -> ContinuousBatching:
-    """A batch a step of at most `budget` tokens, room in blocks."""
-    return ContinuousBatching(PagedMemory(slots, block), max_batch, budget=budget)
+def chunked_prefill(slots: int, *, budget: int = 512, block: int = 16, max_batch: int = 256) -> EngineBatching:
+    """A batch a step of at most `budget` tokens, so that long prompts are read in parts; room in blocks. The engine's scheduler."""
+    return EngineBatching(slots, block, SchedulerConfig(token_budget=budget, max_sequences=max_batch))

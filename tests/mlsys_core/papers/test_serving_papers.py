@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mlsys_core.papers import orca, sglang, speculative, vllm
 from mlsys_core.serving.contiguous import cache_bytes
+from mlsys_core.serving.radix import RadixCache
 from mlsys_core.serving.simulator import ON_A100_40GB
 from mlsys_core.workloads.gpt import GPTConfig
 
@@ -105,6 +106,20 @@ def test_hit_rates_are_those_of_a_replay_of_every_token(workload, room, random):
 def test_a_cache_that_holds_no_prompt_is_refused():
     with pytest.raises(ValueError, match="cannot hold a prompt of 9"):
         sglang.Cache(sglang.Workload(1, 1, 4, 3, 2), 8)
+
+
+@pytest.mark.parametrize(("workload", "counted"), sglang.COUNTED)
+def test_the_counts_are_those_of_the_librarys_radix_tree(workload, counted):
+    """Pages of 16 tokens, room for one prompt, every prompt written out."""
+    tree, computed = RadixCache(16), 0
+    for group, request in workload.depth_first():
+        parts = ((0, 0, workload.common), (1, group, workload.shared), (2, 1000 * group + request, workload.own))
+        prompt = [(which << 40) + (number << 20) + i for which, number, size in parts for i in range(size)]
+        found, _ = tree.match_prefix(prompt)
+        computed += len(prompt) - 16 * len(found)
+        tree.insert(prompt, range(len(prompt) // 16))
+        tree.evict(max(0, tree.size - workload.prompt // 16))
+    assert computed == counted
 
 
 def test_what_was_counted_is_the_tree_and_spans_the_published_range_of_hit_rates():

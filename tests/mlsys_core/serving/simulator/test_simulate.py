@@ -17,6 +17,7 @@ from mlsys_core.serving.simulator import (
     PagedMemory,
     Request,
     StaticBatching,
+    Usage,
     chunked_prefill,
     faster_transformer,
     orca,
@@ -82,7 +83,7 @@ def test_a_prompt_in_parts_by_hand():
     """3 tokens a step: one for who generates, two for the prompt of 5 that comes at 0.5, which takes three steps."""
     clock = Clock()
     trace = [Request(0.0, 2, 6), Request(0.5, 5, 1)]
-    result = simulate(trace, ContinuousBatching(PagedMemory(64, 4), 2, budget=3), clock)
+    result = simulate(trace, chunked_prefill(64, budget=3, block=4, max_batch=2), clock)
     assert times(result) == [(0, 1, 6), (1, 4, 4)]
     assert [seen[0] for seen in clock.seen] == [2, 3, 3, 2, 1, 1]
     assert [seen[1] for seen in clock.seen] == [2, 3 + 2, 4 + 4, 5 + 5, 6, 7]
@@ -141,13 +142,32 @@ def test_every_token_comes_once_in_order_and_all_room_is_given_back(requests, sy
         assert sequence.request.arrival_s <= sequence.admitted_at < at[0] == sequence.first_at
         assert at[-1] == sequence.token_at <= sequence.finished_at
         assert sequence.longest_gap == max((b - a for a, b in pairwise(at)), default=0)
-    memory = scheduler.memory
-    assert memory.held == 0
-    assert memory.usage().external == memory.slots if isinstance(memory, BuddyMemory) else memory.free == memory.total
+    assert scheduler.usage() == Usage(0, 0, 0, scheduler.slots)
     assert all(s[0] <= 7 for s in clock.seen) or system != "chunked prefill"
     assert result.preemptions == 0 or system in {"vLLM", "chunked prefill"}
     firsts = [s.first_at for s in result.sequences]
     assert firsts == sorted(firsts), "first come, first served"
+
+
+@settings(max_examples=40, deadline=None)
+@given(REQUESTS, st.integers(8, 30), st.sampled_from([2, 4, 5]))
+def test_the_engines_scheduler_with_tokens_to_spare_is_the_same_as_ours(requests, blocks, size):
+    """Two schedulers that were written apart, with room that is short: every time of every request."""
+    own = ContinuousBatching(PagedMemory(blocks * size, size, watermark=0.0), 4)
+    engine = chunked_prefill(blocks * size, budget=1000, block=size, max_batch=4)
+    requests = [request for request in requests if request.total <= blocks * size]
+    found, expected = (simulate(requests, scheduler, Clock(0.25)) for scheduler in (engine, own))
+    assert times(found) == times(expected)
+    assert [s.preemptions for s in found.sequences] == [s.preemptions for s in expected.sequences]
+    assert found.usage == expected.usage
+
+
+def test_the_engines_scheduler_and_ours_preempt_the_same_sequences_of_a_long_trace():
+    trace = poisson_trace(150, 20.0, ALPACA_LIKE, limit=400, seed=9)
+    own = simulate(trace, ContinuousBatching(PagedMemory(960, 16, watermark=0.0), 64), ON_A100_40GB)
+    engine = simulate(trace, chunked_prefill(960, budget=100_000, max_batch=64), ON_A100_40GB)
+    assert times(engine) == times(own)
+    assert engine.preemptions == own.preemptions > 20
 
 
 @settings(max_examples=20, deadline=None)
@@ -159,7 +179,7 @@ def test_parts_of_the_memory_are_all_of_it_at_every_step(requests, slots):
 
         def watching(now, schedule=schedule, scheduler=scheduler, parts=parts):
             batch = schedule(now)
-            parts.append(scheduler.memory.usage())
+            parts.append(scheduler.usage())
             return batch
 
         scheduler.schedule = watching
@@ -214,8 +234,10 @@ def test_what_can_never_be_served_is_refused():
             simulate([Request(0.0, 60, 5000)], scheduler, Clock())
     with pytest.raises(ValueError, match="no reservation called 'min'"):
         reservation("min", 10)
-    with pytest.raises(ValueError, match="too small for 256"):
+    with pytest.raises(ValueError, match="does not let 256 sequences advance"):
         chunked_prefill(100, budget=255)
+    with pytest.raises(ValueError, match="do not fit"):
+        simulate([Request(0.0, 60, 5000)], chunked_prefill(4096), Clock())
     with pytest.raises(ValueError, match="allow at least 1"):
         vllm(100, max_batch=0)
     with pytest.raises(ValueError, match="positive rate"):
