@@ -102,7 +102,7 @@ class ContinuousBatching(QueueScheduler):
     """A batch anew each step. Prompts are read whole; who lacks room for a token lets the last that came give its own back."""
 
     def schedule(self, now: float) -> Batch:
-        batch, place, before = Batch(), 0, len(self._running)
+        batch, place = Batch(), 0
         while place < len(self._running):
             sequence = self._running[place]
             if self.memory.grow(sequence, 1):
@@ -110,8 +110,8 @@ class ContinuousBatching(QueueScheduler):
                 place += 1
             else:
                 self._preempt()  # the last that came, which may be this one
-        # who starts again does not do so in the step in which room was short
-        while len(self._running) >= before and (admitted := self._admit(now)):
+        # who was preempted is the first in line, and needs more than is free now: nobody comes in this step
+        while admitted := self._admit(now):
             self.memory.grow(admitted, admitted.known)
             batch.add(admitted, admitted.known)
         return batch

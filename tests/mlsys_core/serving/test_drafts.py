@@ -79,6 +79,19 @@ def test_a_model_drafts_what_it_would_say_itself_whatever_became_of_its_last_dra
         text += [*guesses[: rng.randint(0, count)].tolist(), rng.randrange(13)]
 
 
+def test_a_model_reads_no_token_of_its_draft_again_that_was_kept():
+    draft, read = ModelDraft(GPT(SMALL, 3), 40), []
+    extend = draft._decoder.extend
+    draft._decoder.extend = lambda tokens: read.append(tokens.shape[1]) or extend(tokens)
+    text = [1, 2, 3]
+    for kept, first in ((3, 3), (1, 1 + 1), (0, 1), (3, 1)):
+        guesses, _ = draft.propose(text, 3, GREEDY, torch.Generator())
+        # the new token, and of a draft that was kept whole its last, which was never read
+        assert read == [first, 1, 1]
+        text += [*guesses[:kept].tolist(), (int(guesses[min(kept, 2)]) + 1) % 13]
+        read.clear()
+
+
 def test_a_model_drafts_with_the_temperature_of_the_request():
     model = GPT(SMALL, 3).double()
     _, q = ModelDraft(model, 9).propose([4, 5], 2, SamplingParams(temperature=0.5, top_k=3), torch.Generator())

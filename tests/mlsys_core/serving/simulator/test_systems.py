@@ -79,7 +79,7 @@ def test_larger_batches_are_more_tokens_a_second_and_less_waiting(conversations)
 @pytest.mark.parametrize(("model", "rate"), [(ON_A100_40GB, 2.0), (ON_8_A100, 3.0)])
 def test_goodput_against_static_batching_on_one_trace(model, rate):
     """First token within 2 s and 0.1 s a token after it, 13 B on one device and 175 B on eight."""
-    trace, slots = poisson_trace(250, rate, SHAREGPT_LIKE, seed=6), model.slots()
+    trace, slots = poisson_trace(140, rate, SHAREGPT_LIKE, seed=6), model.slots()
     static, *others = (
         simulate(trace, scheduler, model).goodput(2.0, 0.1)
         for scheduler in (faster_transformer(slots), orca(slots, "oracle"), vllm(slots), chunked_prefill(slots))
