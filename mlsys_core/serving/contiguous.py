@@ -50,8 +50,9 @@ class Decoder:
             raise ValueError(
                 f"There is room for {self.capacity} tokens and {end} would be held: make the cache larger, or take some back."
             )
+        device = self._model.head.weight.device
         with torch.no_grad():
-            logits: Tensor = self._model(tokens, torch.arange(self.length, end))
+            logits: Tensor = self._model(tokens.to(device), torch.arange(self.length, end, device=device))
         self.length = end
         return logits
 
@@ -70,7 +71,8 @@ class Decoder:
             keys, values = self._cache[layer] or (k.new_empty(batch, heads, self.capacity, width) for _ in range(2))
             self._cache[layer] = keys, values
             keys[:, :, start:end], values[:, :, start:end] = k, v
-            before = torch.arange(end) <= torch.arange(start, end)[:, None]
+            places = torch.arange(end, device=k.device)
+            before = places <= places[start:, None]
             k, v = keys[:, :, :end], values[:, :, :end]
             return F.scaled_dot_product_attention(q, k, v, attn_mask=before, enable_gqa=True)
 

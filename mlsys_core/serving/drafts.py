@@ -54,7 +54,7 @@ class ModelDraft:
         drafted, distributions = [], []
         unread = torch.tensor([tokens[same:]])
         for _ in range(count):
-            distributions.append(probabilities(self._decoder.extend(unread)[0, -1], params))
+            distributions.append(probabilities(self._decoder.extend(unread)[0, -1].cpu(), params))
             drafted.append(sample(distributions[-1], generator))
             unread = drafted[-1].view(1, 1)
         guesses = torch.stack(drafted)

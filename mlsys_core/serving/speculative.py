@@ -91,7 +91,7 @@ def speculate(target: GPT, draft: Draft, prompt: Sequence[int], lengths: DraftLe
         # of the last token that may come, no draft would be left to keep
         drafted, q = draft.propose(tokens, min(lengths.next(), end - len(tokens) - 1), params, generator)
         logits = decoder.extend(torch.cat((torch.tensor(tokens[-1:]), drafted))[None])
-        accepted, token = verify(probabilities(logits[0], params), q, drafted, generator)
+        accepted, token = verify(probabilities(logits[0].cpu(), params), q, drafted, generator)
         seen = len(tokens)
         tokens += [*drafted[:accepted].tolist(), int(token)]
         decoder.rollback(len(tokens) - 1)

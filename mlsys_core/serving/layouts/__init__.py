@@ -8,7 +8,7 @@ from mlsys_core.serving.layouts.attention import (
     crossover_context,
     head_sharded_attention,
 )
-from mlsys_core.serving.layouts.cost import LAYOUTS, best_layout, crossovers, feed_forward_floor
+from mlsys_core.serving.layouts.cost import LAYOUTS, Layout, best_layout, crossovers, feed_forward_floor
 from mlsys_core.serving.layouts.feed_forward import (
     axes_mesh,
     shard_activations,
@@ -21,6 +21,7 @@ from mlsys_core.serving.layouts.feed_forward import (
 
 __all__ = [
     "LAYOUTS",
+    "Layout",
     "attention_cost",
     "axes_mesh",
     "batch_sharded_attention",

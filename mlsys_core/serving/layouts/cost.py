@@ -10,35 +10,53 @@ Cost      None.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 
-from mlsys_core.serving.layouts.feed_forward import AXES, Shape, weight_gathered_cost, weight_stationary_cost
+from mlsys_core.serving.layouts.feed_forward import (
+    AXES,
+    Axes,
+    Shape,
+    weight_gathered_cost,
+    weight_stationary_cost,
+)
 from mlsys_core.workloads.devices import SIZES, Device
 from mlsys_core.workloads.operations import Work
 from mlsys_core.workloads.roofline import Floor, floor
 
-LayoutCost = Callable[[int, int, int, Shape], int]
+
+@dataclass(frozen=True)
+class Layout:
+    """A way to cut the layer.
+
+    cost   (T, E, F, (X, Y, Z)) -> elements that a chip sends
+    over   axes over which weights are gathered, so that a chip reads more of them than it keeps
+    """
+
+    cost: Callable[[int, int, int, Shape], int]
+    over: Axes = ()
 
 
-def _gathered(count: int) -> LayoutCost:
-    return lambda tokens, embed, wide, shape: weight_gathered_cost(tokens, embed, wide, shape, AXES[:count])
+def _one_axis(tokens: int, embed: int, feed_forward: int, shape: Shape) -> int:
+    return weight_stationary_cost(tokens, embed, feed_forward, (1, 1, prod(shape)))
 
 
-# name -> (T, E, F, (X, Y, Z)) -> elements that a chip sends
-LAYOUTS: dict[str, LayoutCost] = {
-    "1D weight-stationary": lambda tokens, embed, wide, shape: weight_stationary_cost(
-        tokens, embed, wide, (1, 1, prod(shape))
-    ),
-    "2D weight-stationary": weight_stationary_cost,
-    "X weight-gathered": _gathered(1),
-    "XY weight-gathered": _gathered(2),
-    "XYZ weight-gathered": _gathered(3),
+def _gathered(axes: Axes) -> Layout:
+    return Layout(lambda tokens, embed, wide, shape: weight_gathered_cost(tokens, embed, wide, shape, axes), axes)
+
+
+LAYOUTS = {
+    "1D weight-stationary": Layout(_one_axis),
+    "2D weight-stationary": Layout(weight_stationary_cost),
+    "X weight-gathered": _gathered(AXES[:1]),
+    "XY weight-gathered": _gathered(AXES[:2]),
+    "XYZ weight-gathered": _gathered(AXES),
 }
 
 
 def best_layout(tokens: int, embed: int, feed_forward: int, shape: Shape) -> str:
     """The layout in which a chip sends least: a name of LAYOUTS."""
-    return min(LAYOUTS, key=lambda name: LAYOUTS[name](tokens, embed, feed_forward, shape))
+    return min(LAYOUTS, key=lambda name: LAYOUTS[name].cost(tokens, embed, feed_forward, shape))
 
 
 def crossovers(embed: int, feed_forward: int, shape: Shape, most: int = 1 << 22) -> list[tuple[int, str]]:
@@ -63,7 +81,7 @@ def feed_forward_floor(
 ) -> Floor:
     """Least seconds of the layer on such chips: each reads its weights, or those that it gathered, and computes an n-th."""
     chips, size = prod(shape), SIZES[dtype]
-    over = prod(shape[: {"X": 1, "XY": 2, "XYZ": 3}.get(name.split(" ", maxsplit=1)[0], 0)])
-    sent = LAYOUTS[name](tokens, embed, feed_forward, shape) * size
+    over = prod(shape[AXES.index(axis)] for axis in LAYOUTS[name].over)
+    sent = LAYOUTS[name].cost(tokens, embed, feed_forward, shape) * size
     read = 2 * embed * feed_forward * over * size // chips
     return floor(Work(4 * tokens * embed * feed_forward // chips, read, sent), device, dtype)

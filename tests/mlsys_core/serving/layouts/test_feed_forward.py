@@ -118,8 +118,10 @@ def test_more_tokens_move_the_choice_toward_weights_as_in_the_figure():
     ]
     assert [tokens for tokens, _ in found] == sorted({tokens for tokens, _ in found})
     for tokens, name in found[1:]:
-        costs = [LAYOUTS[name](t, 16_384, 65_536, (4, 4, 4)) for t in (tokens - 1, tokens)]
-        before = [min(cost(t, 16_384, 65_536, (4, 4, 4)) for cost in LAYOUTS.values()) for t in (tokens - 1, tokens)]
+        costs = [LAYOUTS[name].cost(t, 16_384, 65_536, (4, 4, 4)) for t in (tokens - 1, tokens)]
+        before = [
+            min(layout.cost(t, 16_384, 65_536, (4, 4, 4)) for layout in LAYOUTS.values()) for t in (tokens - 1, tokens)
+        ]
         assert costs[0] >= before[0]
         assert costs[1] == before[1]
 
@@ -130,9 +132,9 @@ def test_the_best_of_all_numbers_of_tokens_follows_from_the_crossovers(shape, em
     embed, wide = 64 * embed, 64 * wide
     found = crossovers(embed, wide, shape, most=5000)
     for tokens in range(1, 5001, 37):
-        least = min(cost(tokens, embed, wide, shape) for cost in LAYOUTS.values())
+        least = min(layout.cost(tokens, embed, wide, shape) for layout in LAYOUTS.values())
         name = [name for start, name in found if start <= tokens][-1]
-        assert LAYOUTS[name](tokens, embed, wide, shape) <= least * (1 + 1e-9)
+        assert LAYOUTS[name].cost(tokens, embed, wide, shape) <= least * (1 + 1e-9)
 
 
 def test_the_floor_of_a_step_is_reading_and_of_a_long_prompt_arithmetic():

@@ -20,7 +20,7 @@ from mlsys_core.serving.simulator import (
     vllm,
 )
 
-# a real system reaches about half of the roofline; the published means are of one
+# half of the roofline's speed: what was measured ran slower than a floor
 MODEL = replace(ON_A100_40GB, efficiency=0.5)
 SLOTS = MODEL.slots()
 NAMES = ("Orca (Max)", "Orca (Pow2)", "Orca (Oracle)", "vLLM")
