@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsys_core.papers.speculative import expected_tokens
-from mlsys_core.serving.drafts import ModelDraft, NGramDraft
+from mlsys_core.serving.drafts import CountDraft, ModelDraft, NGramDraft
 from mlsys_core.serving.goodness import LEVEL, bias, p_value, smallest_bias
-from mlsys_core.serving.lengths import FixedLength
+from mlsys_core.serving.lengths import AdaptiveLength, FixedLength
 from mlsys_core.serving.sampling import GREEDY, SamplingParams, generator_for, pick, probabilities, sample
 from mlsys_core.serving.speculative import acceptance_rate, residual, speculate, verify
+from mlsys_core.workloads import small_model, text
 from mlsys_core.workloads.gpt import GPT, GPTConfig
 
 VOCABULARY, SAMPLES = 8, 200_000
@@ -205,6 +206,18 @@ def test_greedy_tokens_are_those_of_plain_generation(seed, prompt, gamma, kind, 
         assert found.tokens_per_round == count / len(found.rounds)
 
 
+def test_the_trained_model_writes_the_same_with_drafts_of_an_adapted_length_in_half_of_the_passes():
+    model, letters = small_model.load(dtype=torch.float64), small_model.VOCABULARY()
+    prompt = letters.encode("ROMEO:\n").tolist()
+    draft = CountDraft(letters.encode(text.load()[:20_000]).tolist(), len(letters))
+    params, lengths = SamplingParams(max_tokens=48, temperature=0.0), AdaptiveLength(0.05)
+    found = speculate(model, draft, prompt, lengths, params)
+    assert found.tokens == speculate(model, draft, prompt, FixedLength(0), params).tokens
+    assert found.tokens_per_round > 2
+    kept, refused = (sum(one.accepted for one in found.rounds), sum(one.accepted < one.drafted for one in found.rounds))
+    assert lengths.alpha == pytest.approx((kept + 1) / (kept + refused + 2), abs=0.05)
+
+
 @pytest.mark.parametrize("draft", ["model", "text"])
 def test_a_sampled_text_has_the_models_distribution(draft):
     """Transitions of one text of 700 tokens of a model that looks at the last token only, with a cut and a temperature."""
@@ -220,8 +233,8 @@ def test_a_sampled_text_has_the_models_distribution(draft):
     guess = ModelDraft(small, 701) if draft == "model" else NGramDraft(4)
     found = speculate(model, guess, [0], FixedLength(2), params)
     assert 0.1 < sum(one.accepted for one in found.rounds) / sum(one.drafted for one in found.rounds) < 0.95
-    text = torch.tensor([0, *found.tokens])
-    counts = torch.bincount(4 * text[:-1] + text[1:], minlength=16).view(4, 4)
+    tokens = torch.tensor([0, *found.tokens])
+    counts = torch.bincount(4 * tokens[:-1] + tokens[1:], minlength=16).view(4, 4)
     assert (table > 0).sum(1).max() >= 3
     for row, expected in zip(counts, table, strict=True):
         assert p_value(row, expected) > LEVEL
