@@ -136,10 +136,7 @@ STUDY = Study(
     "computed once. The paper measured hit rates of 50 to 99 %, up to 6.4 times the throughput and 3.7 times less latency; serving the "
     "longest held prefix first reached 96 % of the best hit rate on average. Depth-first order is the best there is, if the cache holds "
     "the longest prompt.",
-    formulas=(
-        "best hit rate = 1 - tokens of the tree / tokens of all prompts",
-        "depth-first = best, for a cache ≥ the longest prompt",
-    ),
+    formulas=("best hit rate = 1 - tree / Σ prompts", "cache ≥ longest prompt ⇒ depth first = best"),
     tables=(COMPUTED,),
     knobs=(
         Knob("groups", "Groups", 8, 2, 16),
