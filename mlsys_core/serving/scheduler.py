@@ -71,11 +71,7 @@ class Batch:
     copies: Pairs = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     preempted: list[Sequence] = field(default_factory=list)
-
-    @property
-    def tokens(self) -> int:
-        """How many are computed."""
-        return sum(work.count for work in self.works)
+    tokens: int = 0  # how many are computed
 
 
 def preemption_cost(
@@ -115,7 +111,7 @@ class Scheduler:
         for sequence in list(self.running):
             if sequence.status is Status.RUNNING and self._make_room(sequence, batch):
                 self._compute(sequence, batch)
-        # Who was preempted for lack of room is not brought back in the same step; and host blocks that are read are not written.
+        # Nobody new gets the room that one who was running has just had to give up.
         if not batch.preempted:
             self._admit(batch)
         for sequence in self.waiting:
@@ -171,6 +167,7 @@ class Scheduler:
         count = self._share(sequence, batch)
         batch.copies += self.blocks.append(sequence.id, count)
         batch.works.append(Work(sequence, sequence.computed, count))
+        batch.tokens += count
 
     def _preempt(self, sequence: Sequence, batch: Batch) -> None:
         """Takes the memory of one who is running. It was not given a share in this step: it is behind all who were."""
