@@ -8,7 +8,27 @@ Cost      None.
 
 from __future__ import annotations
 
-from mlsys_core.papers import alpa, efficient_inference, flash_attention, megatron, zero
+from mlsys_core.papers import (
+    alpa,
+    efficient_inference,
+    flash_attention,
+    megatron,
+    orca,
+    sglang,
+    speculative,
+    vllm,
+    zero,
+)
 from mlsys_core.papers.study import Study
 
-STUDIES: tuple[Study, ...] = (megatron.STUDY, zero.STUDY, alpa.STUDY, flash_attention.STUDY, efficient_inference.STUDY)
+STUDIES: tuple[Study, ...] = (
+    megatron.STUDY,
+    zero.STUDY,
+    alpa.STUDY,
+    flash_attention.STUDY,
+    orca.STUDY,
+    efficient_inference.STUDY,
+    vllm.STUDY,
+    sglang.STUDY,
+    speculative.STUDY,
+)

@@ -100,7 +100,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Study:
-    """One paper: its table, and its figure as a function of knobs. `idea` and `formulas` say what is computed."""
+    """One paper: its table, and its figure as a function of knobs. `idea` and `formulas` say what is computed; a paper that is not
+    at arXiv has a `url`."""
 
     slug: str
     title: str
@@ -111,6 +112,12 @@ class Study:
     tables: tuple[Table, ...]
     knobs: tuple[Knob, ...]
     figure: Callable[[Mapping[str, float]], Figure]
+    url: str = ""
+
+    @property
+    def link(self) -> str:
+        """Where the paper can be read."""
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else self.url
 
     def settings(self, given: Mapping[str, str]) -> tuple[dict[str, float], list[str]]:
         """Knobs as a reader set them; with a sentence for each that cannot be, which then keeps its default."""

@@ -43,7 +43,7 @@ class StudyPage:
 def study_rows(viewer: Enrollment) -> tuple[StudyRow, ...]:
     """All studies, in the order of the course. One query."""
     listed = _readings(viewer)
-    return tuple(StudyRow(study, listed.get(study.arxiv)) for study in STUDIES)
+    return tuple(StudyRow(study, listed.get(study.link)) for study in STUDIES)
 
 
 def study_page(viewer: Enrollment, slug: str, given: Mapping[str, str]) -> StudyPage:
@@ -53,16 +53,16 @@ def study_page(viewer: Enrollment, slug: str, given: Mapping[str, str]) -> Study
         raise Http404("There is no table of this name.")
     chosen, wrong = study.settings(given)
     settings = tuple(Setting(knob, f"{chosen[knob.name]:.12g}") for knob in study.knobs)
-    return StudyPage(study, _readings(viewer).get(study.arxiv), settings, tuple(wrong), study.figure(chosen))
+    return StudyPage(study, _readings(viewer).get(study.link), settings, tuple(wrong), study.figure(chosen))
 
 
-def study_of(arxiv_id: str) -> Study | None:
-    """The study of a paper, by its number at arXiv."""
-    return next((study for study in STUDIES if arxiv_id and study.arxiv == arxiv_id), None)
+def study_of(link: str) -> Study | None:
+    """The study of a paper, by where it can be read."""
+    return next((study for study in STUDIES if study.link == link), None)
 
 
 def _readings(viewer: Enrollment) -> dict[str, Reading]:
     rows = Reading.objects.filter(assignment__offering=viewer.offering, archived_at=None)
     if not viewer.is_staff:
         rows = rows.filter(hidden=False)
-    return {row.paper.arxiv_id: row for row in rows.select_related("paper", "assignment")}
+    return {row.paper.link: row for row in rows.select_related("paper", "assignment")}

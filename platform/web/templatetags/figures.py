@@ -70,9 +70,9 @@ def _round_between(low: float, high: float) -> list[float]:
 
 
 @register.filter
-def study(arxiv_id: str) -> Study | None:
-    """`{{ paper.arxiv_id|study }}`: the study of a paper, if it has one."""
-    return study_of(arxiv_id)
+def study(link: str) -> Study | None:
+    """`{{ paper.link|study }}`: the study of a paper, if it has one."""
+    return study_of(link)
 
 
 @register.filter

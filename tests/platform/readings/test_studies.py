@@ -69,5 +69,22 @@ def test_a_paper_on_the_list_leads_to_its_table_and_back(world, browser):
     assert "Reading 2" in browser(world.ta).get(reverse("studies", args=[here])).content.decode()
 
 
+def test_a_paper_that_is_not_at_arxiv_has_its_table_too(world, browser):
+    """And no other paper without a number is taken for it."""
+    papers = [
+        Paper.objects.create(title="Orca", url="https://www.usenix.org/conference/osdi22/presentation/yu"),
+        Paper.objects.create(title="Another", url="https://example.org/another"),
+    ]
+    client, here = browser(world.student), world.offering.slug
+    for number, (paper, has) in enumerate(zip(papers, (True, False), strict=True), 2):
+        reading = ReadingFactory(assignment__offering=world.offering, assignment__number=number, paper=paper)
+        text = client.get(reverse("reading", args=[here, reading.assignment.slug])).content.decode()
+        assert (reverse("study", args=[here, "orca"]) in text) is has
+    there = client.get(reverse("study", args=[here, "orca"])).content.decode()
+    assert "Reading 2" in there
+    assert papers[0].url in there
+    assert "arXiv" not in there
+
+
 def test_there_is_no_table_of_another_name(world, browser):
     assert page(browser(world.student), world, "moby-dick").status_code == 404
