@@ -14,6 +14,8 @@ Cost      cross_entropy_bytes: the logits twice in (once from memory, once from 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -23,10 +25,10 @@ LOG2E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
-def cross_entropy_kernel(  # type: ignore[no-untyped-def]
-    x_ptr, target_ptr, count_ptr, loss_ptr, grad_ptr, rows, width, x_stride, grad_stride, ignored, smoothing,
+def cross_entropy_kernel(
+    x_ptr: Any, target_ptr: Any, count_ptr: Any, loss_ptr: Any, grad_ptr: Any, rows: Any, width: Any, x_stride: Any, grad_stride: Any, ignored: Any, smoothing: Any,
     GRAD: tl.constexpr, SMOOTH: tl.constexpr, MEAN: tl.constexpr, LANES: tl.constexpr, EACH: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """A program takes rows p, p + P, …; a tile is LANES × EACH logits, with a maximum and a sum a lane."""
     tile = tl.arange(0, LANES)[:, None] * EACH + tl.arange(0, EACH)[None, :]
     unit = 1.0

@@ -18,15 +18,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import INTERPRETED
-from .rows import as_rows, block_of, programs_for, warps_for
+from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, same_as, warps_for, weight_fits
 
 
 @triton.jit
-def rms_norm_kernel(  # type: ignore[no-untyped-def]
-    x_ptr, residual_ptr, weight_ptr, out_ptr, sum_ptr, scale_ptr, rows, width, x_stride, residual_stride, eps,
+def rms_norm_kernel(
+    x_ptr: Any, residual_ptr: Any, weight_ptr: Any, out_ptr: Any, sum_ptr: Any, scale_ptr: Any,
+    rows: Any, width: Any, x_stride: Any, residual_stride: Any, eps: Any,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """A program normalises rows p, p + P, …; with ADD it adds the residual first and writes the sum."""
     lane = tl.arange(0, BLOCK)
     live = lane < width
@@ -42,3 +42,138 @@ def rms_norm_kernel(  # type: ignore[no-untyped-def]
         scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
         tl.store(scale_ptr + at, scale)
         tl.store(out_ptr + at * width + lane, (x * scale * weight).to(out_ptr.dtype.element_ty), live)
+
+
+@triton.jit
+def rms_norm_backward_kernel(
+    grad_ptr: Any, above_ptr: Any, x_ptr: Any, weight_ptr: Any, scale_ptr: Any, out_ptr: Any, part_ptr: Any,
+    rows: Any, width: Any, grad_stride: Any, above_stride: Any, x_stride: Any,
+    ABOVE: tl.constexpr, BLOCK: tl.constexpr,
+) -> None:  # fmt: skip
+    """The gradient of rows p, p + P, … and, in row p of `part`, what they add to the weight's."""
+    lane = tl.arange(0, BLOCK)
+    live = lane < width
+    weight = tl.load(weight_ptr + lane, live, other=0.0).to(tl.float32)
+    part = tl.zeros((BLOCK,), tl.float32)
+    for row in range(tl.program_id(0), rows, tl.num_programs(0)):
+        at = tl.cast(row, tl.int64)
+        grad = tl.load(grad_ptr + at * grad_stride + lane, live, other=0.0).to(tl.float32)
+        scale = tl.load(scale_ptr + at)
+        hat = tl.load(x_ptr + at * x_stride + lane, live, other=0.0).to(tl.float32) * scale
+        part += grad * hat
+        slope = grad * weight
+        slope = scale * (slope - hat * (tl.sum(hat * slope) / width))
+        if ABOVE:
+            slope += tl.load(above_ptr + at * above_stride + lane, live, other=0.0).to(tl.float32)
+        tl.store(out_ptr + at * width + lane, slope.to(out_ptr.dtype.element_ty), live)
+    tl.store(part_ptr + tl.program_id(0) * width + lane, part, live)
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    """x (..., W) by weight (W,) -> (..., W) in x's dtype. Differentiable in both."""
+    out: Tensor = _rms_norm(x, weight, eps)[0]
+    return out
+
+
+def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """x + residual, both (..., W): its norm by weight (W,), and the sum itself, rounded to x's dtype. Differentiable in all three."""
+    out, total, _ = _add_rms_norm(x, residual, weight, eps)
+    return out, total
+
+
+def rms_norm_bytes(rows: int, width: int, itemsize: int, programs: int, *, add: bool = False) -> int:
+    """Bytes that the forward loads and stores, with elements and weight of `itemsize` bytes."""
+    return (4 if add else 2) * rows * width * itemsize + programs * width * itemsize + 4 * rows
+
+
+def rms_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: int, *, above: bool = False) -> int:
+    """Bytes that the backward loads and stores: `above` where a gradient of the sum comes from above too."""
+    elements = (4 if above else 3) * rows * width * itemsize
+    return elements + programs * width * (itemsize + 4) + 4 * rows
+
+
+def launch_rms_norm(
+    x: Tensor, residual: Tensor | None, weight: Tensor, eps: float, programs: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One launch by so many programs: the norm, the sum (empty where there is no residual), and r of each row in float32."""
+    flat = as_rows(x)
+    second = flat if residual is None else as_rows(residual)
+    rows, width = flat.shape
+    out, total, scale = like(x), like(x if residual is not None else x[:0]), row_numbers(x)
+    if x.numel():
+        rms_norm_kernel[(programs,)](
+            flat, second, weight, out, total, scale, rows, width, flat.stride(0), second.stride(0), eps,
+            ADD=residual is not None, BLOCK=block_of(width), num_warps=warps_for(width),
+        )  # fmt: skip
+    return out, total, scale
+
+
+@torch.library.custom_op("mlsys::rms_norm", mutates_args=())
+def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    weight_fits(x, weight)
+    out, _, scale = launch_rms_norm(x, None, weight, eps, programs_for(x))
+    return out, scale
+
+
+@_rms_norm.register_fake
+def _(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+    return like(x), row_numbers(x)
+
+
+@torch.library.custom_op("mlsys::add_rms_norm", mutates_args=())
+def _add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    weight_fits(x, weight)
+    same_as(x, residual)
+    return launch_rms_norm(x, residual, weight, eps, programs_for(x))
+
+
+@_add_rms_norm.register_fake
+def _(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG001
+    return like(x), like(x), row_numbers(x)
+
+
+@torch.library.custom_op("mlsys::rms_norm_backward", mutates_args=())
+def _backward(grad: Tensor, above: Tensor | None, x: Tensor, weight: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    flat, slope = as_rows(x), as_rows(grad)
+    higher = slope if above is None else as_rows(above)
+    rows, width = flat.shape
+    out, programs = like(x), programs_for(x)
+    part = partials(x, programs)
+    if x.numel():
+        rms_norm_backward_kernel[(programs,)](
+            slope, higher, flat, weight, scale, out, part, rows, width, slope.stride(0), higher.stride(0), flat.stride(0),
+            ABOVE=above is not None, BLOCK=block_of(width), num_warps=warps_for(width),
+        )  # fmt: skip
+    return out, part.sum(0).to(weight.dtype)
+
+
+@_backward.register_fake
+def _(
+    grad: Tensor,  # noqa: ARG001
+    above: Tensor | None,  # noqa: ARG001
+    x: Tensor,
+    weight: Tensor,
+    scale: Tensor,  # noqa: ARG001
+) -> tuple[Tensor, Tensor]:
+    return like(x), torch.empty_like(weight)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(inputs[0], inputs[1], output[1])
+
+
+def _keep_sum(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(output[1], inputs[2], output[2])
+
+
+def _slopes(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    return *_backward(grad, None, *ctx.saved_tensors), None
+
+
+def _slopes_of_sum(ctx: Any, grad: Tensor, above: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    slope, of_weight = _backward(grad, above, *ctx.saved_tensors)
+    return slope, slope, of_weight, None
+
+
+_rms_norm.register_autograd(_slopes, setup_context=_keep)
+_add_rms_norm.register_autograd(_slopes_of_sum, setup_context=_keep_sum)

@@ -1,8 +1,10 @@
+from __future__ import annotations
+from typing import Any
 import triton
 import triton.language as tl
 
 @triton.jit
-def softmax_kernel(x_ptr, out_ptr, rows, width, x_stride, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def softmax_kernel(x_ptr: Any, out_ptr: Any, rows: Any, width: Any, x_stride: Any, BLOCK: tl.constexpr) -> None:
     """A program takes whole rows p, p + P, … into registers: each element comes and goes once."""
     lane = tl.arange(0, BLOCK)
     live = lane < width

@@ -1,8 +1,10 @@
+from __future__ import annotations
+from typing import Any
 import triton
 import triton.language as tl
 
 @triton.jit
-def swiglu_kernel(gate_ptr, up_ptr, out_ptr, width, gate_stride, up_stride, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+def swiglu_kernel(gate_ptr: Any, up_ptr: Any, out_ptr: Any, width: Any, gate_stride: Any, up_stride: Any, BLOCK: tl.constexpr) -> None:
     row = tl.program_id(1).to(tl.int64)
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     live = lane < width
