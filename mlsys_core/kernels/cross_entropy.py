@@ -26,7 +26,7 @@ LOG2E = tl.constexpr(1.4426950408889634)
 
 @triton.jit
 def cross_entropy_kernel(
-    x_ptr: Any, target_ptr: Any, count_ptr: Any, loss_ptr: Any, grad_ptr: Any, rows: Any, width: Any, x_stride: Any, grad_stride: Any, ignored: Any, smoothing: Any,
+    x_ptr: tl.tensor, target_ptr: tl.tensor, count_ptr: tl.tensor, loss_ptr: tl.tensor, grad_ptr: tl.tensor, rows: tl.tensor, width: tl.tensor, x_stride: tl.tensor, grad_stride: tl.tensor, ignored: tl.tensor, smoothing: tl.tensor,
     GRAD: tl.constexpr, SMOOTH: tl.constexpr, MEAN: tl.constexpr, LANES: tl.constexpr, EACH: tl.constexpr,
 ) -> None:  # fmt: skip
     """A program takes rows p, p + P, …; a tile is LANES × EACH logits, with a maximum and a sum a lane."""

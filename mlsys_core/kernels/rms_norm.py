@@ -23,8 +23,8 @@ from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, 
 
 @triton.jit
 def rms_norm_kernel(
-    x_ptr: Any, residual_ptr: Any, weight_ptr: Any, out_ptr: Any, sum_ptr: Any, scale_ptr: Any,
-    rows: Any, width: Any, x_stride: Any, residual_stride: Any, eps: Any,
+    x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor, scale_ptr: tl.tensor,
+    rows: tl.tensor, width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """A program normalises rows p, p + P, …; with ADD it adds the residual first and writes the sum."""
@@ -46,8 +46,8 @@ def rms_norm_kernel(
 
 @triton.jit
 def rms_norm_backward_kernel(
-    grad_ptr: Any, above_ptr: Any, x_ptr: Any, weight_ptr: Any, scale_ptr: Any, out_ptr: Any, part_ptr: Any,
-    rows: Any, width: Any, grad_stride: Any, above_stride: Any, x_stride: Any,
+    grad_ptr: tl.tensor, above_ptr: tl.tensor, x_ptr: tl.tensor, weight_ptr: tl.tensor, scale_ptr: tl.tensor, out_ptr: tl.tensor, part_ptr: tl.tensor,
+    rows: tl.tensor, width: tl.tensor, grad_stride: tl.tensor, above_stride: tl.tensor, x_stride: tl.tensor,
     ABOVE: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """The gradient of rows p, p + P, … and, in row p of `part`, what they add to the weight's."""

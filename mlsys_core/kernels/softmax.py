@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 @triton.jit
-def softmax_kernel(x_ptr: Any, out_ptr: Any, rows: Any, width: Any, x_stride: Any, BLOCK: tl.constexpr) -> None:
+def softmax_kernel(x_ptr: tl.tensor, out_ptr: tl.tensor, rows: tl.tensor, width: tl.tensor, x_stride: tl.tensor, BLOCK: tl.constexpr) -> None:
     """A program takes whole rows p, p + P, … into registers: each element comes and goes once."""
     lane = tl.arange(0, BLOCK)
     live = lane < width

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 @triton.jit
-def swiglu_kernel(gate_ptr: Any, up_ptr: Any, out_ptr: Any, width: Any, gate_stride: Any, up_stride: Any, BLOCK: tl.constexpr) -> None:
+def swiglu_kernel(gate_ptr: tl.tensor, up_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, gate_stride: tl.tensor, up_stride: tl.tensor, BLOCK: tl.constexpr) -> None:
     row = tl.program_id(1).to(tl.int64)
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     live = lane < width
