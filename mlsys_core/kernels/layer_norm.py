@@ -23,28 +23,27 @@ from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, 
 @triton.jit
 def layer_norm_kernel(
     x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, bias_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor, mean_ptr: tl.tensor,
-    scale_ptr: tl.tensor, rows: tl.tensor, width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
+    scale_ptr: tl.tensor, width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
-    """A program normalises rows p, p + P, …; with ADD it adds the residual first and writes the sum."""
+    """Program p normalises row p; with ADD it adds the residual first and writes the sum."""
     lane = tl.arange(0, BLOCK)
     live = lane < width
+    row = tl.program_id(0).to(tl.int64)
+    x = tl.load(x_ptr + row * x_stride + lane, live, other=0.0).to(tl.float32)
     weight = tl.load(weight_ptr + lane, live, other=0.0).to(tl.float32)
     bias = tl.load(bias_ptr + lane, live, other=0.0).to(tl.float32)
-    for row in range(tl.program_id(0), rows, tl.num_programs(0)):
-        at = tl.cast(row, tl.int64)
-        x = tl.load(x_ptr + at * x_stride + lane, live, other=0.0).to(tl.float32)
-        if ADD:
-            x += tl.load(residual_ptr + at * residual_stride + lane, live, other=0.0).to(tl.float32)
-            x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
-            tl.store(sum_ptr + at * width + lane, x, live)
-            x = x.to(tl.float32)
-        mean = tl.sum(x) / width
-        x = tl.where(live, x - mean, 0.0)
-        scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
-        tl.store(mean_ptr + at, mean)
-        tl.store(scale_ptr + at, scale)
-        tl.store(out_ptr + at * width + lane, (x * scale * weight + bias).to(out_ptr.dtype.element_ty), live)
+    if ADD:
+        x += tl.load(residual_ptr + row * residual_stride + lane, live, other=0.0).to(tl.float32)
+        x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
+        tl.store(sum_ptr + row * width + lane, x, live)
+        x = x.to(tl.float32)
+    mean = tl.sum(x) / width
+    x = tl.where(live, x - mean, 0.0)
+    scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
+    tl.store(mean_ptr + row, mean)
+    tl.store(scale_ptr + row, scale)
+    tl.store(out_ptr + row * width + lane, (x * scale * weight + bias).to(out_ptr.dtype.element_ty), live)
 
 
 @triton.jit
@@ -89,9 +88,9 @@ def add_layer_norm(
     return out, total
 
 
-def layer_norm_bytes(rows: int, width: int, itemsize: int, programs: int, *, add: bool = False) -> int:
-    """Bytes that the forward loads and stores, with elements, weight and bias of `itemsize` bytes."""
-    return (4 if add else 2) * rows * width * itemsize + 2 * programs * width * itemsize + 8 * rows
+def layer_norm_bytes(rows: int, width: int, itemsize: int, *, add: bool = False) -> int:
+    """Bytes that the forward loads and stores; 2 of its 4 (6) rows of elements a row are the vectors, from the cache after the first."""
+    return (6 if add else 4) * rows * width * itemsize + 8 * rows
 
 
 def layer_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: int, *, above: bool = False) -> int:
@@ -100,17 +99,17 @@ def layer_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: in
 
 
 def launch_layer_norm(
-    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, eps: float, programs: int
+    x: Tensor, residual: Tensor | None, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One launch by so many programs: the norm, the sum (empty where there is no residual), μ and r of each row in float32."""
+    """One launch: the norm, the sum (empty where there is no residual), μ and r of each row in float32."""
     flat = as_rows(x)
     second = flat if residual is None else as_rows(residual)
     rows, width = flat.shape
     out, total = like(x), like(x if residual is not None else x[:0])
     mean, scale = row_numbers(x), row_numbers(x)
     if x.numel():
-        layer_norm_kernel[(programs,)](
-            flat, second, weight, bias, out, total, mean, scale, rows, width, flat.stride(0), second.stride(0), eps,
+        layer_norm_kernel[(rows,)](
+            flat, second, weight, bias, out, total, mean, scale, width, flat.stride(0), second.stride(0), eps,
             ADD=residual is not None, BLOCK=block_of(width), num_warps=warps_for(width),
         )  # fmt: skip
     return out, total, mean, scale
@@ -119,7 +118,7 @@ def launch_layer_norm(
 @torch.library.custom_op("mlsys::layer_norm", mutates_args=())
 def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     weight_fits(x, weight, bias)
-    out, _, mean, scale = launch_layer_norm(x, None, weight, bias, eps, programs_for(x))
+    out, _, mean, scale = launch_layer_norm(x, None, weight, bias, eps)
     return out, mean, scale
 
 
@@ -134,7 +133,7 @@ def _add_layer_norm(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     weight_fits(x, weight, bias)
     same_as(x, residual)
-    return launch_layer_norm(x, residual, weight, bias, eps, programs_for(x))
+    return launch_layer_norm(x, residual, weight, bias, eps)
 
 
 @_add_layer_norm.register_fake

@@ -24,24 +24,23 @@ from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, 
 @triton.jit
 def rms_norm_kernel(
     x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor, scale_ptr: tl.tensor,
-    rows: tl.tensor, width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
+    width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
-    """A program normalises rows p, p + P, …; with ADD it adds the residual first and writes the sum."""
+    """Program p normalises row p; with ADD it adds the residual first and writes the sum."""
     lane = tl.arange(0, BLOCK)
     live = lane < width
+    row = tl.program_id(0).to(tl.int64)
+    x = tl.load(x_ptr + row * x_stride + lane, live, other=0.0).to(tl.float32)
     weight = tl.load(weight_ptr + lane, live, other=0.0).to(tl.float32)
-    for row in range(tl.program_id(0), rows, tl.num_programs(0)):
-        at = tl.cast(row, tl.int64)
-        x = tl.load(x_ptr + at * x_stride + lane, live, other=0.0).to(tl.float32)
-        if ADD:
-            x += tl.load(residual_ptr + at * residual_stride + lane, live, other=0.0).to(tl.float32)
-            x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
-            tl.store(sum_ptr + at * width + lane, x, live)
-            x = x.to(tl.float32)
-        scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
-        tl.store(scale_ptr + at, scale)
-        tl.store(out_ptr + at * width + lane, (x * scale * weight).to(out_ptr.dtype.element_ty), live)
+    if ADD:
+        x += tl.load(residual_ptr + row * residual_stride + lane, live, other=0.0).to(tl.float32)
+        x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
+        tl.store(sum_ptr + row * width + lane, x, live)
+        x = x.to(tl.float32)
+    scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
+    tl.store(scale_ptr + row, scale)
+    tl.store(out_ptr + row * width + lane, (x * scale * weight).to(out_ptr.dtype.element_ty), live)
 
 
 @triton.jit
@@ -81,9 +80,9 @@ def add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float = 1e-5)
     return out, total
 
 
-def rms_norm_bytes(rows: int, width: int, itemsize: int, programs: int, *, add: bool = False) -> int:
-    """Bytes that the forward loads and stores, with elements and weight of `itemsize` bytes."""
-    return (4 if add else 2) * rows * width * itemsize + programs * width * itemsize + 4 * rows
+def rms_norm_bytes(rows: int, width: int, itemsize: int, *, add: bool = False) -> int:
+    """Bytes that the forward loads and stores; 1 of its 3 (5) rows of elements a row is the weight, from the cache after the first."""
+    return (5 if add else 3) * rows * width * itemsize + 4 * rows
 
 
 def rms_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: int, *, above: bool = False) -> int:
@@ -93,16 +92,16 @@ def rms_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: int,
 
 
 def launch_rms_norm(
-    x: Tensor, residual: Tensor | None, weight: Tensor, eps: float, programs: int
+    x: Tensor, residual: Tensor | None, weight: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One launch by so many programs: the norm, the sum (empty where there is no residual), and r of each row in float32."""
+    """One launch: the norm, the sum (empty where there is no residual), and r of each row in float32."""
     flat = as_rows(x)
     second = flat if residual is None else as_rows(residual)
     rows, width = flat.shape
     out, total, scale = like(x), like(x if residual is not None else x[:0]), row_numbers(x)
     if x.numel():
-        rms_norm_kernel[(programs,)](
-            flat, second, weight, out, total, scale, rows, width, flat.stride(0), second.stride(0), eps,
+        rms_norm_kernel[(rows,)](
+            flat, second, weight, out, total, scale, width, flat.stride(0), second.stride(0), eps,
             ADD=residual is not None, BLOCK=block_of(width), num_warps=warps_for(width),
         )  # fmt: skip
     return out, total, scale
@@ -111,7 +110,7 @@ def launch_rms_norm(
 @torch.library.custom_op("mlsys::rms_norm", mutates_args=())
 def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     weight_fits(x, weight)
-    out, _, scale = launch_rms_norm(x, None, weight, eps, programs_for(x))
+    out, _, scale = launch_rms_norm(x, None, weight, eps)
     return out, scale
 
 
@@ -124,7 +123,7 @@ def _(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:  # noqa: 
 def _add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     weight_fits(x, weight)
     same_as(x, residual)
-    return launch_rms_norm(x, residual, weight, eps, programs_for(x))
+    return launch_rms_norm(x, residual, weight, eps)
 
 
 @_add_rms_norm.register_fake

@@ -41,7 +41,7 @@ def partials(x: Tensor, programs: int) -> Tensor:
     return torch.empty((programs if x.numel() else 0, x.shape[-1]), dtype=torch.float32, device=x.device)
 
 
-def programs_for(x: Tensor, each: int = 8) -> int:
+def programs_for(x: Tensor, each: int = 1) -> int:
     """How many programs share the rows of x (..., W) when a multiprocessor runs `each` of them at a time."""
     return max(1, min(x.shape[:-1].numel(), each * multiprocessors(x.device)))
 
