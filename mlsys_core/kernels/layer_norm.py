@@ -35,15 +35,16 @@ def layer_norm_kernel(
     bias = tl.load(bias_ptr + lane, live, other=0.0).to(tl.float32)
     if ADD:
         x += tl.load(residual_ptr + row * residual_stride + lane, live, other=0.0).to(tl.float32)
-        x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
-        tl.store(sum_ptr + row * width + lane, x, live)
-        x = x.to(tl.float32)
+        x = x.to(sum_ptr.dtype.element_ty).to(tl.float32)  # the sum that later layers see is the rounded one
+    total = x
     mean = tl.sum(x) / width
     x = tl.where(live, x - mean, 0.0)
     scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
     tl.store(mean_ptr + row, mean)
     tl.store(scale_ptr + row, scale)
     tl.store(out_ptr + row * width + lane, (x * scale * weight + bias).to(out_ptr.dtype.element_ty), live)
+    if ADD:
+        tl.store(sum_ptr + row * width + lane, total.to(sum_ptr.dtype.element_ty), live)
 
 
 @triton.jit

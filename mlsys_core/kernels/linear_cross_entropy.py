@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .cross_entropy import cross_entropy_rows, total
+from .cross_entropy import total
+from .cross_entropy_rows import cross_entropy_rows
 
 CHUNK = 1024  # rows
 

@@ -35,12 +35,12 @@ def rms_norm_kernel(
     weight = tl.load(weight_ptr + lane, live, other=0.0).to(tl.float32)
     if ADD:
         x += tl.load(residual_ptr + row * residual_stride + lane, live, other=0.0).to(tl.float32)
-        x = x.to(sum_ptr.dtype.element_ty)  # the sum that later layers see is the rounded one
-        tl.store(sum_ptr + row * width + lane, x, live)
-        x = x.to(tl.float32)
+        x = x.to(sum_ptr.dtype.element_ty).to(tl.float32)  # the sum that later layers see is the rounded one
     scale = 1.0 / tl.sqrt(tl.sum(x * x) / width + eps)
     tl.store(scale_ptr + row, scale)
     tl.store(out_ptr + row * width + lane, (x * scale * weight).to(out_ptr.dtype.element_ty), live)
+    if ADD:
+        tl.store(sum_ptr + row * width + lane, x.to(sum_ptr.dtype.element_ty), live)
 
 
 @triton.jit
@@ -91,9 +91,7 @@ def rms_norm_backward_bytes(rows: int, width: int, itemsize: int, programs: int,
     return elements + programs * width * (itemsize + 4) + 4 * rows
 
 
-def launch_rms_norm(
-    x: Tensor, residual: Tensor | None, weight: Tensor, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def launch_rms_norm(x: Tensor, residual: Tensor | None, weight: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """One launch: the norm, the sum (empty where there is no residual), and r of each row in float32."""
     flat = as_rows(x)
     second = flat if residual is None else as_rows(residual)

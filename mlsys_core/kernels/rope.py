@@ -18,7 +18,6 @@ import triton.language as tl
 from torch import Tensor
 
 from .launch import INTERPRETED
-from .rows import like
 
 TIMES = 32 if INTERPRETED else 16  # positions of a program
 
@@ -30,7 +29,11 @@ def rope_kernel(
     out_time: tl.tensor, sign: tl.tensor, TIMES: tl.constexpr, HALF: tl.constexpr,
 ) -> None:  # fmt: skip
     """Program (i, b) turns all heads of batch b at the i-th TIMES positions; a row of x is dense."""
-    time, pair, batch = tl.program_id(0) * TIMES + tl.arange(0, TIMES), tl.arange(0, HALF), tl.program_id(1).to(tl.int64)
+    time, pair, batch = (
+        tl.program_id(0) * TIMES + tl.arange(0, TIMES),
+        tl.arange(0, HALF),
+        tl.program_id(1).to(tl.int64),
+    )
     live = (time < times)[:, None] & (pair < half)[None, :]
     table = time[:, None] * half + pair[None, :]
     cos = tl.load(cos_ptr + table, live, other=0.0).to(tl.float32)
@@ -74,7 +77,9 @@ def _dense_rows(x: Tensor) -> Tensor:
 def _rope(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:  # noqa: FBT001
     batch, heads, times, width = x.shape
     if width % 2 or cos.shape != (times, width // 2) or sin.shape != cos.shape:
-        raise ValueError(f"A table of {tuple(cos.shape)} cannot turn heads of {tuple(x.shape)}: make one of ({times}, {width // 2}).")
+        raise ValueError(
+            f"A table of {tuple(cos.shape)} cannot turn heads of {tuple(x.shape)}: make one of ({times}, {width // 2})."
+        )
     out = torch.empty_like(x)
     if x.numel():
         rows, target = _dense_rows(x), _dense_rows(out)

@@ -23,7 +23,9 @@ BLOCK = 256 if INTERPRETED else 16_384  # elements of the widest row that a prog
 
 
 @triton.jit
-def softmax_kernel(x_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, x_stride: tl.tensor, BLOCK: tl.constexpr) -> None:
+def softmax_kernel(
+    x_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, x_stride: tl.tensor, BLOCK: tl.constexpr
+) -> None:
     """Program p takes row p into registers."""
     row, lane = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
     live = lane < width
@@ -55,7 +57,12 @@ def online_softmax_kernel(
 
 @triton.jit
 def softmax_backward_kernel(
-    y_ptr: tl.tensor, grad_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, grad_stride: tl.tensor, BLOCK: tl.constexpr
+    y_ptr: tl.tensor,
+    grad_ptr: tl.tensor,
+    out_ptr: tl.tensor,
+    width: tl.tensor,
+    grad_stride: tl.tensor,
+    BLOCK: tl.constexpr,
 ) -> None:
     """Program p makes row p, in tiles, twice; where one tile holds the row its second reading comes from the cache."""
     row, lane = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)

@@ -21,7 +21,9 @@ from .launch import INTERPRETED
 from .rows import as_rows, like, same_as
 
 BLOCK = 64 if INTERPRETED else 1024  # elements of a program
-WARPS = 8  # 4 bfloat16 a thread and many warps in flight: the fastest of 512 to 4096 elements by 4 or 8 warps on an H100
+WARPS = (
+    8  # 4 bfloat16 a thread and many warps in flight: the fastest of 512 to 4096 elements by 4 or 8 warps on an H100
+)
 
 
 @triton.jit
@@ -156,4 +158,6 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: A
 
 
 _swiglu.register_autograd(lambda ctx, grad: _swiglu_backward(grad, *ctx.saved_tensors), setup_context=_keep)
-_swiglu_packed.register_autograd(lambda ctx, grad: _swiglu_packed_backward(grad, *ctx.saved_tensors), setup_context=_keep)
+_swiglu_packed.register_autograd(
+    lambda ctx, grad: _swiglu_packed_backward(grad, *ctx.saved_tensors), setup_context=_keep
+)

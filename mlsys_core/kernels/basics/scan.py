@@ -43,7 +43,9 @@ def offsets_kernel(sums_ptr: tl.tensor, offsets_ptr: tl.tensor, blocks: tl.tenso
 
 
 @triton.jit
-def scan_kernel(x_ptr: tl.tensor, offsets_ptr: tl.tensor, out_ptr: tl.tensor, size: tl.tensor, BLOCK: tl.constexpr) -> None:
+def scan_kernel(
+    x_ptr: tl.tensor, offsets_ptr: tl.tensor, out_ptr: tl.tensor, size: tl.tensor, BLOCK: tl.constexpr
+) -> None:
     """Each block from its offset."""
     lane = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     x = tl.load(x_ptr + lane, lane < size, other=0.0).to(tl.float32)

@@ -71,7 +71,9 @@ def lines(size: int, itemsize: int, step: int = 1, block: int = BLOCK) -> int:
 @torch.library.custom_op("mlsys::add", mutates_args=())
 def _add(x: Tensor, y: Tensor) -> Tensor:
     if x.shape != y.shape or x.dtype != y.dtype:
-        raise ValueError(f"{x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)} have no common lanes: give two alike.")
+        raise ValueError(
+            f"{x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)} have no common lanes: give two alike."
+        )
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     if out.numel():
         add_kernel[(triton.cdiv(x.numel(), BLOCK),)](x.contiguous(), y.contiguous(), out, x.numel(), BLOCK=BLOCK)

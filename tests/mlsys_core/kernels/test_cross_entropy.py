@@ -7,14 +7,20 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mlsys_core.kernels.cross_entropy import TILE, cross_entropy, cross_entropy_bytes
+from mlsys_core.kernels.cross_entropy import cross_entropy
+from mlsys_core.kernels.cross_entropy_rows import TILE, cross_entropy_bytes
 from mlsys_core.kernels.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_cost
 from mlsys_core.kernels.meter import Meter
 from mlsys_core.kernels.rows import programs_for
 from tests.mlsys_core.kernels.operators import TOLERANCE, both, compiled, drawn, same_twice, strided
 from tests.mlsys_core.kernels.where import DEVICE, DTYPES, ON_GPU, SCALE, generator
 
-OPTIONS = [{}, {"reduction": "sum"}, {"label_smoothing": 0.1}, {"label_smoothing": 0.3, "reduction": "sum", "ignore_index": 1}]
+OPTIONS = [
+    {},
+    {"reduction": "sum"},
+    {"label_smoothing": 0.1},
+    {"label_smoothing": 0.3, "reduction": "sum", "ignore_index": 1},
+]
 metered = pytest.mark.skipif(ON_GPU, reason="the meter counts in the interpreter")
 
 
@@ -141,7 +147,9 @@ def test_no_gradient_is_made_where_none_is_wanted():
     assert torch.equal(x, before)
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch itself does, when it traces
+@pytest.mark.filterwarnings(
+    "ignore:.*should not be instantiated:DeprecationWarning"
+)  # torch itself does, when it traces
 def test_torch_accepts_the_operators():
     (x,) = drawn(13, (3, 4, 70))
     targets = targets_of((3, 4), 70, 13)
@@ -167,7 +175,9 @@ def test_bytes_are_those_of_the_formula(rows, width, mean):
                 cross_entropy(x, targets, reduction="mean" if mean else "sum")
             assert meter.findings == ()
             programs = programs_for(targets[:, None])
-            expected = cross_entropy_bytes(rows, width, x.element_size(), programs, ignored=ignored, grad=grad, mean=mean)
+            expected = cross_entropy_bytes(
+                rows, width, x.element_size(), programs, ignored=ignored, grad=grad, mean=mean
+            )
             assert meter.report()["loaded"] + meter.report()["stored"] == expected
 
 
@@ -201,7 +211,9 @@ def test_a_head_without_logits_has_the_loss_and_gradients_of_one_with_them(chunk
 def test_a_head_makes_the_gradients_that_are_wanted():
     hidden, weight = drawn(15, (6, 16), (70, 16))
     targets = targets_of((6,), 70, 15)
-    (both_of_hidden, both_of_weight) = torch.autograd.grad(linear_cross_entropy(hidden, weight, targets), (hidden, weight))
+    (both_of_hidden, both_of_weight) = torch.autograd.grad(
+        linear_cross_entropy(hidden, weight, targets), (hidden, weight)
+    )
     alone = torch.autograd.grad(linear_cross_entropy(hidden, weight.detach(), targets), hidden)[0]
     other = torch.autograd.grad(linear_cross_entropy(hidden.detach(), weight, targets), weight)[0]
     assert torch.equal(alone, both_of_hidden)
@@ -219,7 +231,9 @@ def test_a_head_never_has_more_logits_than_a_chunk():
     class Sizes(torch.utils._python_dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
-            seen.extend(one.nbytes for one in (out if isinstance(out, tuple) else (out,)) if isinstance(one, torch.Tensor))
+            seen.extend(
+                one.nbytes for one in (out if isinstance(out, tuple) else (out,)) if isinstance(one, torch.Tensor)
+            )
             return out
 
     with Sizes():

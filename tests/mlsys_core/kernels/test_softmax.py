@@ -19,7 +19,9 @@ def theirs(x):
     return x.softmax(-1)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3, 77), (17 * SCALE, 64), (3, BLOCK), (3, BLOCK + 1), (2, LONG)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (2, 3, 77), (17 * SCALE, 64), (3, BLOCK), (3, BLOCK + 1), (2, LONG)], ids=str
+)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_softmax_and_its_gradient_are_those_of_torch(shape, dtype, held):
     inputs = drawn(sum(shape), shape, dtype=dtype, scale=3)

@@ -83,7 +83,10 @@ def test_torch_accepts_swiglu():
 @pytest.mark.parametrize("shape", [(3, 90), (2, 5, 64)], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 def test_bytes_of_swiglu_are_those_of_the_formula(shape, dtype):
-    for function, inputs in ((swiglu, drawn(6, shape, shape, dtype=dtype)), (swiglu_packed, drawn(6, shape, dtype=dtype))):
+    for function, inputs in (
+        (swiglu, drawn(6, shape, shape, dtype=dtype)),
+        (swiglu_packed, drawn(6, shape, dtype=dtype)),
+    ):
         with Meter() as meter:
             out = function(*inputs)
             forward = meter.report()
@@ -103,7 +106,9 @@ def test_what_swiglu_cannot_take_is_said():
         swiglu(x, x[:2])
 
 
-@pytest.mark.parametrize(("batch", "heads", "times", "width"), [(1, 1, 1, 2), (2, 3, 37, 16), (1, 4, 50, 10), (3, 1, 5, 128)])
+@pytest.mark.parametrize(
+    ("batch", "heads", "times", "width"), [(1, 1, 1, 2), (2, 3, 37, 16), (1, 4, 50, 10), (3, 1, 5, 128)]
+)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_rope_and_its_gradient_are_those_of_the_model(batch, heads, times, width, dtype, held):
     # as the model has it: heads cut from a projection, so the strides are those of (B, T, H, D)
@@ -132,7 +137,11 @@ def test_rope_takes_any_strides_and_nothing():
     (x,) = drawn(9, (2, 13, 4, 16))
     table = rope_table(torch.arange(13, device=DEVICE), 16, 1e4, torch.float32)
     plain = rope(x.detach().transpose(1, 2).contiguous(), *table)
-    for view in (x.transpose(1, 2), strided(x, 9).transpose(1, 2), x.detach().permute(3, 0, 1, 2).contiguous().permute(1, 3, 2, 0)):
+    for view in (
+        x.transpose(1, 2),
+        strided(x, 9).transpose(1, 2),
+        x.detach().permute(3, 0, 1, 2).contiguous().permute(1, 3, 2, 0),
+    ):
         torch.testing.assert_close(rope(view, *table), plain)
     (empty,) = drawn(9, (0, 2, 13, 16))
     assert rope(empty, *table).shape == empty.shape
