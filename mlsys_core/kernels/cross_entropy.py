@@ -65,7 +65,7 @@ def cross_entropy(
     return loss
 
 
-def total(losses: Tensor, count: Tensor, mean: bool) -> Tensor:  # noqa: FBT001
+def total(losses: Tensor, count: Tensor, mean: bool) -> Tensor:
     """The sum of the losses, over the number of targets that count if the mean is wanted: no target gives NaN, as in torch."""
     return losses.sum() / count if mean else losses.sum()
 
@@ -77,7 +77,7 @@ def _cross_entropy(
     ignore_index: int,
     smoothing: float,
     mean: bool,
-    with_grad: bool,  # noqa: FBT001
+    with_grad: bool,
 ) -> tuple[Tensor, Tensor]:
     flat, wanted = as_rows(logits), targets.reshape(-1)
     grad = torch.empty(logits.shape if with_grad else 0, dtype=logits.dtype, device=logits.device)
@@ -88,20 +88,14 @@ def _cross_entropy(
 
 
 @_cross_entropy.register_fake
-def _(
-    logits: Tensor,
-    targets: Tensor,  # noqa: ARG001
-    ignore_index: int,  # noqa: ARG001
-    smoothing: float,  # noqa: ARG001
-    mean: bool,  # noqa: ARG001, FBT001
-    with_grad: bool,  # noqa: FBT001
-) -> tuple[Tensor, Tensor]:
+def _(logits: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
+    with_grad = options[-1]
     grad = torch.empty(logits.shape if with_grad else 0, dtype=logits.dtype, device=logits.device)
     return torch.empty((), dtype=torch.float32, device=logits.device), grad
 
 
 @torch.library.custom_op("mlsys::cross_entropy_", mutates_args=("logits",))
-def _cross_entropy_(logits: Tensor, targets: Tensor, ignore_index: int, smoothing: float, mean: bool) -> Tensor:  # noqa: FBT001
+def _cross_entropy_(logits: Tensor, targets: Tensor, ignore_index: int, smoothing: float, mean: bool) -> Tensor:
     if not logits.is_contiguous():
         raise ValueError(
             "The gradient can be written over dense logits only: take in_place=False, or logits.contiguous()."
@@ -112,7 +106,7 @@ def _cross_entropy_(logits: Tensor, targets: Tensor, ignore_index: int, smoothin
 
 
 @_cross_entropy_.register_fake
-def _(logits: Tensor, targets: Tensor, ignore_index: int, smoothing: float, mean: bool) -> Tensor:  # noqa: ARG001, FBT001
+def _(logits: Tensor, *_: Any) -> Tensor:
     return torch.empty((), dtype=torch.float32, device=logits.device)
 
 
@@ -125,7 +119,7 @@ def scale_(x: Tensor, factor: Tensor) -> None:
 
 
 def _scaled(grad: Tensor, factor: Tensor) -> Tensor:
-    """The gradient times what came from above, over itself; a graph that is being traced may not change what it keeps, so there a product."""
+    """The gradient times what came from above, over itself; a traced graph may not change what it keeps, so there a product."""
     if torch.compiler.is_compiling() or type(grad) is not Tensor:
         return grad * factor
     scale_(grad, factor)
@@ -137,7 +131,8 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 
 
 def _slope(ctx: Any, factor: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    return _scaled(*ctx.saved_tensors, factor), None, None, None, None, None
+    (grad,) = ctx.saved_tensors
+    return _scaled(grad, factor), None, None, None, None, None
 
 
 _cross_entropy.register_autograd(_slope, setup_context=_keep)
@@ -154,5 +149,6 @@ class _InPlace(torch.autograd.Function):
         return cast("Tensor", loss)
 
     @staticmethod
-    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        return _scaled(*ctx.saved_tensors, factor), None, None, None, None
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = ctx.saved_tensors
+        return _scaled(grad, factor), None, None, None, None

@@ -68,7 +68,8 @@ def log_sum_exp(
 
 @triton.jit
 def write_slope(
-    into: tl.tensor, at: tl.tensor, logits: tl.tensor, width: tl.tensor, target: tl.tensor, lse: tl.tensor, unit: tl.tensor,
+    into: tl.tensor, at: tl.tensor, logits: tl.tensor, width: tl.tensor, target: tl.tensor, lse: tl.tensor,
+    unit: tl.tensor,
     smoothing: tl.tensor, SMOOTH: tl.constexpr,
 ) -> None:  # fmt: skip
     """Writes the gradient of logits at these places of a row."""
@@ -80,7 +81,8 @@ def write_slope(
 
 @triton.jit
 def cross_entropy_kernel(
-    x_ptr: tl.tensor, target_ptr: tl.tensor, count_ptr: tl.tensor, loss_ptr: tl.tensor, grad_ptr: tl.tensor, rows: tl.tensor,
+    x_ptr: tl.tensor, target_ptr: tl.tensor, count_ptr: tl.tensor, loss_ptr: tl.tensor, grad_ptr: tl.tensor,
+    rows: tl.tensor,
     width: tl.tensor, x_stride: tl.tensor, grad_stride: tl.tensor, ignored: tl.tensor, smoothing: tl.tensor,
     GRAD: tl.constexpr, SMOOTH: tl.constexpr, MEAN: tl.constexpr, HELD: tl.constexpr, TILE: tl.constexpr, EACH: tl.constexpr,
 ) -> None:  # fmt: skip

@@ -22,7 +22,8 @@ from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, 
 
 @triton.jit
 def layer_norm_kernel(
-    x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, bias_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor, mean_ptr: tl.tensor,
+    x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, bias_ptr: tl.tensor, out_ptr: tl.tensor,
+    sum_ptr: tl.tensor, mean_ptr: tl.tensor,
     scale_ptr: tl.tensor, width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -49,8 +50,10 @@ def layer_norm_kernel(
 
 @triton.jit
 def layer_norm_backward_kernel(
-    grad_ptr: tl.tensor, above_ptr: tl.tensor, x_ptr: tl.tensor, weight_ptr: tl.tensor, mean_ptr: tl.tensor, scale_ptr: tl.tensor, out_ptr: tl.tensor,
-    weight_part_ptr: tl.tensor, bias_part_ptr: tl.tensor, rows: tl.tensor, width: tl.tensor, grad_stride: tl.tensor, above_stride: tl.tensor, x_stride: tl.tensor,
+    grad_ptr: tl.tensor, above_ptr: tl.tensor, x_ptr: tl.tensor, weight_ptr: tl.tensor, mean_ptr: tl.tensor,
+    scale_ptr: tl.tensor, out_ptr: tl.tensor,
+    weight_part_ptr: tl.tensor, bias_part_ptr: tl.tensor, rows: tl.tensor, width: tl.tensor, grad_stride: tl.tensor,
+    above_stride: tl.tensor, x_stride: tl.tensor,
     ABOVE: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """The gradient of rows p, p + P, … and, in row p of the parts, what they add to the weight's and the bias's."""
@@ -124,7 +127,7 @@ def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Te
 
 
 @_layer_norm.register_fake
-def _(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG001
+def _(x: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return like(x), row_numbers(x), row_numbers(x)
 
 
@@ -138,13 +141,7 @@ def _add_layer_norm(
 
 
 @_add_layer_norm.register_fake
-def _(
-    x: Tensor,
-    residual: Tensor,  # noqa: ARG001
-    weight: Tensor,  # noqa: ARG001
-    bias: Tensor,  # noqa: ARG001
-    eps: float,  # noqa: ARG001
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _(x: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return like(x), like(x), row_numbers(x), row_numbers(x)
 
 
@@ -166,14 +163,7 @@ def _backward(
 
 
 @_backward.register_fake
-def _(
-    grad: Tensor,  # noqa: ARG001
-    above: Tensor | None,  # noqa: ARG001
-    x: Tensor,
-    weight: Tensor,
-    mean: Tensor,  # noqa: ARG001
-    scale: Tensor,  # noqa: ARG001
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(_grad: Tensor, _above: Tensor | None, x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return like(x), torch.empty_like(weight), torch.empty_like(weight)
 
 

@@ -90,10 +90,8 @@ def _fused(
 
 
 @_fused.register_fake
-def _(
-    hidden: Tensor, weight: Tensor, targets: Tensor, ignore_index: int, smoothing: float, mean: bool, chunk: int,
-    of_hidden: bool, of_weight: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+def _(hidden: Tensor, weight: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    of_hidden, of_weight = options[-2:]
     loss = torch.empty((), dtype=torch.float32, device=hidden.device)
     hidden_grad = torch.empty(hidden.shape if of_hidden else 0, dtype=hidden.dtype, device=hidden.device)
     return loss, hidden_grad, torch.empty(weight.shape if of_weight else 0, dtype=weight.dtype, device=weight.device)

@@ -23,7 +23,8 @@ from .rows import as_rows, block_of, like, partials, programs_for, row_numbers, 
 
 @triton.jit
 def rms_norm_kernel(
-    x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor, scale_ptr: tl.tensor,
+    x_ptr: tl.tensor, residual_ptr: tl.tensor, weight_ptr: tl.tensor, out_ptr: tl.tensor, sum_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
     width: tl.tensor, x_stride: tl.tensor, residual_stride: tl.tensor, eps: tl.tensor,
     ADD: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -45,7 +46,8 @@ def rms_norm_kernel(
 
 @triton.jit
 def rms_norm_backward_kernel(
-    grad_ptr: tl.tensor, above_ptr: tl.tensor, x_ptr: tl.tensor, weight_ptr: tl.tensor, scale_ptr: tl.tensor, out_ptr: tl.tensor, part_ptr: tl.tensor,
+    grad_ptr: tl.tensor, above_ptr: tl.tensor, x_ptr: tl.tensor, weight_ptr: tl.tensor, scale_ptr: tl.tensor,
+    out_ptr: tl.tensor, part_ptr: tl.tensor,
     rows: tl.tensor, width: tl.tensor, grad_stride: tl.tensor, above_stride: tl.tensor, x_stride: tl.tensor,
     ABOVE: tl.constexpr, BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -113,7 +115,7 @@ def _rms_norm(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 
 @_rms_norm.register_fake
-def _(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:  # noqa: ARG001
+def _(x: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return like(x), row_numbers(x)
 
 
@@ -125,7 +127,7 @@ def _add_rms_norm(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tu
 
 
 @_add_rms_norm.register_fake
-def _(x: Tensor, residual: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG001
+def _(x: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
     return like(x), like(x), row_numbers(x)
 
 
@@ -145,13 +147,7 @@ def _backward(grad: Tensor, above: Tensor | None, x: Tensor, weight: Tensor, sca
 
 
 @_backward.register_fake
-def _(
-    grad: Tensor,  # noqa: ARG001
-    above: Tensor | None,  # noqa: ARG001
-    x: Tensor,
-    weight: Tensor,
-    scale: Tensor,  # noqa: ARG001
-) -> tuple[Tensor, Tensor]:
+def _(_grad: Tensor, _above: Tensor | None, x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return like(x), torch.empty_like(weight)
 
 

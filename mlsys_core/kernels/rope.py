@@ -25,7 +25,8 @@ TIMES = 32 if INTERPRETED else 16  # positions of a program
 @triton.jit
 def rope_kernel(
     x_ptr: tl.tensor, cos_ptr: tl.tensor, sin_ptr: tl.tensor, out_ptr: tl.tensor, heads: tl.tensor, times: tl.tensor,
-    half: tl.tensor, x_batch: tl.tensor, x_head: tl.tensor, x_time: tl.tensor, out_batch: tl.tensor, out_head: tl.tensor,
+    half: tl.tensor, x_batch: tl.tensor, x_head: tl.tensor, x_time: tl.tensor, out_batch: tl.tensor,
+    out_head: tl.tensor,
     out_time: tl.tensor, sign: tl.tensor, TIMES: tl.constexpr, HALF: tl.constexpr,
 ) -> None:  # fmt: skip
     """Program (i, b) turns all heads of batch b at the i-th TIMES positions; a row of x is dense."""
@@ -74,7 +75,7 @@ def _dense_rows(x: Tensor) -> Tensor:
 
 
 @torch.library.custom_op("mlsys::rope", mutates_args=())
-def _rope(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:  # noqa: FBT001
+def _rope(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:
     batch, heads, times, width = x.shape
     if width % 2 or cos.shape != (times, width // 2) or sin.shape != cos.shape:
         raise ValueError(
@@ -93,7 +94,7 @@ def _rope(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:  # no
 
 
 @_rope.register_fake
-def _(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:  # noqa: ARG001, FBT001
+def _(x: Tensor, cos: Tensor, sin: Tensor, backwards: bool) -> Tensor:  # noqa: ARG001
     return torch.empty_like(x)
 
 

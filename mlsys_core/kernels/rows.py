@@ -43,7 +43,7 @@ def partials(x: Tensor, programs: int) -> Tensor:
 
 def programs_for(x: Tensor, each: int = 1) -> int:
     """How many programs share the rows of x (..., W) when a multiprocessor runs `each` of them at a time."""
-    return max(1, min(x.shape[:-1].numel(), each * multiprocessors(x.device)))
+    return int(max(1, min(x.shape[:-1].numel(), each * multiprocessors(x.device))))
 
 
 def block_of(width: int) -> int:

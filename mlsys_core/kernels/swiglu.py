@@ -28,7 +28,8 @@ WARPS = (
 
 @triton.jit
 def swiglu_kernel(
-    gate_ptr: tl.tensor, up_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, gate_stride: tl.tensor, up_stride: tl.tensor,
+    gate_ptr: tl.tensor, up_ptr: tl.tensor, out_ptr: tl.tensor, width: tl.tensor, gate_stride: tl.tensor,
+    up_stride: tl.tensor,
     BLOCK: tl.constexpr,
 ) -> None:  # fmt: skip
     """Program (i, r) makes block i of row r."""
@@ -102,7 +103,8 @@ def _backward_into(grad: Tensor, gate: Tensor, up: Tensor, of_gate: Tensor, of_u
         grad, gate, up, of_gate, of_up = _lines(grad, gate, up, of_gate, of_up)
         rows, width = grad.shape
         swiglu_backward_kernel[(triton.cdiv(width, BLOCK), rows)](
-            grad, gate, up, of_gate, of_up, width, grad.stride(0), gate.stride(0), up.stride(0), of_gate.stride(0), BLOCK=BLOCK, num_warps=WARPS,
+            grad, gate, up, of_gate, of_up, width, grad.stride(0), gate.stride(0), up.stride(0), of_gate.stride(0),
+            BLOCK=BLOCK, num_warps=WARPS,
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Histogram: atomics on every element, or on every bin of a program.
 
-Idea      Each element adds one to a bin that only its value names, so programs collide and must add by atomics. To memory, an atomic costs a
+Idea      Each element adds one to a bin that only its value names, so programs collide and must add by atomics. To memory, an atomic is a
           round trip, and popular bins queue. A program that first counts its own elements on the chip sends one atomic a bin instead
           of one an element. Counts are integers, so the order of additions does not show.
 Equation  h_b = |{i : x_i = b}|
@@ -56,7 +56,7 @@ def histogram(x: Tensor, bins: int) -> Tensor:
 
 def histogram_programs(size: int, device: torch.device) -> int:
     """Programs that count: what runs side by side, and no more than there are blocks."""
-    return max(1, min(triton.cdiv(size, BLOCK), 2 * multiprocessors(device)))
+    return int(max(1, min(triton.cdiv(size, BLOCK), 2 * multiprocessors(device))))
 
 
 def histogram_bytes(size: int, bins: int, programs: int) -> int:

@@ -47,7 +47,7 @@ def total(x: Tensor, *, atomic: bool = False) -> Tensor:
 
 def sum_programs(size: int, device: torch.device) -> int:
     """Programs of the first pass: what runs side by side, and no more than there are blocks."""
-    return max(1, min(triton.cdiv(size, BLOCK), 4 * multiprocessors(device), MOST))
+    return int(max(1, min(triton.cdiv(size, BLOCK), 4 * multiprocessors(device), MOST)))
 
 
 def sum_bytes(size: int, itemsize: int, programs: int, *, atomic: bool = False) -> int:
@@ -56,7 +56,7 @@ def sum_bytes(size: int, itemsize: int, programs: int, *, atomic: bool = False) 
 
 
 @torch.library.custom_op("mlsys::total", mutates_args=())
-def _total(x: Tensor, atomic: bool) -> Tensor:  # noqa: FBT001
+def _total(x: Tensor, atomic: bool) -> Tensor:
     dense, programs = x.contiguous(), sum_programs(x.numel(), x.device)
     out = torch.zeros((), dtype=torch.float32, device=x.device)
     if atomic:
@@ -69,7 +69,7 @@ def _total(x: Tensor, atomic: bool) -> Tensor:  # noqa: FBT001
 
 
 @_total.register_fake
-def _(x: Tensor, atomic: bool) -> Tensor:  # noqa: ARG001, FBT001
+def _(x: Tensor, atomic: bool) -> Tensor:  # noqa: ARG001
     return torch.empty((), dtype=torch.float32, device=x.device)
 
 

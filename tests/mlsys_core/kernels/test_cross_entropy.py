@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - the field's name
 
 from mlsys_core.kernels.cross_entropy import cross_entropy
 from mlsys_core.kernels.cross_entropy_rows import TILE, cross_entropy_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812 - the field's name
 
 from mlsys_core.kernels import layer_norm as layer
 from mlsys_core.kernels import rms_norm as rms
