@@ -127,6 +127,9 @@ def _scaled(grad: Tensor, factor: Tensor) -> Tensor:
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:  # noqa: ARG001
+    ctx.set_materialize_grads(
+        False
+    )  # the gradient is an output too: zeros as large for it would cost as much as the rest
     ctx.save_for_backward(output[1])
 
 

@@ -172,6 +172,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 
 def _keep_sum(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.set_materialize_grads(False)  # a sum that nobody uses has no gradient to be read
     ctx.save_for_backward(output[1], inputs[2], *output[2:])
 
 
@@ -179,7 +180,9 @@ def _slopes(ctx: Any, grad: Tensor, *_: Tensor | None) -> tuple[Tensor | None, .
     return *_backward(grad, None, *ctx.saved_tensors), None
 
 
-def _slopes_of_sum(ctx: Any, grad: Tensor, above: Tensor, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+def _slopes_of_sum(ctx: Any, grad: Tensor | None, above: Tensor | None, *_: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return above, above, None, None, None
     slope, of_weight, of_bias = _backward(grad, above, *ctx.saved_tensors)
     return slope, slope, of_weight, of_bias, None
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from .cross_entropy import total
 from .cross_entropy_rows import cross_entropy_rows
 
-CHUNK = 1024  # rows
+CHUNK = 2048  # rows
 
 
 class LinearCrossEntropyCost(NamedTuple):
@@ -75,7 +75,7 @@ def _fused(
     count = (wanted != ignore_index).sum()
     losses = torch.empty(len(wanted), dtype=torch.float32, device=hidden.device)
     hidden_grad = torch.empty(flat.shape if of_hidden else 0, dtype=hidden.dtype, device=hidden.device)
-    weight_grad = torch.zeros(weight.shape if of_weight else 0, dtype=torch.float32, device=hidden.device)
+    weight_grad = torch.empty(weight.shape if of_weight else 0, dtype=torch.float32, device=hidden.device)
     for start in range(0, len(wanted), chunk):
         part = slice(start, start + chunk)
         logits = flat[part] @ weight.T
@@ -84,7 +84,10 @@ def _fused(
         if of_hidden:
             torch.mm(logits, weight, out=hidden_grad[part])
         if of_weight:
-            weight_grad += logits.T @ flat[part]
+            product = logits.T @ flat[part]
+            weight_grad = weight_grad.add_(product) if start else weight_grad.copy_(product)
+    if not len(wanted):
+        weight_grad.zero_()
     shape = hidden.shape if of_hidden else hidden_grad.shape
     return total(losses, count, mean), hidden_grad.view(shape), weight_grad.to(weight.dtype)
 
@@ -98,6 +101,7 @@ def _(hidden: Tensor, weight: Tensor, *options: Any) -> tuple[Tensor, Tensor, Te
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    ctx.set_materialize_grads(False)  # no zeros as large as the gradients, which are outputs too
     ctx.save_for_backward(*output[1:])
     ctx.wanted = inputs[-2:]
 

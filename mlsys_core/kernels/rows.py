@@ -73,3 +73,8 @@ def same_as(x: Tensor, other: Tensor) -> None:
         raise ValueError(
             f"{other.dtype} of {tuple(other.shape)} cannot be paired with {x.dtype} of {tuple(x.shape)}: give two alike."
         )
+
+
+def wanted(*tensors: Tensor) -> bool:
+    """Whether a gradient of any of them may be asked for."""
+    return torch.is_grad_enabled() and any(one.requires_grad for one in tensors)

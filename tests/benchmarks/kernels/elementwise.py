@@ -18,7 +18,6 @@ from mlsys_core.kernels.rms_norm import add_rms_norm, rms_norm
 from mlsys_core.kernels.rope import rope, rope_table
 from mlsys_core.kernels.softmax import softmax
 from mlsys_core.kernels.swiglu import swiglu, swiglu_packed
-from mlsys_core.workloads.gpt import rope as rope_of_the_model
 from tests.benchmarks.kernels.harness import Case, Goal, Run
 
 FAMILY, HALF, EPS = "elementwise", torch.bfloat16, 1e-5
@@ -115,9 +114,14 @@ def gates() -> Iterator[Case]:
     yield Case(FAMILY, "swiglu 16384x11008", called(swiglu, apart, gate, up), 3 * size, goals=goals)
     runs = differentiated(swiglu, apart, gate.requires_grad_(), up.requires_grad_(), forward=False)
     yield Case(FAMILY, "swiglu backward 16384x11008", runs, 5 * size)
-    heads, positions = normal(4, 4096, 32, 128).transpose(1, 2), torch.arange(4096, device="cuda")
-    table = rope_table(positions, 128, 1e4, HALF)
-    runs = called(lambda x: rope(x, *table), lambda x: rope_of_the_model(x, positions, 1e4), heads)
+    heads = normal(4, 4096, 32, 128).transpose(1, 2)
+    cos, sin = rope_table(torch.arange(4096, device="cuda"), 128, 1e4, HALF)
+
+    def turned(x: torch.Tensor) -> torch.Tensor:
+        a, b = x.chunk(2, -1)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+    runs = called(lambda x: rope(x, cos, sin), turned, heads)
     yield Case(FAMILY, "rope 4x32x4096x128", runs, 2 * heads.numel() * 2)
 
 
