@@ -15,7 +15,7 @@ from tests.mlsys_core.kernels.operators import TOLERANCE, both, compiled, drawn,
 from tests.mlsys_core.kernels.where import DEVICE, ON_GPU, SCALE, generator
 
 metered = pytest.mark.skipif(ON_GPU, reason="the meter counts in the interpreter")
-SIZES = [1, 63, 64, 65, 777 * SCALE]
+SIZES = [1, 64, 333 * SCALE]
 CASES = {
     "add": (vector.add, lambda x, y: x + y, lambda n: [(n,), (n,)]),
     "copy": (vector.copy, lambda x: x.clone(), lambda n: [(n,)]),
@@ -37,7 +37,7 @@ def test_values_and_gradients_are_those_of_torch(name, size, held):
 @pytest.mark.parametrize("name", [name for name in CASES if "atomics" not in name])
 def test_two_calls_agree_to_the_bit(name):
     ours, _, shapes = CASES[name]
-    assert same_twice(ours, drawn(3, *shapes(1000 * SCALE)), 3)
+    assert same_twice(ours, drawn(3, *shapes(500 * SCALE)), 3)
 
 
 @pytest.mark.parametrize("name", ["add", "copy", "transpose", "total", "cumulative_sum"])
@@ -47,6 +47,7 @@ def test_torch_accepts_the_operators(name):
     arguments = (*inputs, False) if name == "total" else tuple(inputs)
     torch.library.opcheck(getattr(torch.ops.mlsys, name).default, arguments)
     if name == "cumulative_sum":
+        torch.library.opcheck(torch.ops.mlsys.histogram.default, (inputs[0].int(), 5))
         found, expected = both(compiled(lambda x: ours(x * 2) + 1), lambda x: theirs(x * 2) + 1, inputs, 4)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4, check_dtype=False)
 
@@ -87,7 +88,7 @@ def test_a_sum_in_float32_of_halves_does_not_stop_growing():
 
 
 @pytest.mark.parametrize("bins", [1, 7, 64, 100])
-@pytest.mark.parametrize("size", [1, 500, 1000 * SCALE])
+@pytest.mark.parametrize("size", [1, 300 * SCALE])
 def test_a_histogram_is_that_of_numpy_whatever_else_is_in_it(bins, size):
     x = torch.randint(-3, bins + 9, (size,), generator=generator(size + bins), device=DEVICE, dtype=torch.int32)
     found = histograms.histogram(x, bins)
@@ -97,9 +98,6 @@ def test_a_histogram_is_that_of_numpy_whatever_else_is_in_it(bins, size):
     blocks = -(-size // 64)
     histograms.histogram_by_elements_kernel[(blocks,)](x, by_elements, size, bins, BLOCK=64)
     assert torch.equal(by_elements, found)
-    torch.library.opcheck(
-        torch.ops.mlsys.histogram.default, (x[:50], bins), test_utils=("test_schema", "test_faketensor")
-    )
 
 
 @metered

@@ -45,7 +45,7 @@ def compare(x, targets, options, **ours):
     return found, expected
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (2, 3, 77), (7, TILE), (3, 2 * TILE + 41)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 2), (2, 2, 77), (3, TILE), (2, 2 * TILE + 41)], ids=str)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_the_loss_and_its_gradient_are_those_of_torch(shape, options, dtype, held):
@@ -97,6 +97,13 @@ def test_a_row_of_nothing_but_minus_infinity_has_no_loss():
     assert loss.isnan()
 
 
+def test_a_target_that_names_no_word_gives_nan_and_reads_nothing():
+    (x,) = drawn(20, (3, 50))
+    for wrong in (50, -1, 10**6):
+        targets = torch.tensor([1, wrong, 2], device=DEVICE)
+        assert cross_entropy(x.detach(), targets).isnan()
+
+
 def test_no_target_that_counts_gives_nan_and_a_gradient_of_zero_as_in_torch():
     (x,) = drawn(8, (3, 50))
     nothing = torch.full((3,), -100, device=DEVICE)
@@ -121,8 +128,8 @@ def test_rows_and_columns_may_lie_apart(held):
 
 
 def test_two_calls_agree_to_the_bit():
-    targets = targets_of((21 * SCALE,), 333, 10)
-    assert same_twice(lambda x: cross_entropy(x, targets, label_smoothing=0.1), drawn(10, (21 * SCALE, 333)), 10)
+    targets = targets_of((9 * SCALE,), 333, 10)
+    assert same_twice(lambda x: cross_entropy(x, targets, label_smoothing=0.1), drawn(10, (9 * SCALE, 333)), 10)
 
 
 def test_the_gradient_is_handed_out_once_and_lost_logits_are_missed():
@@ -163,7 +170,7 @@ def test_torch_accepts_the_operators():
 
 
 @metered
-@pytest.mark.parametrize(("rows", "width"), [(7, 70), (5, TILE), (3, 2 * TILE + 9)])
+@pytest.mark.parametrize(("rows", "width"), [(5, 70), (3, 2 * TILE + 9)])
 @pytest.mark.parametrize("mean", [True, False])
 def test_bytes_are_those_of_the_formula(rows, width, mean):
     for dtype, ignored in ((torch.float32, 0), (torch.float16, 2)):
@@ -198,7 +205,7 @@ def plain_head(targets, **options):
     return lambda hidden, weight: F.cross_entropy((hidden @ weight.T).flatten(0, -2), targets.flatten(), **options)
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 100])
+@pytest.mark.parametrize("chunk", [4, 100])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_a_head_without_logits_has_the_loss_and_gradients_of_one_with_them(chunk, options, held):
     inputs = drawn(chunk, (3, 5, 24), (TILE + 13, 24))

@@ -40,7 +40,7 @@ def ours(name):
     return lambda *inputs: OURS[name](*inputs, EPS)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5, 77), (13, 128), (2, 1), (1, 333 * SCALE)], ids=str)
+@pytest.mark.parametrize("shape", [(2, 1), (3, 5, 77), (1, 128 * SCALE)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_norm_and_its_gradients_are_those_of_torch(name, shape, dtype, held):
@@ -94,9 +94,30 @@ def test_the_sum_is_rounded_before_it_is_normalised():
     assert torch.equal(out, rms.rms_norm(total, weight, EPS))
 
 
+@pytest.mark.parametrize("name", ["add_rms_norm", "add_layer_norm"])
+def test_either_result_may_go_unused(name, held):
+    inputs = inputs_of(name, (5, 30), 17)
+    for index in (0, 1):
+        found, expected = (
+            list(torch.autograd.grad(function(*inputs)[index].square().sum(), inputs[:2]))
+            for function in (ours(name), theirs(name))
+        )
+        held(name, "torch, one result used", [x.cpu() for x in found], [x.cpu() for x in expected], 1e-4)
+
+
+@metered
+@pytest.mark.parametrize("name", ["rms_norm", "add_rms_norm"])
+def test_without_gradients_nothing_is_kept_for_them(name):
+    with Meter() as meter, torch.no_grad():
+        OURS[name](*inputs_of(name, (6, 50), 19), EPS)
+    moved = meter.report()["loaded"] + meter.report()["stored"]
+    assert moved == rms.rms_norm_bytes(6, 50, 4, add=name == "add_rms_norm", keep=False)
+    assert meter.findings == ()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_calls_agree_to_the_bit(name):
-    assert same_twice(ours(name), inputs_of(name, (33 * SCALE, 70), 2), 2)
+    assert same_twice(ours(name), inputs_of(name, (14 * SCALE, 70), 2), 2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,7 +129,7 @@ def test_torch_accepts_the_operator(name):
 
 
 @metered
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", NAMES)
 def test_bytes_are_those_of_the_formula(name, seed):
     rows, width, dtype = 9 + 4 * seed, [64, 45, 130][seed], [torch.float32, torch.float16, torch.float32][seed]

@@ -25,7 +25,7 @@ def packed(x):
     return apart(*x.chunk(2, -1))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 3, 77), (5, 64), (3, 601 * SCALE)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3, 77), (1, 601 * SCALE)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_swiglu_and_its_gradients_are_those_of_torch(shape, dtype, held):
     seed = sum(shape)
