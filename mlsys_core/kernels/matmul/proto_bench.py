@@ -31,7 +31,7 @@ for M in (16,1,64):
 del W,w
 n=8192
 a=torch.randn(n,n,device=dev,dtype=torch.bfloat16); b=torch.randn(n,n,device=dev,dtype=torch.bfloat16); ref=a@b; base=bench(lambda:a@b); p("cublas", base, 2*n**3/base/1e9)
-for tile,sub,ws in [((128,256,64,8,3,8),True,False),((128,256,64,8,4,8),True,False),((128,256,64,8,3,8),False,False),((128,256,64,8,3,16),True,False),((256,128,64,8,3,8),True,False),((128,256,64,8,3,8),True,True),((128,256,64,4,3,8),True,True)]:
+for tile,sub,ws in [((128,256,64,8,3,8),True,False),((128,256,64,8,4,8),True,False),((128,256,64,8,3,8),False,False),((128,256,64,8,3,16),True,False),((256,128,64,8,3,8),True,False),((128,256,64,8,3,8),True,True),((128,256,64,4,3,8),True,True),((128,128,64,4,4,8),False,False),((128,256,64,8,4,16),True,False)]:
     attempt(f"bf16 {tile} sub {sub} ws {ws}", lambda: persistent(a,b,tile=tile,subtile=sub,ws=ws), ref, base)
 a8,b8=a.to(torch.float8_e4m3fn), b.t().contiguous().to(torch.float8_e4m3fn); one=torch.ones((),device=dev); ones=torch.ones(n,device=dev)
 sm=lambda f: torch._scaled_mm(a8,b8.t(),scale_a=one,scale_b=one,out_dtype=torch.bfloat16,use_fast_accum=f)
