@@ -109,7 +109,7 @@ def weights_kernel(
     across = tl.cdiv(k, COLUMNS)
     outs = tl.program_id(0) // across * ROWS + tl.arange(0, ROWS)
     columns = tl.program_id(0) % across * COLUMNS + tl.arange(0, COLUMNS)
-    begin = tl.load(ends + expert - 1, mask=expert > 0, other=0)
+    begin = tl.load(ends + tl.maximum(expert - 1, 0)) * (expert > 0)
     end = tl.load(ends + expert)
     total = tl.zeros((ROWS, COLUMNS), tl.float32)
     for start in range(begin, end, DEPTH):
@@ -214,5 +214,5 @@ def weights_cost(counts: list[int], n: int, k: int, tile: Tile, size: int, *, in
     down, across = triton.cdiv(n, tile.rows), triton.cdiv(k, tile.columns)
     loaded = size * rows * (n * across + k * down) + index_size * rows * down * across
     steps = sum(triton.cdiv(count, tile.depth) for count in counts) * tile.depth
-    ends = 4 * (2 * experts - 1) * down * across
+    ends = 8 * experts * down * across
     return Cost(loaded + ends, size * experts * n * k, 2 * down * tile.rows * across * tile.columns * steps)

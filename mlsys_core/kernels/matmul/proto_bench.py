@@ -42,3 +42,17 @@ ai,bi=(torch.randint(-127,128,(n,n),device=dev,dtype=torch.int8) for _ in range(
 ref=torch._int_mm(ai,bi.t()); base=bench(lambda: torch._int_mm(ai,bi.t())); p("int_mm", base)
 for tile,sub in [((128,256,128,8,3,8),True),((128,256,128,8,4,8),True),((128,128,128,4,4,8),False)]:
     attempt(f"int8 {tile} {sub}", lambda: persistent(ai,bi,ones,ones,tile=tile,nk=True,subtile=sub), ref.float(), base)
+from mlsys_core.kernels.matmul.tiled import tiled_matmul
+from mlsys_core.kernels.matmul.tiles import Tile
+from mlsys_core.kernels.matmul.grouped import *
+del a8,b8,ai,bi
+ref=a@b; base=bench(lambda:a@b)
+for t in [Tile(128,256,64,8,8,3),Tile(128,128,64,8,4,4)]: attempt(f"tiled {t}", lambda: tiled_matmul(a,b,tile=t), ref, base)
+E_,T_,K_,F_=8,4096,4096,14336
+W=torch.randn(E_,F_,K_,device=dev,dtype=torch.bfloat16)*0.02; X=torch.randn(T_,K_,device=dev,dtype=torch.bfloat16)
+ex=torch.rand(T_,E_,device=dev).topk(2).indices.flatten(); order=ex.argsort(stable=True); idx=order//2; cnt=torch.bincount(ex,minlength=E_); ends=cnt.cumsum(0).int(); cl=cnt.tolist(); p(cl)
+loop=lambda: torch.cat([r@W[e].t() for e,r in enumerate(X[idx].split(cl))])
+ref=loop(); base=bench(loop); p("loop",base,2*2*T_*K_*F_/base/1e9)
+for t in [Tile(128,256,64,8,8,3),Tile(128,256,64,8,8,4),Tile(128,128,64,8,4,4)]: attempt(f"grouped {t}", lambda: grouped_product(X,W,ends,idx,t), ref, base)
+DY=ref; ref=torch.stack([d.t()@X[i] for d,i in zip(DY.split(cl),idx.split(cl))]); base=bench(lambda:torch.stack([d.t()@X[i] for d,i in zip(DY.split(cl),idx.split(cl))]))
+for t in [Tile(128,256,64,8,8,3),Tile(128,128,64,8,4,4)]: attempt(f"dW {t}", lambda: weights_product(DY,X,ends,idx,t), ref, base)
