@@ -11,8 +11,6 @@ Cost      `grouped_cost`. A band of h rows costs ⌈h / rows⌉ tiles, so short 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -23,7 +21,7 @@ from mlsys_core.kernels.matmul.tiles import Cost, Tile
 
 
 @triton.jit
-def band(tile: Any, ends: Any, experts: Any, EXPERTS: tl.constexpr, ROWS: tl.constexpr) -> Any:
+def band(tile: tl.tensor, ends: tl.tensor, experts: tl.tensor, EXPERTS: tl.constexpr, ROWS: tl.constexpr) -> tl.tensor:
     """Expert, first row and end of the band of this tile of rows; the expert is `experts` where there is no such tile."""
     number = tl.arange(0, EXPERTS)
     there = number < experts
@@ -40,19 +38,19 @@ def band(tile: Any, ends: Any, experts: Any, EXPERTS: tl.constexpr, ROWS: tl.con
 
 @triton.jit
 def grouped_kernel(
-    x: Any,
-    w: Any,
-    index: Any,
-    ends: Any,
-    y: Any,
-    experts: Any,
-    n: Any,
-    k: Any,
-    x_row: Any,
-    x_step: Any,
-    w_expert: Any,
-    w_column: Any,
-    w_step: Any,
+    x: tl.tensor,
+    w: tl.tensor,
+    index: tl.tensor,
+    ends: tl.tensor,
+    y: tl.tensor,
+    experts: tl.tensor,
+    n: tl.tensor,
+    k: tl.tensor,
+    x_row: tl.tensor,
+    x_step: tl.tensor,
+    w_expert: tl.tensor,
+    w_column: tl.tensor,
+    w_step: tl.tensor,
     EXPERTS: tl.constexpr,
     GATHER: tl.constexpr,
     ROWS: tl.constexpr,
@@ -88,17 +86,17 @@ def grouped_kernel(
 
 @triton.jit
 def weights_kernel(
-    dy: Any,
-    x: Any,
-    index: Any,
-    ends: Any,
-    dw: Any,
-    n: Any,
-    k: Any,
-    dy_row: Any,
-    dy_column: Any,
-    x_row: Any,
-    x_step: Any,
+    dy: tl.tensor,
+    x: tl.tensor,
+    index: tl.tensor,
+    ends: tl.tensor,
+    dw: tl.tensor,
+    n: tl.tensor,
+    k: tl.tensor,
+    dy_row: tl.tensor,
+    dy_column: tl.tensor,
+    x_row: tl.tensor,
+    x_step: tl.tensor,
     GATHER: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,

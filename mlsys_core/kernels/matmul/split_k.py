@@ -11,8 +11,6 @@ Cost      `split_k_cost`: beside the tiles, 4 m n parts bytes of partial sums ou
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -26,17 +24,17 @@ BLOCK = 256  # elements of a program of the second kernel
 
 @triton.jit
 def parts_kernel(
-    a: Any,
-    b: Any,
-    sums: Any,
-    m: Any,
-    n: Any,
-    k: Any,
-    length: Any,
-    a_row: Any,
-    a_step: Any,
-    b_step: Any,
-    b_column: Any,
+    a: tl.tensor,
+    b: tl.tensor,
+    sums: tl.tensor,
+    m: tl.tensor,
+    n: tl.tensor,
+    k: tl.tensor,
+    length: tl.tensor,
+    a_row: tl.tensor,
+    a_step: tl.tensor,
+    b_step: tl.tensor,
+    b_column: tl.tensor,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,
@@ -62,11 +60,11 @@ def parts_kernel(
 
 @triton.jit
 def join_kernel(
-    sums: Any,
-    bias: Any,
-    c: Any,
-    count: Any,
-    n: Any,
+    sums: tl.tensor,
+    bias: tl.tensor,
+    c: tl.tensor,
+    count: tl.tensor,
+    n: tl.tensor,
     PARTS: tl.constexpr,
     BIASED: tl.constexpr,
     ACTIVATION: tl.constexpr,

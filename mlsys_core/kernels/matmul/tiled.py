@@ -9,8 +9,6 @@ Cost      `tiled_cost`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -21,22 +19,22 @@ from mlsys_core.kernels.matmul.tiles import Tile, activated, numbered, usual_til
 
 @triton.jit
 def tile_product(
-    a: Any,
-    b: Any,
-    rows: Any,
-    columns: Any,
-    first: Any,
-    last: Any,
-    m: Any,
-    n: Any,
-    a_row: Any,
-    a_step: Any,
-    b_step: Any,
-    b_column: Any,
+    a: tl.tensor,
+    b: tl.tensor,
+    rows: tl.tensor,
+    columns: tl.tensor,
+    first: tl.tensor,
+    last: tl.tensor,
+    m: tl.tensor,
+    n: tl.tensor,
+    a_row: tl.tensor,
+    a_step: tl.tensor,
+    b_step: tl.tensor,
+    b_column: tl.tensor,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """Σ over first ≤ s < last of A[rows, s] B[s, columns] in float32; rows and columns beyond m and n are zeros."""
     steps = tl.arange(0, DEPTH)
     left_at = a + rows.to(tl.int64)[:, None] * a_row + (first + steps)[None, :] * a_step
@@ -54,17 +52,17 @@ def tile_product(
 
 @triton.jit
 def tiled_kernel(
-    a: Any,
-    b: Any,
-    bias: Any,
-    c: Any,
-    m: Any,
-    n: Any,
-    k: Any,
-    a_row: Any,
-    a_step: Any,
-    b_step: Any,
-    b_column: Any,
+    a: tl.tensor,
+    b: tl.tensor,
+    bias: tl.tensor,
+    c: tl.tensor,
+    m: tl.tensor,
+    n: tl.tensor,
+    k: tl.tensor,
+    a_row: tl.tensor,
+    a_step: tl.tensor,
+    b_step: tl.tensor,
+    b_column: tl.tensor,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,

@@ -12,8 +12,6 @@ Cost      See the equation; `wave_bytes` counts what the tiles that run at one t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -86,7 +84,7 @@ def wave_bytes(m: int, n: int, k: int, tile: Tile, size: int, programs: int) -> 
 
 
 @triton.jit
-def numbered(number: Any, down: Any, across: Any, GROUP: tl.constexpr) -> Any:
+def numbered(number: tl.tensor, down: tl.tensor, across: tl.tensor, GROUP: tl.constexpr) -> tl.tensor:
     """`place` in a kernel: tiles in columns of GROUP rows."""
     first = number // (GROUP * across) * GROUP
     height = min(down - first, GROUP)
@@ -95,7 +93,7 @@ def numbered(number: Any, down: Any, across: Any, GROUP: tl.constexpr) -> Any:
 
 
 @triton.jit
-def activated(x: Any, ACTIVATION: tl.constexpr) -> Any:
+def activated(x: tl.tensor, ACTIVATION: tl.constexpr) -> tl.tensor:
     """The activation of float32 numbers, by name; gelu is the one with tanh."""
     if ACTIVATION == "relu":
         x = tl.maximum(x, 0.0)
