@@ -93,13 +93,20 @@ def numbered(number: tl.tensor, down: tl.tensor, across: tl.tensor, GROUP: tl.co
 
 
 @triton.jit
+def sigmoid(x: tl.tensor) -> tl.tensor:
+    """1 / (1 + e^-x), by powers that do not overflow."""
+    power = tl.exp(-tl.abs(x))
+    return tl.where(x >= 0, 1.0, power) / (1.0 + power)
+
+
+@triton.jit
 def activated(x: tl.tensor, ACTIVATION: tl.constexpr) -> tl.tensor:
     """The activation of float32 numbers, by name; gelu is the one with tanh."""
     if ACTIVATION == "relu":
         x = tl.maximum(x, 0.0)
     elif ACTIVATION == "silu":
-        x = x * tl.sigmoid(x)
+        x = x * sigmoid(x)
     elif ACTIVATION == "gelu":
         # (1 + tanh z) / 2 is sigmoid(2 z)
-        x = x * tl.sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
+        x = x * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
     return x
