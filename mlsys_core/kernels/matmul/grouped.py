@@ -153,7 +153,7 @@ def grouped_product(x: Tensor, w: Tensor, ends: Tensor, index: Tensor | None = N
         k,
         *x.stride(),
         *w.stride(),
-        EXPERTS=triton.next_power_of_2(experts),
+        EXPERTS=max(2, triton.next_power_of_2(experts)),
         GATHER=index is not None,
         ROWS=tile.rows,
         COLUMNS=tile.columns,

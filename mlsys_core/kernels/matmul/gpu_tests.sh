@@ -1,0 +1,1 @@
+for t in matmul eight_bits grouped_matmul; do (timeout ${1:-60} python3 -m pytest -c /dev/null --confcutdir=tests/mlsys_core/kernels -p tests.oracles --import-mode=importlib -q tests/mlsys_core/kernels/test_$t.py -p no:cacheprovider > $OUT/test_$t.txt 2>&1; tail -25 $OUT/test_$t.txt | cut -c1-160) & done; wait
