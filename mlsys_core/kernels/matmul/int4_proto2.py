@@ -137,3 +137,45 @@ def few(x, packed, affine, rows=64, tokens=16, warps=4, split=1, stages=4, asm=T
     bits, offset = OFFSETS[x.dtype]
     few_kernel[(triton.cdiv(n, rows), triton.cdiv(m, tokens), split)](x, packed, affine.view(torch.int32), y, m, n, k, packed.shape[1], HALF=HALVES[x.dtype], BITS=bits, OFFSET=offset, WORDS=k // number // 8, ROWS=rows, TOKENS=tokens, SPLIT=split, STAGES=stages, ASM=asm_of(bits) if asm else "", SUB=sub, num_warps=warps)
     return y
+
+
+@triton.jit
+def stay_kernel(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, PROGRAMS: tl.constexpr, ASM: tl.constexpr, STAGES: tl.constexpr):
+    """k = GROUPS*WORDS*8 exactly; x stays in registers"""
+    word = tl.arange(0, WORDS)
+    group = tl.arange(0, GROUPS)
+    inputs = x + group[:, None] * (8 * WORDS) + word[None, :]
+    x0 = tl.load(inputs).to(tl.float32)
+    x1 = tl.load(inputs + WORDS).to(tl.float32)
+    x2 = tl.load(inputs + 2 * WORDS).to(tl.float32)
+    x3 = tl.load(inputs + 3 * WORDS).to(tl.float32)
+    x4 = tl.load(inputs + 4 * WORDS).to(tl.float32)
+    x5 = tl.load(inputs + 5 * WORDS).to(tl.float32)
+    x6 = tl.load(inputs + 6 * WORDS).to(tl.float32)
+    x7 = tl.load(inputs + 7 * WORDS).to(tl.float32)
+    sums = x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7
+    for block in tl.range(tl.program_id(0), tl.cdiv(n, ROWS), PROGRAMS, num_stages=STAGES):
+        rows = block * ROWS + tl.arange(0, ROWS)
+        own = tl.minimum(rows, n - 1)
+        w = tl.load(packed + own[:, None, None] * row_words + group[None, :, None] * WORDS + word[None, None, :])
+        both = tl.load(affine + group[None, :] * n + own[:, None])
+        part = sixteen_plus(w, 0, ASM) * x0[None]
+        part += sixteen_plus(w, 4, ASM) * x1[None]
+        part += sixteen_plus(w, 8, ASM) * x2[None]
+        part += sixteen_plus(w, 12, ASM) * x3[None]
+        part += sixteen_plus(w, 16, ASM) * x4[None]
+        part += sixteen_plus(w, 20, ASM) * x5[None]
+        part += sixteen_plus(w, 24, ASM) * x6[None]
+        part += sixteen_plus(w, 28, ASM) * x7[None]
+        scale, zero = half_of(both, 0, HALF), half_of(both, 16, HALF)
+        total = scale * (tl.sum(part, 2) - (zero + 16.0) * tl.sum(sums, 1)[None, :])
+        tl.store(y + rows, tl.sum(total, 1).to(y.dtype.element_ty), mask=rows < n)
+
+
+def stay(x, packed, affine, rows=8, warps=8, per=2, asm=False, stages=1):
+    k, n = x.shape[-1], packed.shape[0]
+    number = affine.shape[0]
+    y = torch.empty(1, n, dtype=x.dtype, device=x.device)
+    programs = min(132 * per, triton.cdiv(n, rows))
+    stay_kernel[(programs,)](x, packed, affine.view(torch.int32), y, n, number, packed.shape[1], HALF=HALVES[x.dtype], WORDS=k // number // 8, ROWS=rows, GROUPS=number, PROGRAMS=programs, ASM=asm, STAGES=stages, num_warps=warps)
+    return y

@@ -1,0 +1,97 @@
+"""Weights of four bits: packing and its inverse, what rounding loses, and products that read them packed."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.mlsys_core.kernels.where import DEVICE, HALVES, ON_GPU, SCALE, generator
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("triton")
+
+from mlsys_core.kernels.matmul import dequantize_int4, int4_matmul, pack_int4, quantize_int4, unpack_int4  # noqa: E402
+from mlsys_core.kernels.matmul.int4_kernels import few_product, gemv_cost, gemv_product, int4_cost, usual_int4_tile  # noqa: E402
+from mlsys_core.kernels.meter import Meter  # noqa: E402
+
+TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 1e-2}
+
+
+def codes(seed: int, n: int, k: int) -> torch.Tensor:
+    return torch.randint(16, (n, k), generator=generator(seed), device=DEVICE)
+
+
+def drawn(seed: int, dtype: torch.dtype, m: int, *, group: int = 128):
+    """x (m, k), packed weights of n outputs and their scales and zeros, with x in rows that have gaps."""
+    draw, rng = random.Random(seed), generator(seed)
+    n, k = draw.randint(1, 90) * SCALE, group * draw.randint(1, 4) * SCALE
+    packed = pack_int4(codes(seed, n, k), group)
+    scale = torch.rand(k // group, n, generator=rng, device=DEVICE) * 0.1 + 0.01
+    affine = torch.stack((scale, codes(seed + 1, k // group, n).float()), 2).to(dtype)
+    x = torch.randn(m, 2 * k, generator=rng, device=DEVICE).to(dtype)[:, k // 2 : k // 2 + k]
+    return x, packed, affine
+
+
+@pytest.mark.parametrize(("n", "k", "group"), [(1, 128, 128), (5, 512, 128), (3, 96, 32), (7, 40, 8), (0, 64, 64)])
+def test_unpacking_is_the_inverse_of_packing(n, k, group):
+    q = codes(n, n, k)
+    packed = pack_int4(q, group)
+    assert packed.shape == (n, k // 2)
+    assert packed.dtype == torch.uint8
+    assert torch.equal(unpack_int4(packed, group), q.to(torch.uint8))
+
+
+@pytest.mark.parametrize("group", [8, 64, 128])
+def test_a_code_lies_where_the_module_says(group):
+    words, k = group // 8, 3 * group
+    for place in random.Random(group).sample(range(k), 12):
+        q = torch.zeros(1, k, dtype=torch.int64)
+        q[0, place] = 13
+        word, turn = place % group % words, place % group // words
+        assert pack_int4(q, group).view(torch.int32)[0, place // group * words + word].item() & 0xFFFFFFFF == 13 << 4 * turn
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_loses_half_a_step_at_most(seed):
+    draw = random.Random(seed)
+    w = torch.randn(draw.randint(1, 20), 64 * draw.randint(1, 4), generator=generator(seed), device=DEVICE) + seed - 1
+    packed, affine = quantize_int4(w, 64, torch.float16)
+    step = affine[..., 0].float().T.repeat_interleave(64, 1)
+    assert bool(((dequantize_int4(packed, affine) - w).abs() <= 0.51 * step).all())
+    assert torch.equal(affine[..., 1], affine[..., 1].round())
+
+
+def test_weights_that_four_bits_hold_come_back_whole():
+    w = (codes(3, 6, 256).float() - 5) / 4
+    w[:, ::128], w[:, 1::128] = -1.25, 2.5
+    packed, affine = quantize_int4(w)
+    assert torch.equal(dequantize_int4(packed, affine), w)
+    assert not dequantize_int4(*quantize_int4(torch.zeros(2, 128))).any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("m", [1, 2, 7, 16, 33, 64])
+@pytest.mark.parametrize("dtype", HALVES)
+def test_products_are_those_of_the_weights_unpacked(seed, m, dtype, held):
+    x, packed, affine = drawn(seed, dtype, m)
+    found, expected = int4_matmul(x, packed, affine), x.float() @ dequantize_int4(packed, affine).T
+    scale = float(expected.abs().max())
+    held("W4A16 matmul", "torch, unpacked", found.cpu() / scale, expected.cpu() / scale, TOLERANCE[dtype])
+    assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("dtype", HALVES)
+def test_sums_in_parts(parts, dtype, held):
+    for product, m in ((gemv_product, 1), (few_product, 5)):
+        x, packed, affine = drawn(parts, dtype, m)
+        found, expected = product(x.contiguous(), packed, affine, parts=parts), x.float() @ dequantize_int4(packed, affine).T
+        scale = float(expected.abs().max())
+        held("W4A16 matmul, in parts", "torch, unpacked", found.cpu() / scale, expected.cpu() / scale, TOLERANCE[dtype])
+        assert torch.equal(found, product(x.contiguous(), packed, affine, parts=parts)), "the same bits each time"
+
+
+def test_other_groups_for_one_token():
+    x, packed, affine = drawn(5, torch.float16, 1, group=32)
+    torch.testing.assert_close(gemv_product(x.contiguous(), packed, affine).float(), x.float() @ dequantize_int4(packed, affine).T, rtol=2e-3, atol=2e-3)
