@@ -44,7 +44,7 @@ def _scaled(
     x: Tensor, x_scale: Tensor, w: Tensor, w_scale: Tensor, bias: Tensor | None, out: torch.dtype, promote: int
 ) -> Tensor:
     scales = (x_scale.expand(x.shape[0]).contiguous(), w_scale.expand(w.shape[0]).contiguous())
-    tile = eight_bit_tile(x.shape[0], promote)
+    tile = eight_bit_tile(x.shape[0], out.itemsize, promote)
     return persistent_matmul(x, w.T, bias, tile=tile, scales=scales, out=out, promote=promote or None)
 
 
@@ -55,13 +55,14 @@ def _(
     return x.new_empty((x.shape[0], w.shape[0]), dtype=out)
 
 
-def eight_bit_tile(m: int, promote: int = 0) -> Tile:
-    """The tile for m rows. A promoted sum is held twice, so its tile is half as wide."""
+def eight_bit_tile(m: int, out_size: int, promote: int = 0) -> Tile:
+    """The tile for m rows and results of `out_size` bytes. A promoted sum is held twice, so its tile is half as wide."""
     if INTERPRETED:
         return Tile(32, 32, 32)
     if m <= 64:
         return Tile(64, 128, 128, stages=4)
-    return Tile(128, 128 if promote else 256, 128, warps=8, stages=4)
+    # half a tile of float32 results takes the shared memory of a stage
+    return Tile(128, 128 if promote else 256, 128, warps=8, stages=4 if out_size < 4 else 3)
 
 
 def _checked(x: Tensor, x_scale: Tensor, w: Tensor, w_scale: Tensor, bias: Tensor | None, kind: torch.dtype) -> None:

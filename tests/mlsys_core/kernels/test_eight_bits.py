@@ -82,7 +82,7 @@ def test_it_moves_what_the_formula_says(multiply):
     quantize = quantize_int8 if multiply is int8_matmul else quantize_fp8
     with Meter() as meter:
         multiply(*quantize(x), *quantize(w), out=torch.float16)
-    report, cost = meter.report(), scaled_cost(len(x), len(w), x.shape[1], eight_bit_tile(len(x)), 2)
+    report, cost = meter.report(), scaled_cost(len(x), len(w), x.shape[1], eight_bit_tile(len(x), 2), 2)
     assert meter.findings == ()
     assert (report["loaded"], report["stored"], report["dot_flops"]) == (cost.loaded, cost.stored, cost.dot_flops)
 

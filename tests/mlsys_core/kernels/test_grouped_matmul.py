@@ -59,7 +59,7 @@ def test_forward_and_backward_are_a_loop_over_experts(counts, gather, dtype, hel
     )
     for one, other in everything:
         scale = max(1.0, float(other.detach().abs().max()))
-        held("MoE grouped matmul", "loop over experts", one.cpu() / scale, other.cpu() / scale, TOLERANCE[dtype])
+        held("MoE grouped matmul", "loop over experts", one.float().cpu() / scale, other.float().cpu() / scale, TOLERANCE[dtype])
 
 
 @pytest.mark.skipif(ON_GPU, reason="the meter stands in the interpreter")
@@ -116,7 +116,7 @@ def test_it_is_the_librarys_layer_of_experts(capacity, held):
     ours = torch.autograd.grad(found, leaves, cotangent, retain_graph=True)
     theirs = torch.autograd.grad(y, leaves, cotangent)
     for one, other in zip((found, *ours), (y, *theirs), strict=True):
-        held("MoE layer", "mlsys_core.parallelism.moe", one.cpu(), other.cpu(), 2e-5)
+        held("MoE layer", "mlsys_core.parallelism.moe", one.float().cpu(), other.float().cpu(), 2e-5)
 
 
 def test_it_is_an_operator_for_compilers():

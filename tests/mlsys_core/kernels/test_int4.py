@@ -77,7 +77,7 @@ def test_products_are_those_of_the_weights_unpacked(seed, m, dtype, held):
     x, packed, affine = drawn(seed, dtype, m)
     found, expected = int4_matmul(x, packed, affine), x.float() @ dequantize_int4(packed, affine).T
     scale = float(expected.abs().max())
-    held("W4A16 matmul", "torch, unpacked", found.cpu() / scale, expected.cpu() / scale, TOLERANCE[dtype])
+    held("W4A16 matmul", "torch, unpacked", found.float().cpu() / scale, expected.float().cpu() / scale, TOLERANCE[dtype])
     assert found.dtype == dtype
 
 
@@ -88,7 +88,7 @@ def test_sums_in_parts(parts, dtype, held):
         x, packed, affine = drawn(parts, dtype, m)
         found, expected = product(x.contiguous(), packed, affine, parts=parts), x.float() @ dequantize_int4(packed, affine).T
         scale = float(expected.abs().max())
-        held("W4A16 matmul, in parts", "torch, unpacked", found.cpu() / scale, expected.cpu() / scale, TOLERANCE[dtype])
+        held("W4A16 matmul, in parts", "torch, unpacked", found.float().cpu() / scale, expected.float().cpu() / scale, TOLERANCE[dtype])
         assert torch.equal(found, product(x.contiguous(), packed, affine, parts=parts)), "the same bits each time"
 
 
