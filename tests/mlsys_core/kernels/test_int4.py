@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 from mlsys_core.kernels.matmul import dequantize_int4, int4_matmul, pack_int4, quantize_int4, unpack_int4  # noqa: E402
-from mlsys_core.kernels.matmul.int4_kernels import few_product, gemv_cost, gemv_product, int4_cost, usual_int4_tile  # noqa: E402
+from mlsys_core.kernels.matmul.int4_kernels import Int4Tile, few_cost, few_product, gemv_cost, gemv_product, usual_int4_tile  # noqa: E402
 from mlsys_core.kernels.meter import Meter  # noqa: E402
 
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 1e-2}
@@ -95,3 +95,59 @@ def test_sums_in_parts(parts, dtype, held):
 def test_other_groups_for_one_token():
     x, packed, affine = drawn(5, torch.float16, 1, group=32)
     torch.testing.assert_close(gemv_product(x.contiguous(), packed, affine).float(), x.float() @ dequantize_int4(packed, affine).T, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.skipif(ON_GPU, reason="the meter stands in the interpreter")
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 37, 384), (5, 20, 256), (21, 33, 128)])
+def test_it_moves_what_the_formula_says(m, n, k):
+    x, packed = torch.randn(m, k).half(), pack_int4(codes(1, n, k))
+    affine = torch.ones(k // 128, n, 2, dtype=torch.float16)
+    tile = usual_int4_tile(m) if m == 1 else Int4Tile(16, 16)
+    with Meter() as meter:
+        (gemv_product if m == 1 else few_product)(x, packed, affine, tile)
+    report, cost = meter.report(), gemv_cost(n, k, tile, 3) if m == 1 else few_cost(m, n, k, tile)
+    assert meter.findings == ()
+    assert (report["loaded"], report["stored"], report["dot_flops"]) == (cost.loaded, cost.stored, cost.dot_flops)
+
+
+def test_four_bits_and_a_quarter_move_for_each_weight():
+    n, k = 28672, 8192
+    cost = gemv_cost(n, k, Int4Tile(8), 264)
+    assert (cost.loaded - 2 * k * 264) * 8 / (n * k) == 4.25
+
+
+def test_it_is_an_operator_for_compilers():
+    x, packed, affine = drawn(2, torch.float16, 3)
+    torch.library.opcheck(torch.ops.mlsys.int4_matmul.default, (x, packed, affine))
+    compiled = torch.compile(lambda *a: int4_matmul(*a) * 2, backend="aot_eager", fullgraph=True)
+    assert torch.equal(compiled(x, packed, affine), int4_matmul(x, packed, affine) * 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": torch.ones(2, 256)}, "both float16 or bfloat16"),
+        ({"x": torch.ones(2, 128).half()}, "does not fit 128 inputs"),
+        ({"affine": torch.ones(4, 5, 2).half()}, "do not fit 5 outputs"),
+        ({"affine": torch.ones(2, 4, 2).half()}, "do not fit 5 outputs"),
+        ({"packed": torch.zeros(128, 5, dtype=torch.uint8).T}, "give them contiguous"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(change, message):
+    whole = {"x": torch.ones(2, 256).half(), "packed": torch.zeros(5, 128, dtype=torch.uint8), "affine": torch.ones(2, 5, 2).half()}
+    with pytest.raises(ValueError, match=message):
+        int4_matmul(**(whole | change))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pack_int4(torch.full((1, 128), 16)), "four bits hold 0 to 15"),
+        (lambda: pack_int4(torch.zeros(1, 100, dtype=torch.int64)), "cannot be cut into groups of 128"),
+        (lambda: unpack_int4(torch.zeros(1, 64)), "is not packed in groups of 128"),
+        (lambda: quantize_int4(torch.zeros(1, 100)), "cannot be cut into groups of 128"),
+    ],
+)
+def test_packing_refuses_in_words(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
