@@ -71,12 +71,16 @@ def _checked(x: Tensor, x_scale: Tensor, w: Tensor, w_scale: Tensor, bias: Tenso
             f"{tuple(x.shape)} of {x.dtype} and {tuple(w.shape)} of {w.dtype} do not fit: give (m, k) and (n, k) of {kind}."
         )
     if x.shape[1] % 16 or w.shape[0] % 16:
-        raise ValueError(f"k = {x.shape[1]} and n = {w.shape[0]} are not both multiples of 16, which the copy engine wants: pad.")
+        raise ValueError(
+            f"k = {x.shape[1]} and n = {w.shape[0]} are not both multiples of 16, which the copy engine wants: pad."
+        )
     for name, scale, rows in (("x_scale", x_scale, len(x)), ("w_scale", w_scale, len(w))):
         if scale.dtype != torch.float32 or scale.shape not in ((rows,), (1,)):
             raise ValueError(f"{name} is {tuple(scale.shape)} of {scale.dtype}: give ({rows},) or (1,) of float32.")
     if bias is not None and bias.shape != w.shape[:1]:
-        raise ValueError(f"A bias of shape {tuple(bias.shape)} does not fit {len(w)} outputs: give one number for each.")
+        raise ValueError(
+            f"A bias of shape {tuple(bias.shape)} does not fit {len(w)} outputs: give one number for each."
+        )
 
 
 def int8_matmul(

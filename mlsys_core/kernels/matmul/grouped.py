@@ -71,7 +71,9 @@ def grouped_kernel(
         live, wanted = rows < end, columns < n
         source = tl.load(index + rows, mask=live, other=0) if GATHER else rows
         left_at = x + source.to(tl.int64)[:, None] * x_row + steps[None, :] * x_step
-        right_at = w + expert.to(tl.int64) * w_expert + columns.to(tl.int64)[None, :] * w_column + steps[:, None] * w_step
+        right_at = (
+            w + expert.to(tl.int64) * w_expert + columns.to(tl.int64)[None, :] * w_column + steps[:, None] * w_step
+        )
         total = tl.zeros((ROWS, COLUMNS), tl.float32)
         for start in range(0, k, DEPTH):
             within = start + steps < k
@@ -130,7 +132,9 @@ def usual_grouped_tile(size: int) -> Tile:
     return Tile(128, 256, 64, warps=8) if size < 4 else Tile(64, 64, 32)
 
 
-def grouped_product(x: Tensor, w: Tensor, ends: Tensor, index: Tensor | None = None, tile: Tile | None = None) -> Tensor:
+def grouped_product(
+    x: Tensor, w: Tensor, ends: Tensor, index: Tensor | None = None, tile: Tile | None = None
+) -> Tensor:
     """Rows of x (·, k) by w (experts, n, k) of each row's expert -> (rows, n); any strides.
 
     ends (experts,) int32: where each expert's rows end. index (rows,) integers: the row of x that stands at each place; without it
@@ -165,7 +169,9 @@ def grouped_product(x: Tensor, w: Tensor, ends: Tensor, index: Tensor | None = N
     return y
 
 
-def weights_product(dy: Tensor, x: Tensor, ends: Tensor, index: Tensor | None = None, tile: Tile | None = None) -> Tensor:
+def weights_product(
+    dy: Tensor, x: Tensor, ends: Tensor, index: Tensor | None = None, tile: Tile | None = None
+) -> Tensor:
     """dW (experts, n, k) of `grouped_product` from dy (rows, n); zero for an expert without rows."""
     experts, n, k = ends.shape[0], dy.shape[1], x.shape[1]
     tile = tile or usual_grouped_tile(x.element_size())

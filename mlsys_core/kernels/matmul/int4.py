@@ -21,7 +21,9 @@ from torch import Tensor
 def pack_int4(q: Tensor, group: int = 128) -> Tensor:
     """Codes q (n, k), integers 0 … 15, -> (n, k / 2) uint8. Raises ValueError for other codes, or a group that does not divide k."""
     if q.ndim != 2 or group % 8 or q.shape[1] % group:
-        raise ValueError(f"Codes {tuple(q.shape)} cannot be cut into groups of {group}: give (n, k), k a multiple of it, and it of 8.")
+        raise ValueError(
+            f"Codes {tuple(q.shape)} cannot be cut into groups of {group}: give (n, k), k a multiple of it, and it of 8."
+        )
     if q.numel() and not 0 <= int(q.min()) <= int(q.max()) <= 15:
         raise ValueError(f"Codes reach from {int(q.min())} to {int(q.max())}: four bits hold 0 to 15.")
     n, k = q.shape
@@ -33,7 +35,9 @@ def pack_int4(q: Tensor, group: int = 128) -> Tensor:
 def unpack_int4(packed: Tensor, group: int = 128) -> Tensor:
     """The inverse: (n, k / 2) uint8 -> codes (n, k) uint8. Raises ValueError for another shape or type."""
     if packed.ndim != 2 or packed.dtype != torch.uint8 or group % 8 or 2 * packed.shape[1] % group:
-        raise ValueError(f"{tuple(packed.shape)} of {packed.dtype} is not packed in groups of {group}: give (n, k / 2) of uint8.")
+        raise ValueError(
+            f"{tuple(packed.shape)} of {packed.dtype} is not packed in groups of {group}: give (n, k / 2) of uint8."
+        )
     n, k = packed.shape[0], 2 * packed.shape[1]
     octets = packed.view(n, k // group, group // 8, 4).transpose(2, 3)
     return torch.stack((octets & 15, octets >> 4), 3).reshape(n, k)
@@ -45,7 +49,9 @@ def quantize_int4(w: Tensor, group: int = 128, dtype: torch.dtype = torch.float1
     Codes are rounded to the nearest; within what the type of the scale rounds, an error is at most half of the scale.
     """
     if w.ndim != 2 or w.shape[1] % group:
-        raise ValueError(f"Weights {tuple(w.shape)} cannot be cut into groups of {group}: give (n, k), k a multiple of it.")
+        raise ValueError(
+            f"Weights {tuple(w.shape)} cannot be cut into groups of {group}: give (n, k), k a multiple of it."
+        )
     cut = w.float().unflatten(1, (-1, group))
     low, high = cut.amin(2).clamp(max=0), cut.amax(2).clamp(min=0)
     scale = ((high - low) / 15).to(dtype).float()

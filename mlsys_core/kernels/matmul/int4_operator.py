@@ -33,9 +33,13 @@ def int4_matmul(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
     Groups are a power of two, 128 or larger. For inference: there is no gradient. Raises ValueError for other shapes and types.
     """
     if x.ndim != 2 or x.dtype not in OFFSETS or affine.dtype != x.dtype:
-        raise ValueError(f"x is {tuple(x.shape)} of {x.dtype}, scales are {affine.dtype}: give (m, k) and both float16 or bfloat16.")
+        raise ValueError(
+            f"x is {tuple(x.shape)} of {x.dtype}, scales are {affine.dtype}: give (m, k) and both float16 or bfloat16."
+        )
     if packed.ndim != 2 or packed.dtype != torch.uint8 or 2 * packed.shape[1] != x.shape[1]:
-        raise ValueError(f"{tuple(packed.shape)} of {packed.dtype} does not fit {x.shape[1]} inputs: give (n, k / 2) of uint8.")
+        raise ValueError(
+            f"{tuple(packed.shape)} of {packed.dtype} does not fit {x.shape[1]} inputs: give (n, k / 2) of uint8."
+        )
     group = x.shape[1] // max(1, affine.shape[0])
     if affine.shape != (x.shape[1] // max(1, group), packed.shape[0], 2) or group < 128 or group & (group - 1):
         raise ValueError(

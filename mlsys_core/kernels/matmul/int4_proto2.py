@@ -31,7 +31,9 @@ def asm_of(bits):
 def sixteen_plus(words: tl.tensor, AT: tl.constexpr, ASM: tl.constexpr) -> tl.tensor:
     moved = words << (19 - AT) if AT <= 19 else words >> (AT - 19)
     if ASM:
-        return tl.inline_asm_elementwise("lop3.b32 $0, $1, 0x780000, 0x41800000, 0xEA;", "=r,r", [moved], dtype=tl.int32, is_pure=True, pack=1).to(tl.float32, bitcast=True)
+        return tl.inline_asm_elementwise(
+            "lop3.b32 $0, $1, 0x780000, 0x41800000, 0xEA;", "=r,r", [moved], dtype=tl.int32, is_pure=True, pack=1
+        ).to(tl.float32, bitcast=True)
     else:
         return ((moved & 0x780000) | 0x41800000).to(tl.float32, bitcast=True)
 
@@ -42,7 +44,22 @@ def half_of(words: tl.tensor, AT: tl.constexpr, HALF: tl.constexpr) -> tl.tensor
 
 
 @triton.jit
-def gemv_kernel(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, SPLIT: tl.constexpr, ASM: tl.constexpr, EVEN: tl.constexpr):
+def gemv_kernel(
+    x,
+    packed,
+    affine,
+    y,
+    n,
+    groups,
+    row_words,
+    HALF: tl.constexpr,
+    WORDS: tl.constexpr,
+    ROWS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    ASM: tl.constexpr,
+    EVEN: tl.constexpr,
+):
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     rows = tl.minimum(rows, n - 1)
     word = tl.arange(0, WORDS)
@@ -61,7 +78,9 @@ def gemv_kernel(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, 
         part = tl.zeros((ROWS, GROUPS, WORDS), tl.float32)
         sums = tl.zeros((GROUPS, WORDS), tl.float32)
         for j in tl.static_range(8):
-            one = (tl.load(inputs + j * WORDS) if EVEN else tl.load(inputs + j * WORDS, mask=within[:, None], other=0.0)).to(tl.float32)
+            one = (
+                tl.load(inputs + j * WORDS) if EVEN else tl.load(inputs + j * WORDS, mask=within[:, None], other=0.0)
+            ).to(tl.float32)
             part += sixteen_plus(weights, 4 * j, ASM) * one[None, :, :]
             sums += one
         scale, zero = half_of(both, 0, HALF), half_of(both, 16, HALF)
@@ -77,7 +96,14 @@ def gemv_kernel(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, 
 @triton.jit
 def nibbles(words: tl.tensor, HALF: tl.constexpr, BITS: tl.constexpr, ASM: tl.constexpr) -> tl.tensor:
     if ASM != "":
-        q = tl.inline_asm_elementwise(ASM, "=r,=r,=r,=r,=r,=r,=r,=r,r,r", [words], dtype=(tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16), is_pure=True, pack=2)
+        q = tl.inline_asm_elementwise(
+            ASM,
+            "=r,=r,=r,=r,=r,=r,=r,=r,r,r",
+            [words],
+            dtype=(tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16, tl.int16),
+            is_pure=True,
+            pack=2,
+        )
         return q
     else:
         return (
@@ -93,7 +119,26 @@ def nibbles(words: tl.tensor, HALF: tl.constexpr, BITS: tl.constexpr, ASM: tl.co
 
 
 @triton.jit
-def few_kernel(x, packed, affine, y, m, n, k, row_words, HALF: tl.constexpr, BITS: tl.constexpr, OFFSET: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, TOKENS: tl.constexpr, SPLIT: tl.constexpr, STAGES: tl.constexpr, ASM: tl.constexpr, SUB: tl.constexpr):
+def few_kernel(
+    x,
+    packed,
+    affine,
+    y,
+    m,
+    n,
+    k,
+    row_words,
+    HALF: tl.constexpr,
+    BITS: tl.constexpr,
+    OFFSET: tl.constexpr,
+    WORDS: tl.constexpr,
+    ROWS: tl.constexpr,
+    TOKENS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    STAGES: tl.constexpr,
+    ASM: tl.constexpr,
+    SUB: tl.constexpr,
+):
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     tokens = tl.program_id(1) * TOKENS + tl.arange(0, TOKENS)
     word = tl.arange(0, WORDS)
@@ -126,7 +171,23 @@ def gemv(x, packed, affine, rows=16, groups=2, warps=4, split=1, asm=True):
     k, n = x.shape[-1], packed.shape[0]
     number = affine.shape[0]
     y = torch.empty(1, n, dtype=x.dtype, device=x.device) if split == 1 else torch.zeros(1, n, device=x.device)
-    gemv_kernel[(triton.cdiv(n, rows), split)](x, packed, affine.view(torch.int32), y, n, number, packed.shape[1], HALF=HALVES[x.dtype], WORDS=k // number // 8, ROWS=rows, GROUPS=groups, SPLIT=split, ASM=asm, EVEN=number % (groups * split) == 0, num_warps=warps)
+    gemv_kernel[(triton.cdiv(n, rows), split)](
+        x,
+        packed,
+        affine.view(torch.int32),
+        y,
+        n,
+        number,
+        packed.shape[1],
+        HALF=HALVES[x.dtype],
+        WORDS=k // number // 8,
+        ROWS=rows,
+        GROUPS=groups,
+        SPLIT=split,
+        ASM=asm,
+        EVEN=number % (groups * split) == 0,
+        num_warps=warps,
+    )
     return y
 
 
@@ -135,12 +196,47 @@ def few(x, packed, affine, rows=64, tokens=16, warps=4, split=1, stages=4, asm=T
     number = affine.shape[0]
     y = torch.empty(m, n, dtype=x.dtype, device=x.device) if split == 1 else torch.zeros(m, n, device=x.device)
     bits, offset = OFFSETS[x.dtype]
-    few_kernel[(triton.cdiv(n, rows), triton.cdiv(m, tokens), split)](x, packed, affine.view(torch.int32), y, m, n, k, packed.shape[1], HALF=HALVES[x.dtype], BITS=bits, OFFSET=offset, WORDS=k // number // 8, ROWS=rows, TOKENS=tokens, SPLIT=split, STAGES=stages, ASM=asm_of(bits) if asm else "", SUB=sub, num_warps=warps)
+    few_kernel[(triton.cdiv(n, rows), triton.cdiv(m, tokens), split)](
+        x,
+        packed,
+        affine.view(torch.int32),
+        y,
+        m,
+        n,
+        k,
+        packed.shape[1],
+        HALF=HALVES[x.dtype],
+        BITS=bits,
+        OFFSET=offset,
+        WORDS=k // number // 8,
+        ROWS=rows,
+        TOKENS=tokens,
+        SPLIT=split,
+        STAGES=stages,
+        ASM=asm_of(bits) if asm else "",
+        SUB=sub,
+        num_warps=warps,
+    )
     return y
 
 
 @triton.jit
-def stay_kernel(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, PROGRAMS: tl.constexpr, ASM: tl.constexpr, STAGES: tl.constexpr):
+def stay_kernel(
+    x,
+    packed,
+    affine,
+    y,
+    n,
+    groups,
+    row_words,
+    HALF: tl.constexpr,
+    WORDS: tl.constexpr,
+    ROWS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    PROGRAMS: tl.constexpr,
+    ASM: tl.constexpr,
+    STAGES: tl.constexpr,
+):
     """k = GROUPS*WORDS*8 exactly; x stays in registers"""
     word = tl.arange(0, WORDS)
     group = tl.arange(0, GROUPS)
@@ -177,5 +273,21 @@ def stay(x, packed, affine, rows=8, warps=8, per=2, asm=False, stages=1):
     number = affine.shape[0]
     y = torch.empty(1, n, dtype=x.dtype, device=x.device)
     programs = min(132 * per, triton.cdiv(n, rows))
-    stay_kernel[(programs,)](x, packed, affine.view(torch.int32), y, n, number, packed.shape[1], HALF=HALVES[x.dtype], WORDS=k // number // 8, ROWS=rows, GROUPS=number, PROGRAMS=programs, ASM=asm, STAGES=stages, num_warps=warps)
+    stay_kernel[(programs,)](
+        x,
+        packed,
+        affine.view(torch.int32),
+        y,
+        n,
+        number,
+        packed.shape[1],
+        HALF=HALVES[x.dtype],
+        WORDS=k // number // 8,
+        ROWS=rows,
+        GROUPS=number,
+        PROGRAMS=programs,
+        ASM=asm,
+        STAGES=stages,
+        num_warps=warps,
+    )
     return y

@@ -5,7 +5,23 @@ from mlsys_core.kernels.matmul.int4_proto2 import sixteen_plus, half_of, HALVES,
 
 
 @triton.jit
-def stay3(x, packed, affine, y, n, groups, row_words, HALF: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, GROUPS: tl.constexpr, PROGRAMS: tl.constexpr, STAGES: tl.constexpr, BAND: tl.constexpr, ASM: tl.constexpr):
+def stay3(
+    x,
+    packed,
+    affine,
+    y,
+    n,
+    groups,
+    row_words,
+    HALF: tl.constexpr,
+    WORDS: tl.constexpr,
+    ROWS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    PROGRAMS: tl.constexpr,
+    STAGES: tl.constexpr,
+    BAND: tl.constexpr,
+    ASM: tl.constexpr,
+):
     word = tl.arange(0, GROUPS * WORDS)
     group = tl.arange(0, GROUPS)
     inputs = x + word // WORDS * (8 * WORDS) + word % WORDS
@@ -43,12 +59,48 @@ def stay(x, packed, affine, rows=8, warps=8, per=2, stages=1, band=1, asm=True):
     number = k // 128
     y = torch.empty(1, n, dtype=x.dtype, device=x.device)
     programs = min(132 * per, triton.cdiv(n, rows))
-    stay3[(programs,)](x, packed, affine.view(torch.int32), y, n, number, packed.shape[1], HALF=HALVES[x.dtype], WORDS=16, ROWS=rows, GROUPS=number, PROGRAMS=programs, STAGES=stages, BAND=band, ASM=asm, num_warps=warps)
+    stay3[(programs,)](
+        x,
+        packed,
+        affine.view(torch.int32),
+        y,
+        n,
+        number,
+        packed.shape[1],
+        HALF=HALVES[x.dtype],
+        WORDS=16,
+        ROWS=rows,
+        GROUPS=number,
+        PROGRAMS=programs,
+        STAGES=stages,
+        BAND=band,
+        ASM=asm,
+        num_warps=warps,
+    )
     return y
 
 
 @triton.jit
-def few3(x, packed, affine, y, m, n, k, row_words, HALF: tl.constexpr, BITS: tl.constexpr, OFFSET: tl.constexpr, WORDS: tl.constexpr, ROWS: tl.constexpr, TOKENS: tl.constexpr, SPLIT: tl.constexpr, STAGES: tl.constexpr, ASM: tl.constexpr, BAND: tl.constexpr):
+def few3(
+    x,
+    packed,
+    affine,
+    y,
+    m,
+    n,
+    k,
+    row_words,
+    HALF: tl.constexpr,
+    BITS: tl.constexpr,
+    OFFSET: tl.constexpr,
+    WORDS: tl.constexpr,
+    ROWS: tl.constexpr,
+    TOKENS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    STAGES: tl.constexpr,
+    ASM: tl.constexpr,
+    BAND: tl.constexpr,
+):
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     tokens = tl.program_id(1) * TOKENS + tl.arange(0, TOKENS)
     word = tl.arange(0, WORDS)
@@ -64,7 +116,9 @@ def few3(x, packed, affine, y, m, n, k, row_words, HALF: tl.constexpr, BITS: tl.
         scale, zero = half_of(both, 0, HALF), (half_of(both, 16, HALF) + OFFSET).to(HALF)
         part = tl.zeros((ROWS, TOKENS), tl.float32)
         for j in tl.static_range(8):
-            part = tl.dot(q[j].to(HALF, bitcast=True) - zero[:, None], tl.load(inputs + group * (8 * WORDS) + j * WORDS), part)
+            part = tl.dot(
+                q[j].to(HALF, bitcast=True) - zero[:, None], tl.load(inputs + group * (8 * WORDS) + j * WORDS), part
+            )
         total += scale[:, None] * part
     out = y + (tl.program_id(2) * m + tokens)[None, :] * n + rows[:, None]
     tl.store(out, total.to(y.dtype.element_ty), mask=(rows < n)[:, None] & (tokens < m)[None, :])
@@ -75,5 +129,25 @@ def few(x, packed, affine, rows=64, tokens=16, warps=4, split=1, stages=4, asm=T
     number = affine.shape[0]
     y = torch.empty(split, m, n, dtype=x.dtype if split == 1 else torch.float32, device=x.device)
     bits, offset = OFFSETS[x.dtype]
-    few3[(triton.cdiv(n, rows), triton.cdiv(m, tokens), split)](x, packed, affine.view(torch.int32), y, m, n, k, packed.shape[1], HALF=HALVES[x.dtype], BITS=bits, OFFSET=offset, WORDS=k // number // 8, ROWS=rows, TOKENS=tokens, SPLIT=split, STAGES=stages, ASM=asm_of(bits) if asm else "", BAND=band, num_warps=warps)
+    few3[(triton.cdiv(n, rows), triton.cdiv(m, tokens), split)](
+        x,
+        packed,
+        affine.view(torch.int32),
+        y,
+        m,
+        n,
+        k,
+        packed.shape[1],
+        HALF=HALVES[x.dtype],
+        BITS=bits,
+        OFFSET=offset,
+        WORDS=k // number // 8,
+        ROWS=rows,
+        TOKENS=tokens,
+        SPLIT=split,
+        STAGES=stages,
+        ASM=asm_of(bits) if asm else "",
+        BAND=band,
+        num_warps=warps,
+    )
     return y[0] if split == 1 else y.sum(0).to(x.dtype)

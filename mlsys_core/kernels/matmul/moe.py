@@ -65,11 +65,15 @@ def grouped_matmul(x: Tensor, weights: Tensor, ends: Tensor, index: Tensor | Non
     looked at, which would wait for the GPU.
     """
     if x.ndim != 2 or weights.ndim != 3 or x.shape[1] != weights.shape[2]:
-        raise ValueError(f"Rows {tuple(x.shape)} do not fit weights {tuple(weights.shape)}: give (tokens, k), (experts, n, k).")
+        raise ValueError(
+            f"Rows {tuple(x.shape)} do not fit weights {tuple(weights.shape)}: give (tokens, k), (experts, n, k)."
+        )
     if x.dtype != weights.dtype or not x.is_floating_point():
         raise ValueError(f"Rows are {x.dtype} and weights {weights.dtype}: give one floating-point type.")
     if ends.shape != weights.shape[:1] or ends.dtype != torch.int32:
-        raise ValueError(f"ends is {tuple(ends.shape)} of {ends.dtype}: give one int32 for each of the {len(weights)} experts.")
+        raise ValueError(
+            f"ends is {tuple(ends.shape)} of {ends.dtype}: give one int32 for each of the {len(weights)} experts."
+        )
     if index is not None and (index.ndim != 1 or index.dtype not in (torch.int32, torch.int64)):
         raise ValueError(f"index is {tuple(index.shape)} of {index.dtype}: give one dimension of int32 or int64.")
     return torch.ops.mlsys.grouped_matmul(x, weights, ends, index)

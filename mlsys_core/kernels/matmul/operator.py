@@ -92,7 +92,9 @@ def matmul(a: Tensor, b: Tensor, bias: Tensor | None = None, activation: str = "
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
         raise ValueError(f"{tuple(a.shape)} times {tuple(b.shape)} is no product: give (m, k) and (k, n).")
     if bias is not None and bias.shape != b.shape[1:]:
-        raise ValueError(f"A bias of shape {tuple(bias.shape)} does not fit {b.shape[1]} columns: give one number for each.")
+        raise ValueError(
+            f"A bias of shape {tuple(bias.shape)} does not fit {b.shape[1]} columns: give one number for each."
+        )
     kinds = {x.dtype for x in (a, b, bias) if x is not None}
     if len(kinds) > 1 or a.dtype not in TYPES:
         raise ValueError(f"The types are {sorted(map(str, kinds))}: give one of float32, float16, bfloat16 for all.")

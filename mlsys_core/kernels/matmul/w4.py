@@ -1,4 +1,5 @@
 """proto"""
+
 from __future__ import annotations
 import torch, triton
 import triton.language as tl
@@ -21,7 +22,9 @@ def nibble(packed, AT: tl.constexpr):
 
 
 @triton.jit
-def gemv_kernel(x, w, scale, zero, y, n, k, ROWS: tl.constexpr, GROUPS: tl.constexpr, WORDS: tl.constexpr, SPLIT: tl.constexpr):
+def gemv_kernel(
+    x, w, scale, zero, y, n, k, ROWS: tl.constexpr, GROUPS: tl.constexpr, WORDS: tl.constexpr, SPLIT: tl.constexpr
+):
     # w as int32 words, WORDS a group
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     live = row < n
@@ -33,7 +36,11 @@ def gemv_kernel(x, w, scale, zero, y, n, k, ROWS: tl.constexpr, GROUPS: tl.const
         g = start + g0
         inside = g < groups
         both = live[:, None] & inside[None, :]
-        packed = tl.load(w + row[:, None, None] * (k // 8) + g[None, :, None] * WORDS + word[None, None, :], mask=both[:, :, None], other=0)
+        packed = tl.load(
+            w + row[:, None, None] * (k // 8) + g[None, :, None] * WORDS + word[None, None, :],
+            mask=both[:, :, None],
+            other=0,
+        )
         s = tl.load(scale + row[:, None] * groups + g[None, :], mask=both, other=0.0).to(tl.float32)
         z = tl.load(zero + row[:, None] * groups + g[None, :], mask=both, other=0.0).to(tl.float32)
         at = x + g[:, None] * (WORDS * 8) + word[None, :] * 4
@@ -56,12 +63,40 @@ def gemv(x, w, scale, zero, rows=16, groups=2, warps=4, split=1, stages=1):
     n, k = w.shape[0], w.shape[1] * 2
     group = k // scale.shape[1]
     y = torch.empty(1, n, device=x.device, dtype=x.dtype) if split == 1 else torch.zeros(1, n, device=x.device)
-    gemv_kernel[(triton.cdiv(n, rows), split)](x, w.view(torch.int32), scale, zero, y, n, k, ROWS=rows, GROUPS=groups, WORDS=group // 8, SPLIT=split, num_warps=warps)
+    gemv_kernel[(triton.cdiv(n, rows), split)](
+        x,
+        w.view(torch.int32),
+        scale,
+        zero,
+        y,
+        n,
+        k,
+        ROWS=rows,
+        GROUPS=groups,
+        WORDS=group // 8,
+        SPLIT=split,
+        num_warps=warps,
+    )
     return y
 
 
 @triton.jit
-def gemm_kernel(x, w, scale, zero, y, m, n, k, ROWS: tl.constexpr, TOKENS: tl.constexpr, HALF: tl.constexpr, SPLIT: tl.constexpr, ASM: tl.constexpr, STAGES: tl.constexpr):
+def gemm_kernel(
+    x,
+    w,
+    scale,
+    zero,
+    y,
+    m,
+    n,
+    k,
+    ROWS: tl.constexpr,
+    TOKENS: tl.constexpr,
+    HALF: tl.constexpr,
+    SPLIT: tl.constexpr,
+    ASM: tl.constexpr,
+    STAGES: tl.constexpr,
+):
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     token = tl.program_id(2) * TOKENS + tl.arange(0, TOKENS)
     live, given = row < n, token < m
@@ -90,7 +125,13 @@ def gemm_kernel(x, w, scale, zero, y, m, n, k, ROWS: tl.constexpr, TOKENS: tl.co
                 lop3.b32 $2, a, 0x000F000F, 0x43004300, 0xEA;
                 lop3.b32 $3, b, 0x000F000F, 0x43004300, 0xEA;
                 }
-                """, "=r,=r,=r,=r,r", [packed], dtype=(tl.bfloat16, tl.bfloat16), is_pure=True, pack=4)
+                """,
+                "=r,=r,=r,=r,r",
+                [packed],
+                dtype=(tl.bfloat16, tl.bfloat16),
+                is_pure=True,
+                pack=4,
+            )
         else:
             wide = packed.to(tl.int16)
             low = ((wide & 15) | 0x4300).to(tl.bfloat16, bitcast=True)
@@ -111,5 +152,22 @@ def gemm(x, w, scale, zero, rows=64, tokens=16, warps=4, split=1, stages=3, asm=
     (m, k), n = x.shape, w.shape[0]
     group = k // scale.shape[1]
     y = torch.empty(m, n, device=x.device, dtype=x.dtype) if split == 1 else torch.zeros(m, n, device=x.device)
-    gemm_kernel[(triton.cdiv(n, rows), split, triton.cdiv(m, tokens))](x, w, scale, zero, y, m, n, k, ROWS=rows, TOKENS=tokens, HALF=group // 2, SPLIT=split, ASM=asm, STAGES=stages, num_warps=warps, num_stages=stages)
+    gemm_kernel[(triton.cdiv(n, rows), split, triton.cdiv(m, tokens))](
+        x,
+        w,
+        scale,
+        zero,
+        y,
+        m,
+        n,
+        k,
+        ROWS=rows,
+        TOKENS=tokens,
+        HALF=group // 2,
+        SPLIT=split,
+        ASM=asm,
+        STAGES=stages,
+        num_warps=warps,
+        num_stages=stages,
+    )
     return y

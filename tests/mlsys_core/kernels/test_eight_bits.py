@@ -51,10 +51,19 @@ def test_scales_of_tokens_and_channels(seed, biased, held):
 def test_floats_of_eight_bits(seed, by_row, promote, held):
     x, w = drawn(seed)
     arguments = (*quantize_fp8(x, by_row=by_row), *quantize_fp8(w, by_row=by_row), None, torch.float32)
-    found, expected = fp8_matmul(*arguments, promote=promote).cpu(), scaled_reference(*(a.cpu() if isinstance(a, torch.Tensor) else a for a in arguments))
+    found, expected = (
+        fp8_matmul(*arguments, promote=promote).cpu(),
+        scaled_reference(*(a.cpu() if isinstance(a, torch.Tensor) else a for a in arguments)),
+    )
     scale = expected.abs().max()
     # the tensor core's own sum keeps fewer bits than float32
-    held(f"fp8 matmul{', promoted' * bool(promote)}", "float64", found / scale, expected / scale, 2e-3 if ON_GPU and not promote else 1e-4 if ON_GPU else 1e-6)
+    held(
+        f"fp8 matmul{', promoted' * bool(promote)}",
+        "float64",
+        found / scale,
+        expected / scale,
+        2e-3 if ON_GPU and not promote else 1e-4 if ON_GPU else 1e-6,
+    )
 
 
 def test_quantized_products_are_near_those_of_the_numbers():

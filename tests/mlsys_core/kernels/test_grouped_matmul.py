@@ -59,7 +59,13 @@ def test_forward_and_backward_are_a_loop_over_experts(counts, gather, dtype, hel
     )
     for one, other in everything:
         scale = max(1.0, float(other.detach().abs().max()))
-        held("MoE grouped matmul", "loop over experts", one.float().cpu() / scale, other.float().cpu() / scale, TOLERANCE[dtype])
+        held(
+            "MoE grouped matmul",
+            "loop over experts",
+            one.float().cpu() / scale,
+            other.float().cpu() / scale,
+            TOLERANCE[dtype],
+        )
 
 
 @pytest.mark.skipif(ON_GPU, reason="the meter stands in the interpreter")
@@ -87,7 +93,10 @@ def test_no_rows_at_all():
     x, w = torch.ones(4, 8, device=DEVICE), torch.ones(3, 5, 8, device=DEVICE)
     none = torch.zeros(3, dtype=torch.int32, device=DEVICE)
     assert grouped_matmul(x, w, none, torch.empty(0, dtype=torch.int64, device=DEVICE)).shape == (0, 5)
-    assert torch.equal(weights_product(torch.empty(0, 5, device=DEVICE), x, none, torch.empty(0, dtype=torch.int64, device=DEVICE)), torch.zeros(3, 5, 8, device=DEVICE))
+    assert torch.equal(
+        weights_product(torch.empty(0, 5, device=DEVICE), x, none, torch.empty(0, dtype=torch.int64, device=DEVICE)),
+        torch.zeros(3, 5, 8, device=DEVICE),
+    )
 
 
 def test_rows_in_the_order_of_experts_keep_the_order_of_tokens():
@@ -128,7 +137,9 @@ def test_it_is_an_operator_for_compilers():
         return grouped_matmul(x * 2, w, ends, index).square().sum()
 
     compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
-    for one, other in zip(torch.autograd.grad(compiled(x, w), (x, w)), torch.autograd.grad(loss(x, w), (x, w)), strict=True):
+    for one, other in zip(
+        torch.autograd.grad(compiled(x, w), (x, w)), torch.autograd.grad(loss(x, w), (x, w)), strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 
@@ -142,6 +153,11 @@ def test_it_is_an_operator_for_compilers():
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(change, message):
-    whole = {"x": torch.ones(4, 8), "weights": torch.ones(3, 5, 8), "ends": torch.zeros(3, dtype=torch.int32), "index": None}
+    whole = {
+        "x": torch.ones(4, 8),
+        "weights": torch.ones(3, 5, 8),
+        "ends": torch.zeros(3, dtype=torch.int32),
+        "index": None,
+    }
     with pytest.raises(ValueError, match=message):
         grouped_matmul(**(whole | change))

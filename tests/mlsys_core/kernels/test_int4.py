@@ -12,7 +12,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 from mlsys_core.kernels.matmul import dequantize_int4, int4_matmul, pack_int4, quantize_int4, unpack_int4  # noqa: E402
-from mlsys_core.kernels.matmul.int4_kernels import Int4Tile, few_cost, few_product, gemv_cost, gemv_product, usual_int4_tile  # noqa: E402
+from mlsys_core.kernels.matmul.int4_kernels import (
+    Int4Tile,
+    few_cost,
+    few_product,
+    gemv_cost,
+    gemv_product,
+    usual_int4_tile,
+)  # noqa: E402
 from mlsys_core.kernels.meter import Meter  # noqa: E402
 
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 1e-2}
@@ -49,7 +56,10 @@ def test_a_code_lies_where_the_module_says(group):
         q = torch.zeros(1, k, dtype=torch.int64)
         q[0, place] = 13
         word, turn = place % group % words, place % group // words
-        assert pack_int4(q, group).view(torch.int32)[0, place // group * words + word].item() & 0xFFFFFFFF == 13 << 4 * turn
+        assert (
+            pack_int4(q, group).view(torch.int32)[0, place // group * words + word].item() & 0xFFFFFFFF
+            == 13 << 4 * turn
+        )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -77,7 +87,9 @@ def test_products_are_those_of_the_weights_unpacked(seed, m, dtype, held):
     x, packed, affine = drawn(seed, dtype, m)
     found, expected = int4_matmul(x, packed, affine), x.float() @ dequantize_int4(packed, affine).T
     scale = float(expected.abs().max())
-    held("W4A16 matmul", "torch, unpacked", found.float().cpu() / scale, expected.float().cpu() / scale, TOLERANCE[dtype])
+    held(
+        "W4A16 matmul", "torch, unpacked", found.float().cpu() / scale, expected.float().cpu() / scale, TOLERANCE[dtype]
+    )
     assert found.dtype == dtype
 
 
@@ -86,15 +98,29 @@ def test_products_are_those_of_the_weights_unpacked(seed, m, dtype, held):
 def test_sums_in_parts(parts, dtype, held):
     for product, m in ((gemv_product, 1), (few_product, 5)):
         x, packed, affine = drawn(parts, dtype, m)
-        found, expected = product(x.contiguous(), packed, affine, parts=parts), x.float() @ dequantize_int4(packed, affine).T
+        found, expected = (
+            product(x.contiguous(), packed, affine, parts=parts),
+            x.float() @ dequantize_int4(packed, affine).T,
+        )
         scale = float(expected.abs().max())
-        held("W4A16 matmul, in parts", "torch, unpacked", found.float().cpu() / scale, expected.float().cpu() / scale, TOLERANCE[dtype])
+        held(
+            "W4A16 matmul, in parts",
+            "torch, unpacked",
+            found.float().cpu() / scale,
+            expected.float().cpu() / scale,
+            TOLERANCE[dtype],
+        )
         assert torch.equal(found, product(x.contiguous(), packed, affine, parts=parts)), "the same bits each time"
 
 
 def test_other_groups_for_one_token():
     x, packed, affine = drawn(5, torch.float16, 1, group=32)
-    torch.testing.assert_close(gemv_product(x.contiguous(), packed, affine).float(), x.float() @ dequantize_int4(packed, affine).T, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(
+        gemv_product(x.contiguous(), packed, affine).float(),
+        x.float() @ dequantize_int4(packed, affine).T,
+        rtol=2e-3,
+        atol=2e-3,
+    )
 
 
 @pytest.mark.skipif(ON_GPU, reason="the meter stands in the interpreter")
@@ -134,7 +160,11 @@ def test_it_is_an_operator_for_compilers():
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(change, message):
-    whole = {"x": torch.ones(2, 256).half(), "packed": torch.zeros(5, 128, dtype=torch.uint8), "affine": torch.ones(2, 5, 2).half()}
+    whole = {
+        "x": torch.ones(2, 256).half(),
+        "packed": torch.zeros(5, 128, dtype=torch.uint8),
+        "affine": torch.ones(2, 5, 2).half(),
+    }
     with pytest.raises(ValueError, match=message):
         int4_matmul(**(whole | change))
 

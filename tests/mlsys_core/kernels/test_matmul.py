@@ -49,10 +49,18 @@ def small_tile(seed: int) -> Tile:
 def test_tiles_of_any_shape_and_strides(seed, dtype, held):
     m, n, k = drawn(seed)
     draw = random.Random(seed)
-    a, b = (matrix(seed + i, *s, dtype, draw.choice(["rows", "columns", "gaps"])) for i, s in enumerate([(m, k), (k, n)]))
+    a, b = (
+        matrix(seed + i, *s, dtype, draw.choice(["rows", "columns", "gaps"])) for i, s in enumerate([(m, k), (k, n)])
+    )
     bias, activation = matrix(seed, 1, n, dtype)[0], draw.choice(ACTIVATIONS)
     found = tiled_matmul(a, b, bias, activation, small_tile(seed))
-    held("matmul, tiled", "torch", found.float().cpu(), matmul_reference(a, b, bias, activation).float().cpu(), TOLERANCE[dtype] * k**0.5)
+    held(
+        "matmul, tiled",
+        "torch",
+        found.float().cpu(),
+        matmul_reference(a, b, bias, activation).float().cpu(),
+        TOLERANCE[dtype] * k**0.5,
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -60,10 +68,19 @@ def test_tiles_of_any_shape_and_strides(seed, dtype, held):
 def test_persistent_programs_read_matrices_either_way(seed, dtype, held):
     m, n, k = drawn(seed, multiple=8)
     m = -(-m // 8) * 8
-    a, b = matrix(seed, m, k, dtype, ["rows", "columns"][seed % 2]), matrix(seed + 1, k, n, dtype, ["rows", "columns"][seed // 2 % 2])
+    a, b = (
+        matrix(seed, m, k, dtype, ["rows", "columns"][seed % 2]),
+        matrix(seed + 1, k, n, dtype, ["rows", "columns"][seed // 2 % 2]),
+    )
     bias, activation = matrix(seed, 1, n, dtype)[0], ACTIVATIONS[seed % 4]
     found = persistent_matmul(a, b, bias, activation, Tile(64 if ON_GPU else 32, 64 if ON_GPU else 32, 32, group=2))
-    held("matmul, persistent", "torch", found.float().cpu(), matmul_reference(a, b, bias, activation).float().cpu(), TOLERANCE[dtype] * k**0.5)
+    held(
+        "matmul, persistent",
+        "torch",
+        found.float().cpu(),
+        matmul_reference(a, b, bias, activation).float().cpu(),
+        TOLERANCE[dtype] * k**0.5,
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -74,7 +91,13 @@ def test_a_sum_in_parts(seed, atomic, held):
     dtype = DTYPES[seed % len(DTYPES)]
     a, b, bias = matrix(seed, m, k, dtype, "columns"), matrix(seed + 1, k, n, dtype), matrix(seed, 1, n, dtype)[0]
     found = split_k_matmul(a, b, bias, "silu", small_tile(seed), parts=1 + seed, atomic=atomic)
-    held("matmul, split-K", "torch", found.float().cpu(), matmul_reference(a, b, bias, "silu").float().cpu(), TOLERANCE[dtype] * k**0.5)
+    held(
+        "matmul, split-K",
+        "torch",
+        found.float().cpu(),
+        matmul_reference(a, b, bias, "silu").float().cpu(),
+        TOLERANCE[dtype] * k**0.5,
+    )
 
 
 def test_parts_joined_in_order_give_the_same_bits_each_time():
@@ -156,13 +179,25 @@ def test_gradients_are_autograds(activation, dtype, held):
     expected = torch.autograd.grad(matmul_reference(*twins, activation), twins, cotangent)
     for one, other in zip(found, expected, strict=True):
         scale = float(other.abs().max())
-        held("matmul, gradients", "torch.autograd", one.float().cpu() / scale, other.float().cpu() / scale, 2 * TOLERANCE[dtype])
+        held(
+            "matmul, gradients",
+            "torch.autograd",
+            one.float().cpu() / scale,
+            other.float().cpu() / scale,
+            2 * TOLERANCE[dtype],
+        )
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_agree(method, held):
     a, b = matrix(1, 40, 128, torch.float16), matrix(2, 128, 48, torch.float16)
-    held("matmul, by each method", "torch", matmul(a, b, None, "relu", method).float().cpu(), matmul_reference(a, b, None, "relu").float().cpu(), 1e-2)
+    held(
+        "matmul, by each method",
+        "torch",
+        matmul(a, b, None, "relu", method).float().cpu(),
+        matmul_reference(a, b, None, "relu").float().cpu(),
+        1e-2,
+    )
 
 
 def test_it_is_an_operator_for_compilers():
