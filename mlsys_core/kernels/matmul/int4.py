@@ -7,44 +7,53 @@ Paper     E. Frantar et al., "GPTQ", ICLR 2023, section 4 (grouping); J. Lin et 
           of 128); E. Frantar et al., "MARLIN", arXiv 2408.11743, section 3 (codes in the order of their use).
 Cost      4 + 32 / group bits a weight: 4.25 with groups of 128 and scales and zeros of 16 bits.
 
-The packing: a group of G codes is W = G / 8 words of 32 bits, the lowest byte first. Word w has the codes w, w + W, w + 2 W, …, w + 7 W,
-from its lowest four bits up. So byte 4 w + c of a group has code 2 c W + w in its low half and code (2 c + 1) W + w in its high one.
-The same four bits of neighbouring words are then neighbours along the sum, as the numbers of x are that they multiply.
+The packing, (⌈n / 8⌉, k / G, 8, G / 2) bytes for groups of G: eight rows of a group lie together, then the next group of the same rows,
+so that a kernel which walks along k reads memory in one piece. A row of a group is W = G / 8 words of 32 bits, the lowest byte first. Word
+w has the codes w, w + W, w + 2 W, …, w + 7 W, from its lowest four bits up: byte 4 w + c has code 2 c W + w in its low half and code
+(2 c + 1) W + w in its high one. The same four bits of neighbouring words are then neighbours along the sum, as the numbers of x are.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the field's name
+
+
+BAND = 8  # rows that lie together
 
 
 def pack_int4(q: Tensor, group: int = 128) -> Tensor:
-    """Codes q (n, k), integers 0 … 15, -> (n, k / 2) uint8. Raises ValueError for other codes, or a group that does not divide k."""
+    """Codes q (n, k), integers 0 … 15, -> (⌈n / 8⌉, k / group, 8, group / 2) uint8; rows that fill the last eight are zeros.
+
+    Raises ValueError for other codes, or a group that does not divide k.
+    """
     if q.ndim != 2 or group % 8 or q.shape[1] % group:
         raise ValueError(
             f"Codes {tuple(q.shape)} cannot be cut into groups of {group}: give (n, k), k a multiple of it, and it of 8."
         )
     if q.numel() and not 0 <= int(q.min()) <= int(q.max()) <= 15:
         raise ValueError(f"Codes reach from {int(q.min())} to {int(q.max())}: four bits hold 0 to 15.")
-    n, k = q.shape
-    codes = q.to(torch.uint8).view(n, k // group, 4, 2, group // 8)
-    octets = codes[:, :, :, 0] | codes[:, :, :, 1] << 4
-    return octets.transpose(2, 3).reshape(n, k // 2)
+    whole = F.pad(q.to(torch.uint8), (0, 0, 0, -len(q) % BAND))
+    codes = whole.view(len(whole) // BAND, BAND, q.shape[1] // group, 4, 2, group // 8)
+    octets = codes[..., 0, :] | codes[..., 1, :] << 4  # (bands, 8, groups, 4, words)
+    return octets.permute(0, 2, 1, 4, 3).flatten(3).contiguous()
 
 
-def unpack_int4(packed: Tensor, group: int = 128) -> Tensor:
-    """The inverse: (n, k / 2) uint8 -> codes (n, k) uint8. Raises ValueError for another shape or type."""
-    if packed.ndim != 2 or packed.dtype != torch.uint8 or group % 8 or 2 * packed.shape[1] % group:
+def unpack_int4(packed: Tensor, rows: int | None = None) -> Tensor:
+    """The inverse: codes (rows, k) uint8; all rows that `packed` has, or the first `rows`. Raises ValueError for another form."""
+    if packed.ndim != 4 or packed.dtype != torch.uint8 or packed.shape[2] != BAND or packed.shape[3] % 4:
         raise ValueError(
-            f"{tuple(packed.shape)} of {packed.dtype} is not packed in groups of {group}: give (n, k / 2) of uint8."
+            f"{tuple(packed.shape)} of {packed.dtype} is not packed: give what pack_int4 gives, (n / 8, k / group, 8, group / 2) of uint8."
         )
-    n, k = packed.shape[0], 2 * packed.shape[1]
-    octets = packed.view(n, k // group, group // 8, 4).transpose(2, 3)
-    return torch.stack((octets & 15, octets >> 4), 3).reshape(n, k)
+    bands, groups, _, half = packed.shape
+    octets = packed.unflatten(3, (half // 4, 4)).permute(0, 2, 1, 4, 3)
+    codes = torch.stack((octets & 15, octets >> 4), 4)
+    return codes.reshape(bands * BAND, groups * 2 * half)[:rows]
 
 
 def quantize_int4(w: Tensor, group: int = 128, dtype: torch.dtype = torch.float16) -> tuple[Tensor, Tensor]:
-    """w (n, k) -> packed (n, k / 2) uint8 and affine (k / group, n, 2) of `dtype`: scale and zero of each group, by its extremes.
+    """w (n, k) -> packed as `pack_int4` has it and affine (k / group, n, 2) of `dtype`: scale and zero of each group, by its extremes.
 
     Codes are rounded to the nearest; within what the type of the scale rounds, an error is at most half of the scale.
     """
@@ -62,8 +71,7 @@ def quantize_int4(w: Tensor, group: int = 128, dtype: torch.dtype = torch.float1
 
 
 def dequantize_int4(packed: Tensor, affine: Tensor) -> Tensor:
-    """packed (n, k / 2) and affine (k / group, n, 2) -> weights (n, k) in float32."""
-    group = 2 * packed.shape[1] // affine.shape[0]
-    codes = unpack_int4(packed, group).float().unflatten(1, (-1, group))
+    """packed, and affine (k / group, n, 2) -> weights (n, k) in float32."""
+    codes = unpack_int4(packed, affine.shape[1]).float().unflatten(1, (affine.shape[0], -1))
     scale, zero = affine.float().permute(2, 1, 0)[..., None]
     return ((codes - zero) * scale).flatten(1)

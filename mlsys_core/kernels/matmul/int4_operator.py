@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mlsys_core.kernels.matmul.int4 import dequantize_int4
-from mlsys_core.kernels.matmul.int4_kernels import OFFSETS, few_product, gemv_product
+from mlsys_core.kernels.matmul.int4_products import OFFSETS, few_product, gemv_product
 
 
 @torch.library.custom_op("mlsys::int4_matmul", mutates_args=())
@@ -24,28 +24,27 @@ def _int4(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
 
 @_int4.register_fake
 def _(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
-    return x.new_empty((x.shape[0], packed.shape[0]))
+    return x.new_empty((x.shape[0], affine.shape[1]))
 
 
 def int4_matmul(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
-    """x (m, k), float16 or bfloat16 in any strides, by packed (n, k / 2) and affine (k / group, n, 2) of x's type -> (m, n).
+    """x (m, k), float16 or bfloat16 in any strides, by packed weights and affine (k / group, n, 2) of x's type -> (m, n).
 
     Groups are a power of two, 128 or larger. For inference: there is no gradient. Raises ValueError for other shapes and types.
     """
     if x.ndim != 2 or x.dtype not in OFFSETS or affine.dtype != x.dtype:
         raise ValueError(
-            f"x is {tuple(x.shape)} of {x.dtype}, scales are {affine.dtype}: give (m, k) and both float16 or bfloat16."
+            f"x is {tuple(x.shape)} of {x.dtype}, scales are {affine.dtype}: give (m, k), and both float16 or bfloat16."
         )
-    if packed.ndim != 2 or packed.dtype != torch.uint8 or 2 * packed.shape[1] != x.shape[1]:
+    if packed.ndim != 4 or packed.dtype != torch.uint8 or 2 * packed.shape[1] * packed.shape[3] != x.shape[1]:
         raise ValueError(
-            f"{tuple(packed.shape)} of {packed.dtype} does not fit {x.shape[1]} inputs: give (n, k / 2) of uint8."
+            f"{tuple(packed.shape)} of {packed.dtype} does not fit {x.shape[1]} inputs: give what pack_int4 makes of (n, k)."
         )
-    group = x.shape[1] // max(1, affine.shape[0])
-    if affine.shape != (x.shape[1] // max(1, group), packed.shape[0], 2) or group < 128 or group & (group - 1):
-        raise ValueError(
-            f"Scales {tuple(affine.shape)} do not fit {packed.shape[0]} outputs and {x.shape[1]} inputs: give (k / group, n, 2) for "
-            "groups of a power of two, 128 or larger."
-        )
+    groups, half, n = packed.shape[1], packed.shape[3], affine.shape[1]
+    if affine.shape != (groups, n, 2) or not 0 <= 8 * packed.shape[0] - n < 8:
+        raise ValueError(f"Scales {tuple(affine.shape)} do not fit weights {tuple(packed.shape)}: give (k / group, n, 2).")
+    if half < 64 or half & (half - 1):
+        raise ValueError(f"The kernels cannot read groups of {2 * half}: give a power of two, 128 or larger.")
     if not packed.is_contiguous() or not affine.is_contiguous():
         raise ValueError("Packed weights and scales are read as words: give them contiguous.")
     return torch.ops.mlsys.int4_matmul(x, packed, affine)

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 from mlsys_core.kernels.matmul import dequantize_int4, int4_matmul, pack_int4, quantize_int4, unpack_int4  # noqa: E402
-from mlsys_core.kernels.matmul.int4_kernels import (
+from mlsys_core.kernels.matmul.int4_products import (
     Int4Tile,
     few_cost,
     few_product,
@@ -40,26 +40,25 @@ def drawn(seed: int, dtype: torch.dtype, m: int, *, group: int = 128):
     return x, packed, affine
 
 
-@pytest.mark.parametrize(("n", "k", "group"), [(1, 128, 128), (5, 512, 128), (3, 96, 32), (7, 40, 8), (0, 64, 64)])
+@pytest.mark.parametrize(("n", "k", "group"), [(1, 128, 128), (13, 512, 128), (3, 96, 32), (7, 40, 8), (0, 64, 64)])
 def test_unpacking_is_the_inverse_of_packing(n, k, group):
     q = codes(n, n, k)
     packed = pack_int4(q, group)
-    assert packed.shape == (n, k // 2)
+    assert packed.shape == (-(-n // 8), k // group, 8, group // 2)
     assert packed.dtype == torch.uint8
-    assert torch.equal(unpack_int4(packed, group), q.to(torch.uint8))
+    assert torch.equal(unpack_int4(packed, n), q.to(torch.uint8))
+    assert not unpack_int4(packed)[n:].any()
 
 
 @pytest.mark.parametrize("group", [8, 64, 128])
 def test_a_code_lies_where_the_module_says(group):
-    words, k = group // 8, 3 * group
-    for place in random.Random(group).sample(range(k), 12):
-        q = torch.zeros(1, k, dtype=torch.int64)
-        q[0, place] = 13
+    words, draw = group // 8, random.Random(group)
+    for place in draw.sample(range(3 * group), 12):
+        q, row = torch.zeros(20, 3 * group, dtype=torch.int64), draw.randrange(20)
+        q[row, place] = 13
         word, turn = place % group % words, place % group // words
-        assert (
-            pack_int4(q, group).view(torch.int32)[0, place // group * words + word].item() & 0xFFFFFFFF
-            == 13 << 4 * turn
-        )
+        found = pack_int4(q, group).view(torch.int32)[row // 8, place // group, row % 8, word]
+        assert found.item() & 0xFFFFFFFF == 13 << 4 * turn
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -154,19 +153,16 @@ def test_it_is_an_operator_for_compilers():
     [
         ({"x": torch.ones(2, 256)}, "both float16 or bfloat16"),
         ({"x": torch.ones(2, 128).half()}, "does not fit 128 inputs"),
-        ({"affine": torch.ones(4, 5, 2).half()}, "do not fit 5 outputs"),
-        ({"affine": torch.ones(2, 4, 2).half()}, "do not fit 5 outputs"),
-        ({"packed": torch.zeros(128, 5, dtype=torch.uint8).T}, "give them contiguous"),
+        ({"affine": torch.ones(4, 16, 2).half()}, "do not fit weights"),
+        ({"affine": torch.ones(2, 17, 2).half()}, "do not fit weights"),
+        ({"packed": torch.zeros(2, 4, 8, 32, dtype=torch.uint8), "affine": torch.ones(4, 16, 2).half()}, "groups of 64"),
+        ({"packed": torch.zeros(2, 2, 64, 8, dtype=torch.uint8).transpose(2, 3)}, "give them contiguous"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(change, message):
-    whole = {
-        "x": torch.ones(2, 256).half(),
-        "packed": torch.zeros(5, 128, dtype=torch.uint8),
-        "affine": torch.ones(2, 5, 2).half(),
-    }
+    packed, affine = torch.zeros(2, 2, 8, 64, dtype=torch.uint8), torch.ones(2, 16, 2).half()
     with pytest.raises(ValueError, match=message):
-        int4_matmul(**(whole | change))
+        int4_matmul(**({"x": torch.ones(2, 256).half(), "packed": packed, "affine": affine} | change))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +170,7 @@ def test_what_does_not_fit_is_refused_in_words(change, message):
     [
         (lambda: pack_int4(torch.full((1, 128), 16)), "four bits hold 0 to 15"),
         (lambda: pack_int4(torch.zeros(1, 100, dtype=torch.int64)), "cannot be cut into groups of 128"),
-        (lambda: unpack_int4(torch.zeros(1, 64)), "is not packed in groups of 128"),
+        (lambda: unpack_int4(torch.zeros(1, 64)), "is not packed"),
         (lambda: quantize_int4(torch.zeros(1, 100)), "cannot be cut into groups of 128"),
     ],
 )
