@@ -50,7 +50,13 @@ def _scaled(
 
 @_scaled.register_fake
 def _(
-    x: Tensor, x_scale: Tensor, w: Tensor, w_scale: Tensor, bias: Tensor | None, out: torch.dtype, promote: int
+    x: Tensor,
+    x_scale: Tensor,  # noqa: ARG001 - the schema's, as the others
+    w: Tensor,
+    w_scale: Tensor,  # noqa: ARG001
+    bias: Tensor | None,  # noqa: ARG001
+    out: torch.dtype,
+    promote: int,  # noqa: ARG001
 ) -> Tensor:
     return x.new_empty((x.shape[0], w.shape[0]), dtype=out)
 

@@ -199,7 +199,7 @@ def weights_product(
 def _programs(rows: int, n: int, experts: int, tile: Tile) -> int:
     """Enough for any split of the rows: each band may leave one tile part empty."""
     down = triton.cdiv(rows, tile.rows) + min(experts, rows) - 1
-    return triton.cdiv(down, tile.group) * tile.group * triton.cdiv(n, tile.columns)
+    return int(triton.cdiv(down, tile.group) * tile.group * triton.cdiv(n, tile.columns))
 
 
 def grouped_cost(counts: list[int], n: int, k: int, tile: Tile, size: int, *, index_size: int = 0) -> Cost:

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the field's name
 
-
 BAND = 8  # rows that lie together
 
 

@@ -47,7 +47,7 @@ def gemv_kernel(
     WORDS: tl.constexpr,
     ROWS: tl.constexpr,
     GROUPS: tl.constexpr,
-    PROGRAMS: tl.constexpr,
+    PROGRAMS: tl.constexpr,  # for each multiprocessor: the grid is made of it
     STAGES: tl.constexpr,
     BAND: tl.constexpr,
 ) -> None:
@@ -70,7 +70,7 @@ def gemv_kernel(
     sums = tl.sum(tl.reshape(x0 + x1 + x2 + x3 + x4 + x5 + x6 + x7, (GROUPS, WORDS)), 1)[None, :]
     group = first + tl.arange(0, GROUPS)
     places = (first + word // WORDS) * (BAND * WORDS) + word % WORDS
-    for block in tl.range(tl.program_id(0), tl.cdiv(n, ROWS), PROGRAMS, num_stages=STAGES):
+    for block in tl.range(tl.program_id(0), tl.cdiv(n, ROWS), tl.num_programs(0), num_stages=STAGES):
         rows = block * ROWS + tl.arange(0, ROWS)
         # rows beyond the last read the last again, and are not stored: cheaper than a mask
         own = tl.minimum(rows, n - 1)

@@ -23,7 +23,7 @@ def _int4(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
 
 
 @_int4.register_fake
-def _(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
+def _(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:  # noqa: ARG001
     return x.new_empty((x.shape[0], affine.shape[1]))
 
 
@@ -42,7 +42,9 @@ def int4_matmul(x: Tensor, packed: Tensor, affine: Tensor) -> Tensor:
         )
     groups, half, n = packed.shape[1], packed.shape[3], affine.shape[1]
     if affine.shape != (groups, n, 2) or not 0 <= 8 * packed.shape[0] - n < 8:
-        raise ValueError(f"Scales {tuple(affine.shape)} do not fit weights {tuple(packed.shape)}: give (k / group, n, 2).")
+        raise ValueError(
+            f"Scales {tuple(affine.shape)} do not fit weights {tuple(packed.shape)}: give (k / group, n, 2)."
+        )
     if half < 64 or half & (half - 1):
         raise ValueError(f"The kernels cannot read groups of {2 * half}: give a power of two, 128 or larger.")
     if not packed.is_contiguous() or not affine.is_contiguous():

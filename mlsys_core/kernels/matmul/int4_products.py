@@ -15,8 +15,9 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton import Config
 
-from mlsys_core.kernels.launch import INTERPRETED, multiprocessors
+from mlsys_core.kernels.launch import INTERPRETED, multiprocessors, tuned
 from mlsys_core.kernels.matmul.int4 import BAND
 from mlsys_core.kernels.matmul.int4_kernels import few_kernel, gemv_kernel, instructions
 from mlsys_core.kernels.matmul.split_k import BLOCK, join_kernel
@@ -26,6 +27,7 @@ from mlsys_core.kernels.matmul.tiles import Cost
 OFFSETS = {torch.float16: (0x6400, 1024.0), torch.bfloat16: (0x4300, 128.0)}
 HALVES = {torch.float16: tl.float16, torch.bfloat16: tl.bfloat16}
 GROUPS = 64  # at most, of a program of gemv_kernel
+SIXTEEN = 0x41800000  # the bits of 16.0
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,32 @@ class Int4Tile:
     stages: int = 1
     programs: int = 3
 
+    def config(self) -> Config:
+        """As triton wants it."""
+        named = {"ROWS": self.rows, "STAGES": self.stages}
+        return Config(named | ({"PROGRAMS": self.programs} if self.tokens == 1 else {}), num_warps=self.warps)
 
-def usual_int4_tile(m: int) -> Int4Tile:
-    """The tile for m tokens; in the interpreter a small one. See the page for what was measured."""
-    if INTERPRETED:
-        return Int4Tile(16) if m == 1 else Int4Tile(16, 16)
-    if m == 1:
-        return Int4Tile(8, stages=3)
-    tokens = 16 if m <= 16 else 32 if m <= 32 else 64
-    return Int4Tile(128, tokens, warps=4, stages=4 if tokens < 64 else 3)
+
+# the first is what the interpreter takes
+GEMV_TILES = [Int4Tile(16)] * INTERPRETED + [
+    Int4Tile(rows, 1, 8, stages, programs)
+    for rows, stages, programs in ((4, 3, 3), (2, 3, 4), (8, 3, 3), (8, 2, 2), (16, 2, 2), (4, 2, 4))
+]
+FEW_TILES = [Int4Tile(16, 16)] * INTERPRETED + [
+    Int4Tile(rows, 16, warps, stages) for rows, warps, stages in ((128, 4, 4), (128, 4, 3), (128, 4, 2), (64, 2, 4))
+]
+GEMV = tuned([tile.config() for tile in GEMV_TILES], key=["n", "groups"])(gemv_kernel)
+FEW = tuned([tile.config() for tile in FEW_TILES], key=["n", "k", "TOKENS"])(few_kernel)
 
 
 def gemv_product(x: Tensor, packed: Tensor, affine: Tensor, tile: Int4Tile | None = None, parts: int = 1) -> Tensor:
-    """x (1, k) contiguous by weights of n rows -> (1, n). `parts` of k is at least what GROUPS asks for."""
+    """x (1, k) contiguous by weights of n rows -> (1, n). `parts` of k is at least what GROUPS asks for; without a tile it is tuned."""
     (groups, n, _), k = affine.shape, x.shape[1]
-    tile = tile or usual_int4_tile(1)
     together = min(GROUPS, triton.next_power_of_2(triton.cdiv(groups, parts)))
     parts = triton.cdiv(groups, together)
-    programs = min(tile.programs * multiprocessors(x.device), triton.cdiv(n, tile.rows))
-    y = _room(x, parts, n)
-    gemv_kernel[(programs, parts)](
+    y, multi = _room(x, parts, n), multiprocessors(x.device)
+    kernel, told = (GEMV, {}) if tile is None else (gemv_kernel, tile.config().all_kwargs())
+    kernel[lambda meta: (min(meta["PROGRAMS"] * multi, triton.cdiv(n, meta["ROWS"])), parts)](
         x,
         packed.view(torch.int32),
         affine.view(torch.int32),
@@ -65,25 +73,23 @@ def gemv_product(x: Tensor, packed: Tensor, affine: Tensor, tile: Int4Tile | Non
         n,
         groups,
         k // 8,
-        0x41800000,
+        SIXTEEN,
         HALF=HALVES[x.dtype],
         WORDS=k // groups // 8,
-        ROWS=tile.rows,
         GROUPS=together,
-        PROGRAMS=programs,
-        STAGES=tile.stages,
         BAND=BAND,
-        num_warps=tile.warps,
+        **told,
     )
     return _joined(y, x)
 
 
 def few_product(x: Tensor, packed: Tensor, affine: Tensor, tile: Int4Tile | None = None, parts: int = 1) -> Tensor:
-    """x (m, k) contiguous by weights of n rows in groups of 128 or more -> (m, n), k in `parts`."""
+    """x (m, k) contiguous by weights of n rows in groups of 128 or more -> (m, n), k in `parts`; without a tile it is tuned."""
     (groups, n, _), (m, k) = affine.shape, x.shape
-    tile, (bits, offset) = tile or usual_int4_tile(max(m, 2)), OFFSETS[x.dtype]
-    y = _room(x, parts, n)
-    few_kernel[(triton.cdiv(n, tile.rows), triton.cdiv(m, tile.tokens), parts)](
+    bits, offset = OFFSETS[x.dtype]
+    y, tokens = _room(x, parts, n), tile.tokens if tile else usual_tokens(m)
+    kernel, told = (FEW, {}) if tile is None else (few_kernel, tile.config().all_kwargs())
+    kernel[lambda meta: (triton.cdiv(n, meta["ROWS"]), triton.cdiv(m, tokens), parts)](
         x,
         packed.view(torch.int32),
         affine.view(torch.int32),
@@ -96,15 +102,18 @@ def few_product(x: Tensor, packed: Tensor, affine: Tensor, tile: Int4Tile | None
         BITS=bits,
         OFFSET=offset,
         WORDS=k // groups // 8,
-        ROWS=tile.rows,
-        TOKENS=tile.tokens,
+        TOKENS=tokens,
         PARTS=parts,
-        STAGES=tile.stages,
         BAND=BAND,
         PTX="" if INTERPRETED else instructions(bits),
-        num_warps=tile.warps,
+        **told,
     )
     return _joined(y, x)
+
+
+def usual_tokens(m: int) -> int:
+    """Tokens of a tile: all of up to 64, so that weights are read and unpacked once; the tensor cores want 16 at least."""
+    return min(64, max(16, triton.next_power_of_2(m)))
 
 
 def _room(x: Tensor, parts: int, n: int) -> Tensor:

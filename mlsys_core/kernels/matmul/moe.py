@@ -24,7 +24,7 @@ def _grouped(x: Tensor, weights: Tensor, ends: Tensor, index: Tensor | None) -> 
 
 
 @_grouped.register_fake
-def _(x: Tensor, weights: Tensor, ends: Tensor, index: Tensor | None) -> Tensor:
+def _(x: Tensor, weights: Tensor, ends: Tensor, index: Tensor | None) -> Tensor:  # noqa: ARG001
     return x.new_empty((x.shape[0] if index is None else index.shape[0], weights.shape[1]))
 
 
@@ -34,7 +34,7 @@ def _grouped_weights(dy: Tensor, x: Tensor, ends: Tensor, index: Tensor | None) 
 
 
 @_grouped_weights.register_fake
-def _(dy: Tensor, x: Tensor, ends: Tensor, index: Tensor | None) -> Tensor:
+def _(dy: Tensor, x: Tensor, ends: Tensor, index: Tensor | None) -> Tensor:  # noqa: ARG001
     return x.new_empty((ends.shape[0], dy.shape[1], x.shape[1]))
 
 

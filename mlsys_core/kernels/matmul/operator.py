@@ -71,13 +71,13 @@ def _through(activation: str, dy: Tensor, a: Tensor, b: Tensor, bias: Tensor | N
     """The gradient before the activation."""
     if activation == "none":
         return dy
-    if activation == "relu":
-        return dy * (output > 0)  # type: ignore[operator]
+    if output is not None:  # of relu
+        return dy * (output > 0)
     z = torch.ops.mlsys.matmul(a, b, bias, "none", "auto")
     if activation == "silu":
         gate = torch.sigmoid(z)
         return dy * gate * (1 + z * (1 - gate))
-    return torch.ops.aten.gelu_backward(dy, z, approximate="tanh")  # type: ignore[no-any-return]
+    return torch.ops.aten.gelu_backward(dy, z, approximate="tanh")
 
 
 _matmul.register_autograd(_backward, setup_context=_save)

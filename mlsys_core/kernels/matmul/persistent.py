@@ -11,7 +11,6 @@ Cost      `tiled_cost`: the same tiles are fetched, in the same order.
 
 from __future__ import annotations
 
-from dataclasses import replace
 import torch
 import triton
 import triton.language as tl
@@ -97,7 +96,7 @@ def fits_tma(x: Tensor) -> bool:
     """Whether the copy engine can read a matrix: one stride is 1, the other a multiple of 16 bytes, and so is the address."""
     dense = 1 if x.stride(1) == 1 else 0
     aligned = x.stride(1 - dense) * x.element_size() % 16 == 0 and x.data_ptr() % 16 == 0
-    return x.numel() > 0 and x.stride(dense) == 1 and aligned
+    return bool(x.numel() > 0 and x.stride(dense) == 1 and aligned)
 
 
 def persistent_matmul(

@@ -131,7 +131,7 @@ def split_k_matmul(
 
 def _length(k: int, parts: int, tile: Tile) -> int:
     """Steps of the sum in a part: whole tiles."""
-    return triton.cdiv(triton.cdiv(k, tile.depth), parts) * tile.depth
+    return int(triton.cdiv(triton.cdiv(k, tile.depth), parts) * tile.depth)
 
 
 def split_k_cost(m: int, n: int, k: int, tile: Tile, parts: int, size: int, *, bias_size: int = 0) -> Cost:

@@ -12,6 +12,7 @@ Cost      See the equation; `wave_bytes` counts what the tiles that run at one t
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import triton
 import triton.language as tl
 
@@ -33,7 +34,7 @@ class Tile:
 
     def tiles(self, m: int, n: int) -> int:
         """How many tiles cover an m × n result."""
-        return triton.cdiv(m, self.rows) * triton.cdiv(n, self.columns)
+        return int(triton.cdiv(m, self.rows) * triton.cdiv(n, self.columns))
 
 
 @dataclass(frozen=True)

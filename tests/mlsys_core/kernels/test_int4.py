@@ -12,14 +12,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 from mlsys_core.kernels.matmul import dequantize_int4, int4_matmul, pack_int4, quantize_int4, unpack_int4  # noqa: E402
-from mlsys_core.kernels.matmul.int4_products import (
+from mlsys_core.kernels.matmul.int4_products import (  # noqa: E402
     Int4Tile,
     few_cost,
     few_product,
     gemv_cost,
     gemv_product,
-    usual_int4_tile,
-)  # noqa: E402
+    usual_tokens,
+)
 from mlsys_core.kernels.meter import Meter  # noqa: E402
 
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 1e-2}
@@ -127,7 +127,7 @@ def test_other_groups_for_one_token():
 def test_it_moves_what_the_formula_says(m, n, k):
     x, packed = torch.randn(m, k).half(), pack_int4(codes(1, n, k))
     affine = torch.ones(k // 128, n, 2, dtype=torch.float16)
-    tile = usual_int4_tile(m) if m == 1 else Int4Tile(16, 16)
+    tile = Int4Tile(16) if m == 1 else Int4Tile(16, 16)
     with Meter() as meter:
         (gemv_product if m == 1 else few_product)(x, packed, affine, tile)
     report, cost = meter.report(), gemv_cost(n, k, tile, 3) if m == 1 else few_cost(m, n, k, tile)
@@ -155,7 +155,10 @@ def test_it_is_an_operator_for_compilers():
         ({"x": torch.ones(2, 128).half()}, "does not fit 128 inputs"),
         ({"affine": torch.ones(4, 16, 2).half()}, "do not fit weights"),
         ({"affine": torch.ones(2, 17, 2).half()}, "do not fit weights"),
-        ({"packed": torch.zeros(2, 4, 8, 32, dtype=torch.uint8), "affine": torch.ones(4, 16, 2).half()}, "groups of 64"),
+        (
+            {"packed": torch.zeros(2, 4, 8, 32, dtype=torch.uint8), "affine": torch.ones(4, 16, 2).half()},
+            "groups of 64",
+        ),
         ({"packed": torch.zeros(2, 2, 64, 8, dtype=torch.uint8).transpose(2, 3)}, "give them contiguous"),
     ],
 )
@@ -177,3 +180,7 @@ def test_what_does_not_fit_is_refused_in_words(change, message):
 def test_packing_refuses_in_words(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_tile_takes_all_of_a_few_tokens():
+    assert [usual_tokens(m) for m in (2, 16, 17, 33, 64, 100)] == [16, 16, 32, 64, 64, 64]

@@ -145,7 +145,7 @@ def assert_metered(meter, cost):
 
 
 @triton.jit
-def places_kernel(out, down, across, GROUP: triton.language.constexpr):
+def places_kernel(out, down, across, GROUP: triton.language.constexpr):  # noqa: N803
     number = triton.language.program_id(0)
     i, j = numbered(number, down, across, GROUP)
     triton.language.store(out + 2 * number, i)
