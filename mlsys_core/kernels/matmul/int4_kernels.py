@@ -47,7 +47,7 @@ def gemv_kernel(
     WORDS: tl.constexpr,
     ROWS: tl.constexpr,
     GROUPS: tl.constexpr,
-    PROGRAMS: tl.constexpr,  # for each multiprocessor: the grid is made of it
+    PROGRAMS: tl.constexpr,  # noqa: ARG001 - for each multiprocessor: the grid is made of it
     STAGES: tl.constexpr,
     BAND: tl.constexpr,
 ) -> None:

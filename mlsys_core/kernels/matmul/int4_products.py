@@ -113,7 +113,7 @@ def few_product(x: Tensor, packed: Tensor, affine: Tensor, tile: Int4Tile | None
 
 def usual_tokens(m: int) -> int:
     """Tokens of a tile: all of up to 64, so that weights are read and unpacked once; the tensor cores want 16 at least."""
-    return min(64, max(16, triton.next_power_of_2(m)))
+    return int(min(64, max(16, triton.next_power_of_2(m))))
 
 
 def _room(x: Tensor, parts: int, n: int) -> Tensor:
