@@ -58,7 +58,9 @@ def usual_tile(m: int, n: int, size: int) -> Tile:
     depth = 128 // size
     if m > 1024 and n > 1024 and size < 4:
         return Tile(128, 256, depth, warps=8)
-    return Tile(64 if m <= 64 else 128, 128, depth, warps=4, stages=4 if size < 4 else 3)
+    if m <= 64:  # as many tiles as can be, each with long steps
+        return Tile(64, 64, 2 * depth, warps=4, stages=4 if size < 4 else 3)
+    return Tile(128, 128, depth, warps=4, stages=4 if size < 4 else 3)
 
 
 def tiled_cost(m: int, n: int, k: int, tile: Tile, size: int, out_size: int, *, bias_size: int = 0) -> Cost:
