@@ -29,7 +29,7 @@ TOLERANCE = {torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 def drawn(counts: list[int], dtype: torch.dtype, *, gather: bool, seed: int = 0):
     """Rows, weights, ends and indices for experts with these numbers of rows; the weights are a view with gaps."""
     draw, rng, counts = random.Random(seed + sum(counts)), generator(seed), [c * SCALE for c in counts]
-    n, k, rows = draw.randint(1, 45), draw.randint(1, 45), sum(counts)
+    n, k, rows = draw.randint(1, 40), draw.randint(1, 40), sum(counts)
     tokens = draw.randint(1, 40) if gather else rows
     x = torch.randn(tokens, k, generator=rng, device=DEVICE).to(dtype)
     w = torch.randn(len(counts), k, n + 3, generator=rng, device=DEVICE).to(dtype)[:, :, 1 : n + 1].transpose(1, 2)

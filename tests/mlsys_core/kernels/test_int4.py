@@ -79,8 +79,8 @@ def test_weights_that_four_bits_hold_come_back_whole():
     assert not dequantize_int4(*quantize_int4(torch.zeros(2, 128))).any()
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("m", [1, 2, 7, 16, 33, 64])
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("m", [1, 2, 16, 33, 64])
 @pytest.mark.parametrize("dtype", HALVES)
 def test_products_are_those_of_the_weights_unpacked(seed, m, dtype, held):
     x, packed, affine = drawn(seed, dtype, m)

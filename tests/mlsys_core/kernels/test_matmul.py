@@ -44,7 +44,7 @@ def small_tile(seed: int) -> Tile:
     return Tile(rows, columns, depth, group=draw.randint(1, 4))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_tiles_of_any_shape_and_strides(seed, dtype, held):
     m, n, k = drawn(seed)
@@ -63,7 +63,7 @@ def test_tiles_of_any_shape_and_strides(seed, dtype, held):
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("dtype", HALVES)
 def test_persistent_programs_read_matrices_either_way(seed, dtype, held):
     m, n, k = drawn(seed, multiple=8)
@@ -101,9 +101,9 @@ def test_a_sum_in_parts(seed, atomic, held):
 
 
 def test_parts_joined_in_order_give_the_same_bits_each_time():
-    a, b = matrix(0, 33, 500, torch.float32), matrix(1, 500, 40, torch.float32)
+    a, b = matrix(0, 33, 300, torch.float32), matrix(1, 300, 30, torch.float32)
     first = split_k_matmul(a, b, tile=Tile(32, 32, 32), parts=5)
-    assert all(torch.equal(first, split_k_matmul(a, b, tile=Tile(32, 32, 32), parts=5)) for _ in range(3 * SCALE))
+    assert all(torch.equal(first, split_k_matmul(a, b, tile=Tile(32, 32, 32), parts=5)) for _ in range(SCALE))
 
 
 def test_parts_are_used_where_tiles_are_few_and_sums_long():
