@@ -1,0 +1,204 @@
+"""Starts the kernels of attention: which tile for which shape, descriptors where the tensors allow them, grids.
+
+Idea      The tile decides the speed and nothing else. The table below was measured on an H100; a caller may give another tile.
+Equation  loaded bytes of the forward ∝ T / BM (cost.py), registers ∝ BM (D + BN): the tile trades one for the other.
+Paper     J. Shah et al., "FlashAttention-3", NeurIPS 2024, section 3.1 (what the tensor memory accelerator of Hopper takes over).
+Cost      One launch for the forward, three for the backward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+from triton.tools.tensor_descriptor import TensorDescriptor
+
+from mlsys_core.kernels.attention.backward import (
+    attention_backward_keys,
+    attention_backward_queries,
+    attention_delta,
+)
+from mlsys_core.kernels.attention.forward import attention_forward
+
+LOG2_E = 1.4426950408889634
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Queries and keys of a tile, and how a GPU is to run a program: warps, pipeline stages, registers a thread, warp roles."""
+
+    rows: int
+    columns: int
+    warps: int = 4
+    stages: int = 2
+    registers: int | None = None
+    roles: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """What triton's launcher is told."""
+        told = {"BM": self.rows, "BN": self.columns, "WS": self.roles, "num_warps": self.warps}
+        return told | {"num_stages": self.stages, "maxnreg": self.registers}
+
+
+def forward_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
+    """The tile of the forward kernel for heads `d` wide."""
+    if device.type != "cuda":
+        return Tile(32, 32)
+    if dtype == torch.float32:
+        return Tile(64, 32, 4, 2)
+    return Tile(128, 128, 8, 2)
+
+
+def keys_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
+    """The tile of the kernel of dk and dv."""
+    if device.type != "cuda":
+        return Tile(32, 32)
+    if dtype == torch.float32:
+        return Tile(32, 32, 4, 1)
+    return Tile(64, 128, 8, 2)
+
+
+def queries_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
+    """The tile of the kernel of dq."""
+    if device.type != "cuda":
+        return Tile(32, 32)
+    if dtype == torch.float32:
+        return Tile(32, 32, 4, 1)
+    return Tile(128, 64, 8, 2)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to compute, beside q, k, v. Edges of the band are -1 where there is none."""
+
+    left: int
+    right: int
+    scale: float
+    cu_q: Tensor | None = None
+    cu_k: Tensor | None = None
+    max_q: int = 0
+    max_k: int = 0
+    blocks: tuple[Tensor, Tensor, Tensor, Tensor] | None = None  # count, order by rows; count, order by columns
+    labels: tuple[Tensor, Tensor] | None = None
+    rows: int = 0  # of a tile of `blocks`
+    columns: int = 0
+
+
+def _wide(d: int) -> int:
+    return max(16, triton.next_power_of_2(d))
+
+
+def described(x: Tensor) -> bool:
+    """Whether the tensor memory accelerator can read x (B, H, T, D): 16-byte steps, no step of zero, not empty."""
+    steps = [x.stride(i) * x.element_size() for i in range(3) if x.shape[i] > 1]
+    return x.numel() > 0 and x.data_ptr() % 16 == 0 and all(step % 16 == 0 and step > 0 for step in steps)
+
+
+def _source(x: Tensor, block: int, tma: bool) -> Any:
+    if not tma:
+        return x
+    size = 16 // x.element_size()
+    steps = [x.stride(i) if x.shape[i] > 1 else -(-x.shape[3] // size) * size for i in range(3)]
+    return TensorDescriptor(x, list(x.shape), [*steps, 1], [1, 1, block, _wide(x.shape[3])])
+
+
+def _steps(x: Tensor) -> tuple[int, int, int]:
+    return (x.stride(0), x.stride(1), x.stride(2))
+
+
+def _flags(q: Tensor, k: Tensor, problem: Problem, tma: bool) -> dict[str, Any]:
+    return {
+        "D": q.shape[3],
+        "WIDE": _wide(q.shape[3]),
+        "GROUP": q.shape[1] // k.shape[1],
+        "LEFT": problem.left >= 0,
+        "RIGHT": problem.right >= 0,
+        "VARLEN": problem.cu_q is not None,
+        "LIST": problem.blocks is not None,
+        "LABELS": problem.labels is not None,
+        "TMA": tma,
+    }
+
+
+def _sequences(q: Tensor, k: Tensor, problem: Problem) -> tuple[int, int, int]:
+    if problem.cu_q is None:
+        return q.shape[0], q.shape[2], k.shape[2]
+    return problem.cu_q.shape[0] - 1, problem.max_q, problem.max_k
+
+
+def _uses_tma(problem: Problem, tma: bool | None, *tensors: Tensor) -> bool:
+    if problem.cu_q is not None:  # a sequence's end is not its tensor's, so a descriptor would read the neighbour
+        return False
+    able = all(described(x) for x in tensors)
+    return able and tensors[0].is_cuda and tensors[0].element_size() == 2 if tma is None else tma and able
+
+
+def run_forward(
+    q: Tensor, k: Tensor, v: Tensor, problem: Problem, tile: Tile | None = None, tma: bool | None = None
+) -> tuple[Tensor, Tensor]:
+    """(out like q, LSE (B, Hq, T) in float32)."""
+    out = torch.empty_like(q)
+    lse = q.new_empty(q.shape[:3], dtype=torch.float32)
+    tile = tile or forward_tile(q.shape[3], q.dtype, q.device)
+    if problem.blocks is not None:
+        tile = Tile(problem.rows, problem.columns, tile.warps, tile.stages)
+    tma = _uses_tma(problem, tma, q, k, v)
+    batch, t, _ = _sequences(q, k, problem)
+    if not batch * t * q.shape[1]:
+        return out, lse
+    count, order, _, _ = problem.blocks or (lse, lse, lse, lse)
+    labels_q, labels_k = problem.labels or (lse, lse)
+    attention_forward[(triton.cdiv(t, tile.rows), q.shape[1], batch)](
+        _source(q, tile.rows, tma), _source(k, tile.columns, tma), _source(v, tile.columns, tma), out, lse,
+        problem.cu_q, problem.cu_k, count, order, labels_q, labels_k, _steps(q), _steps(k), _steps(v), _steps(out),
+        q.shape[2], k.shape[2], problem.left, problem.right, problem.scale * LOG2_E, q.shape[1],
+        **_flags(q, k, problem, tma), **tile.options(),
+    )  # fmt: skip
+    return out, lse
+
+
+def run_backward(
+    grad: Tensor,
+    grad_lse: Tensor,
+    saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],  # q, k, v, out, lse
+    problem: Problem,
+    tiles: tuple[Tile, Tile] | None = None,
+    tma: bool | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(dq, dk, dv), each like its tensor."""
+    q, k, v, out, lse = saved
+    dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+    for_keys, for_queries = tiles or (keys_tile(q.shape[3], q.dtype, q.device), queries_tile(q.shape[3], q.dtype, q.device))
+    if problem.blocks is not None:
+        for_keys = Tile(problem.rows, problem.columns, for_keys.warps, 1)
+        for_queries = Tile(problem.rows, problem.columns, for_queries.warps, 1)
+    tma = _uses_tma(problem, tma, q, k, v, grad)
+    batch, t, s = _sequences(q, k, problem)
+    if not batch * t * q.shape[1]:
+        return dq, dk.zero_(), dv.zero_()
+    delta, level = torch.empty_like(lse), torch.empty_like(lse)
+    flags = _flags(q, k, problem, tma)
+    attention_delta[(triton.cdiv(t, 64), q.shape[1], batch)](
+        out, grad, lse, grad_lse, delta, level, problem.cu_q, _steps(out), _steps(grad), q.shape[2], q.shape[1],
+        D=flags["D"], WIDE=flags["WIDE"], VARLEN=flags["VARLEN"], BM=64,
+    )  # fmt: skip
+    count, order, count_k, order_k = problem.blocks or (lse, lse, lse, lse)
+    labels_q, labels_k = problem.labels or (lse, lse)
+    scales = (q.shape[2], k.shape[2], problem.left, problem.right, problem.scale * LOG2_E, problem.scale, q.shape[1])
+    for tile, kernel, grid, results, lists in (
+        (for_keys, attention_backward_keys, (triton.cdiv(s, for_keys.columns), k.shape[1], batch), (dk, dv), (count_k, order_k)),
+        (for_queries, attention_backward_queries, (triton.cdiv(t, for_queries.rows), q.shape[1], batch), (dq,), (count, order)),
+    ):  # fmt: skip
+        if not grid[0]:
+            continue
+        kernel[grid](
+            _source(q, tile.rows, tma), _source(k, tile.columns, tma), _source(v, tile.columns, tma),
+            _source(grad, tile.rows, tma), level, delta, *results, problem.cu_q, problem.cu_k, *lists, labels_q, labels_k,
+            _steps(q), _steps(k), _steps(v), _steps(grad), *(_steps(x) for x in results), *scales,
+            **flags, **tile.options(),
+        )  # fmt: skip
+    return dq, dk, dv
