@@ -83,7 +83,7 @@ def attention_backward_keys(
     q_source, k_source, v_source, g_source, level, delta, dk_out, dv_out, cu_q, cu_k, count, order, labels_q, labels_k,
     q_steps, k_steps, v_steps, g_steps, dk_steps, dv_steps, t, s, left, right, scale, natural, heads,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
-    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
+    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
     BN: tl.constexpr, WS: tl.constexpr,
 ):  # fmt: skip
     """dk and dv of one tile of keys; grid (tiles, Hk, B). The queries of a group's heads are summed here, in order."""
@@ -92,9 +92,9 @@ def attention_backward_keys(
     base_q, mine = sequence(cu_q, batch, t, VARLEN)
     base_k, keys = sequence(cu_k, batch, s, VARLEN)
     first = tile * BN
-    if first >= keys:
-        return
     if VARLEN:
+        if first >= keys:
+            return
         batch = batch * 0
     columns = first + tl.arange(0, BN)
     k = load_tile(k_source, batch, head, base_k, first, keys, k_steps[0], k_steps[1], k_steps[2], D, WIDE, BN, TMA)
@@ -118,7 +118,7 @@ def attention_backward_keys(
             state = _walk_queries(
                 state, k, v, q_source, g_source, level, delta, begin, inside, order, labels, labels_q, place, columns,
                 (mine, keys), (left, right), q_steps, g_steps, scale, D, WIDE, BM, True, LEFT, RIGHT, LIST, LABELS,
-                TMA, False,
+                TMA, WS,
             )  # fmt: skip
         state = _walk_queries(
             state, k, v, q_source, g_source, level, delta, inside, outside, order, labels, labels_q, place, columns,
@@ -129,7 +129,7 @@ def attention_backward_keys(
             state = _walk_queries(
                 state, k, v, q_source, g_source, level, delta, outside, end, order, labels, labels_q, place, columns,
                 (mine, keys), (left, right), q_steps, g_steps, scale, D, WIDE, BM, True, LEFT, RIGHT, LIST, LABELS,
-                TMA, False,
+                TMA, WS,
             )  # fmt: skip
     dk, dv = state
     store_tile(
@@ -177,7 +177,7 @@ def attention_backward_queries(
     q_source, k_source, v_source, g_source, level, delta, dq_out, cu_q, cu_k, count, order, labels_q, labels_k,
     q_steps, k_steps, v_steps, g_steps, dq_steps, t, s, left, right, scale, natural, heads,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
-    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
+    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
     BN: tl.constexpr, WS: tl.constexpr,
 ):  # fmt: skip
     """dq of one block of queries; grid (blocks, Hq, B), heavy blocks first as in the forward."""
@@ -186,9 +186,9 @@ def attention_backward_queries(
     base_q, mine = sequence(cu_q, batch, t, VARLEN)
     base_k, keys = sequence(cu_k, batch, s, VARLEN)
     first = block * BM
-    if first >= mine:
-        return
     if VARLEN:
+        if first >= mine:
+            return
         batch = batch * 0
     rows = first + tl.arange(0, BM)
     q = load_tile(q_source, batch, head, base_q, first, mine, q_steps[0], q_steps[1], q_steps[2], D, WIDE, BM, TMA)
@@ -216,10 +216,11 @@ def attention_backward_queries(
         dq, q, g, top, less, k_source, v_source, inside, outside, order, labels, labels_k, place, rows, (mine, keys),
         (left, right), k_steps, v_steps, scale, D, WIDE, BN, False, LEFT, RIGHT, LIST, LABELS, TMA, WS,
     )  # fmt: skip
-    dq = _walk_keys(
-        dq, q, g, top, less, k_source, v_source, outside, end, order, labels, labels_k, place, rows, (mine, keys),
-        (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, False,
-    )  # fmt: skip
+    if not EVEN:
+        dq = _walk_keys(
+            dq, q, g, top, less, k_source, v_source, outside, end, order, labels, labels_k, place, rows, (mine, keys),
+            (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, WS,
+        )  # fmt: skip
     store_tile(
         dq_out, dq * natural, batch, head, base_q, first, mine, dq_steps[0], dq_steps[1], dq_steps[2], D, WIDE, BM
     )

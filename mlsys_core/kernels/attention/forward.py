@@ -24,6 +24,7 @@ def _walk(
     k_source,
     v_source,
     begin,
+    edge,
     end,
     order,
     labels,
@@ -63,6 +64,8 @@ def _walk(
             ok = allowed(rows[:, None], columns[None, :], lengths[0], lengths[1], band[0], band[1], LEFT, RIGHT)
             if LABELS:
                 ok = ok & (labels[:, None] == tl.load(labels_k + columns, mask=columns < lengths[1], other=-1)[None, :])
+            if WS:
+                ok = ok | (i < edge)
             s = tl.where(ok, s, float("-inf"))
         higher = tl.maximum(top, tl.max(s, 1) * scale)
         level = higher
@@ -111,6 +114,7 @@ def attention_forward(
     VARLEN: tl.constexpr,
     LIST: tl.constexpr,
     LABELS: tl.constexpr,
+    EVEN: tl.constexpr,
     TMA: tl.constexpr,
     BM: tl.constexpr,
     BN: tl.constexpr,
@@ -122,9 +126,9 @@ def attention_forward(
     base_q, mine = sequence(cu_q, batch, t, VARLEN)
     base_k, keys = sequence(cu_k, batch, s, VARLEN)
     first = block * BM
-    if first >= mine:
-        return
     if VARLEN:
+        if first >= mine:
+            return
         batch = batch * 0
     rows = first + tl.arange(0, BM)
     q = load_tile(
@@ -147,17 +151,26 @@ def attention_forward(
         begin, inside, outside, end = span(first + keys - mine, BM, keys, left, right, LEFT, RIGHT, BN)
     if LEFT and not LIST:
         state = _walk(
-            state, q, k_source, v_source, begin, inside, order, labels, labels_k, place, rows, (mine, keys),
+            state, q, k_source, v_source, begin, begin, inside, order, labels, labels_k, place, rows, (mine, keys),
             (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, False,
         )  # fmt: skip
-    state = _walk(
-        state, q, k_source, v_source, inside, outside, order, labels, labels_k, place, rows, (mine, keys),
-        (left, right), k_steps, v_steps, scale, D, WIDE, BN, False, LEFT, RIGHT, LIST, LABELS, TMA, WS,
-    )  # fmt: skip
-    acc, total, top = _walk(
-        state, q, k_source, v_source, outside, end, order, labels, labels_k, place, rows, (mine, keys),
-        (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, False,
-    )  # fmt: skip
+    if WS and not EVEN:  # triton can give warps roles in one loop of a kernel, so the mask is a branch in it
+        state = _walk(
+            state, q, k_source, v_source, inside, outside, end, order, labels, labels_k, place, rows, (mine, keys),
+            (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, True,
+        )  # fmt: skip
+    else:
+        state = _walk(
+            state, q, k_source, v_source, inside, outside, outside, order, labels, labels_k, place, rows,
+            (mine, keys), (left, right), k_steps, v_steps, scale, D, WIDE, BN, False, LEFT, RIGHT, LIST, LABELS,
+            TMA, WS,
+        )  # fmt: skip
+    if not EVEN and not WS:
+        state = _walk(
+            state, q, k_source, v_source, outside, outside, end, order, labels, labels_k, place, rows, (mine, keys),
+            (left, right), k_steps, v_steps, scale, D, WIDE, BN, True, LEFT, RIGHT, LIST, LABELS, TMA, False,
+        )  # fmt: skip
+    acc, total, top = state
     result = acc / tl.where(total == 0.0, 1.0, total)[:, None]  # a row that read nothing is 0
     store_tile(
         out, result, batch, head, base_q, first, mine, out_steps[0], out_steps[1], out_steps[2], D, WIDE, BM

@@ -110,8 +110,10 @@ def _steps(x: Tensor) -> tuple[int, int, int]:
     return (x.stride(0), x.stride(1), x.stride(2))
 
 
-def _flags(q: Tensor, k: Tensor, problem: Problem, tma: bool) -> dict[str, Any]:
+def _flags(q: Tensor, k: Tensor, problem: Problem, tma: bool, columns: int) -> dict[str, Any]:
+    plain = problem.cu_q is None and problem.blocks is None and problem.right < 0
     return {
+        "EVEN": plain and k.shape[2] % columns == 0,
         "D": q.shape[3],
         "WIDE": _wide(q.shape[3]),
         "GROUP": q.shape[1] // k.shape[1],
@@ -143,9 +145,7 @@ def run_forward(
     """(out like q, LSE (B, Hq, T) in float32)."""
     out = torch.empty_like(q)
     lse = q.new_empty(q.shape[:3], dtype=torch.float32)
-    tile = tile or forward_tile(q.shape[3], q.dtype, q.device)
-    if problem.blocks is not None:
-        tile = Tile(problem.rows, problem.columns, tile.warps, tile.stages)
+    tile = _told(problem, tile or forward_tile(q.shape[3], q.dtype, q.device))
     tma = _uses_tma(problem, tma, q, k, v)
     batch, t, _ = _sequences(q, k, problem)
     if not batch * t * q.shape[1]:
@@ -156,49 +156,73 @@ def run_forward(
         _source(q, tile.rows, tma), _source(k, tile.columns, tma), _source(v, tile.columns, tma), out, lse,
         problem.cu_q, problem.cu_k, count, order, labels_q, labels_k, _steps(q), _steps(k), _steps(v), _steps(out),
         q.shape[2], k.shape[2], problem.left, problem.right, problem.scale * LOG2_E, q.shape[1],
-        **_flags(q, k, problem, tma), **tile.options(),
+        **_flags(q, k, problem, tma, tile.columns), **tile.options(),
     )  # fmt: skip
     return out, lse
 
 
-def run_backward(
-    grad: Tensor,
-    grad_lse: Tensor,
-    saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],  # q, k, v, out, lse
-    problem: Problem,
-    tiles: tuple[Tile, Tile] | None = None,
-    tma: bool | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(dq, dk, dv), each like its tensor."""
+@dataclass(frozen=True)
+class Saved:
+    """What the backward reads: the forward's tensors, the gradient of out, and δ and the LSE in base 2 from `prepare`."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    grad: Tensor
+    level: Tensor
+    delta: Tensor
+
+
+def prepare(
+    grad: Tensor, grad_lse: Tensor, saved: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], problem: Problem
+) -> Saved:
+    """δ of every row, from (q, k, v, out, lse) and the gradients of out and lse."""
     q, k, v, out, lse = saved
-    dq, dk, dv = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
-    for_keys, for_queries = tiles or (keys_tile(q.shape[3], q.dtype, q.device), queries_tile(q.shape[3], q.dtype, q.device))
-    if problem.blocks is not None:
-        for_keys = Tile(problem.rows, problem.columns, for_keys.warps, 1)
-        for_queries = Tile(problem.rows, problem.columns, for_queries.warps, 1)
-    tma = _uses_tma(problem, tma, q, k, v, grad)
-    batch, t, s = _sequences(q, k, problem)
-    if not batch * t * q.shape[1]:
-        return dq, dk.zero_(), dv.zero_()
     delta, level = torch.empty_like(lse), torch.empty_like(lse)
-    flags = _flags(q, k, problem, tma)
+    batch, t, _ = _sequences(q, k, problem)
     attention_delta[(triton.cdiv(t, 64), q.shape[1], batch)](
         out, grad, lse, grad_lse, delta, level, problem.cu_q, _steps(out), _steps(grad), q.shape[2], q.shape[1],
-        D=flags["D"], WIDE=flags["WIDE"], VARLEN=flags["VARLEN"], BM=64,
+        D=q.shape[3], WIDE=_wide(q.shape[3]), VARLEN=problem.cu_q is not None, BM=64,
     )  # fmt: skip
-    count, order, count_k, order_k = problem.blocks or (lse, lse, lse, lse)
-    labels_q, labels_k = problem.labels or (lse, lse)
-    scales = (q.shape[2], k.shape[2], problem.left, problem.right, problem.scale * LOG2_E, problem.scale, q.shape[1])
-    for tile, kernel, grid, results, lists in (
-        (for_keys, attention_backward_keys, (triton.cdiv(s, for_keys.columns), k.shape[1], batch), (dk, dv), (count_k, order_k)),
-        (for_queries, attention_backward_queries, (triton.cdiv(t, for_queries.rows), q.shape[1], batch), (dq,), (count, order)),
-    ):  # fmt: skip
-        if not grid[0]:
-            continue
-        kernel[grid](
-            _source(q, tile.rows, tma), _source(k, tile.columns, tma), _source(v, tile.columns, tma),
-            _source(grad, tile.rows, tma), level, delta, *results, problem.cu_q, problem.cu_k, *lists, labels_q, labels_k,
-            _steps(q), _steps(k), _steps(v), _steps(grad), *(_steps(x) for x in results), *scales,
-            **flags, **tile.options(),
-        )  # fmt: skip
-    return dq, dk, dv
+    return Saved(q, k, v, grad, level, delta)
+
+
+def _run(
+    kernel: Any, grid: tuple[int, int, int], x: Saved, results: tuple[Tensor, ...], lists: tuple[Tensor, Tensor],
+    problem: Problem, tile: Tile, tma: bool | None,
+) -> None:  # fmt: skip
+    """One of the two kernels of the backward."""
+    tma = _uses_tma(problem, tma, x.q, x.k, x.v, x.grad)
+    labels_q, labels_k = problem.labels or (x.level, x.level)
+    kernel[grid](
+        _source(x.q, tile.rows, tma), _source(x.k, tile.columns, tma), _source(x.v, tile.columns, tma),
+        _source(x.grad, tile.rows, tma), x.level, x.delta, *results, problem.cu_q, problem.cu_k, *lists,
+        labels_q, labels_k, _steps(x.q), _steps(x.k), _steps(x.v), _steps(x.grad), *(_steps(y) for y in results),
+        x.q.shape[2], x.k.shape[2], problem.left, problem.right, problem.scale * LOG2_E, problem.scale,
+        x.q.shape[1], **_flags(x.q, x.k, problem, tma, tile.columns), **tile.options(),
+    )  # fmt: skip
+
+
+def run_keys(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | None = None) -> tuple[Tensor, Tensor]:
+    """(dk, dv), each like its tensor."""
+    dk, dv = torch.empty_like(x.k), torch.empty_like(x.v)
+    tile = _told(problem, tile or keys_tile(x.q.shape[3], x.q.dtype, x.q.device))
+    batch, _, s = _sequences(x.q, x.k, problem)
+    lists = problem.blocks[2:] if problem.blocks is not None else (x.level, x.level)
+    _run(attention_backward_keys, (triton.cdiv(s, tile.columns), x.k.shape[1], batch), x, (dk, dv), lists, problem, tile, tma)
+    return dk, dv
+
+
+def run_queries(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | None = None) -> Tensor:
+    """dq, like q."""
+    dq = torch.empty_like(x.q)
+    tile = _told(problem, tile or queries_tile(x.q.shape[3], x.q.dtype, x.q.device))
+    batch, t, _ = _sequences(x.q, x.k, problem)
+    lists = problem.blocks[:2] if problem.blocks is not None else (x.level, x.level)
+    _run(attention_backward_queries, (triton.cdiv(t, tile.rows), x.q.shape[1], batch), x, (dq,), lists, problem, tile, tma)
+    return dq
+
+
+def _told(problem: Problem, tile: Tile) -> Tile:
+    """The tile, or that of the block mask: its lists are of tiles of one size."""
+    return tile if problem.blocks is None else Tile(problem.rows, problem.columns, tile.warps, 1)
