@@ -62,12 +62,12 @@ def _walk_queries(
             q_source, batch, head, base, first, lengths[0], q_steps[0], q_steps[1], q_steps[2], D, WIDE, BM, TMA
         )
         p = tl.dot(k, q.T, input_precision="ieee") * scale
-        p = tl.exp2(p - tl.load(level + line + rows, mask=rows < lengths[0], other=float("inf"))[None, :])
         if MASKED:
             ok = allowed(rows[None, :], columns[:, None], lengths[0], lengths[1], band[0], band[1], LEFT, RIGHT)
             if LABELS:
                 ok = ok & (tl.load(labels_q + rows, mask=rows < lengths[0], other=-2)[None, :] == labels[:, None])
-            p = tl.where(ok, p, 0.0)
+            p = tl.where(ok, p, float("-inf"))
+        p = tl.exp2(p - tl.load(level + line + rows, mask=rows < lengths[0], other=float("inf"))[None, :])
         g = load_tile(
             g_source, batch, head, base, first, lengths[0], g_steps[0], g_steps[1], g_steps[2], D, WIDE, BM, TMA
         )
@@ -160,13 +160,13 @@ def _walk_keys(
         )
         s = tl.dot(q, k.T, input_precision="ieee")
         dp = tl.dot(g, v.T, input_precision="ieee")
-        p = tl.exp2(s * scale - level[:, None])
         if MASKED:
             columns = first + tl.arange(0, BN)
             ok = allowed(rows[:, None], columns[None, :], lengths[0], lengths[1], band[0], band[1], LEFT, RIGHT)
             if LABELS:
                 ok = ok & (labels[:, None] == tl.load(labels_k + columns, mask=columns < lengths[1], other=-1)[None, :])
-            p = tl.where(ok, p, 0.0)
+            s = tl.where(ok, s, float("-inf"))
+        p = tl.exp2(s * scale - level[:, None])
         ds = p * (dp - delta[:, None])
         dq = tl.dot(ds.to(k.dtype), k, dq, input_precision="ieee")
     return dq
