@@ -24,7 +24,9 @@ def band(causal: bool, window: tuple[int, int] | None) -> tuple[int, int]:
     """(left, right): how many keys before and after its place a query reads; -1 for all of them."""
     left, right = window or (-1, -1)
     if min(left, right) < -1:
-        raise ValueError(f"A window of {window} has no meaning: give the keys to the left and to the right, -1 for all.")
+        raise ValueError(
+            f"A window of {window} has no meaning: give the keys to the left and to the right, -1 for all."
+        )
     return left, 0 if causal else right
 
 

@@ -3,12 +3,15 @@
 Idea      Two kernels. One holds a tile of keys and values and walks over the queries that read it: dk, dv. One holds a block of queries
           and walks over its keys: dq. Scores are computed twice for it (seven products a tile where five would do), and in return
           every sum is made by one program in one order: the same bits in every run.
-Equation  P = 2^(s - LSE log2 e)   dV = Pᵀ dO   dP = dO Vᵀ   dS = P ⊙ (dP - δ), δ = rowsum(dO ⊙ O) - dLSE   dQ = scale dS K   dK = scale dSᵀ Q
+Equation  P = 2^(s - LSE log2 e)   dV = Pᵀ dO   dP = dO Vᵀ   dS = P ⊙ (dP - δ)   dQ = scale dS K   dK = scale dSᵀ Q
+          with δ = rowsum(dO ⊙ O) - dLSE
 Paper     T. Dao, "FlashAttention-2", ICLR 2024, algorithm 2.
 Cost      `attention_bytes(..., backward=True)` and `attention_flops(..., backward=True)`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import triton
 import triton.language as tl
@@ -18,18 +21,17 @@ from mlsys_core.kernels.attention.tiles import allowed, load_tile, sequence, spa
 
 @triton.jit
 def attention_delta(
-    out, grad, lse, grad_lse, delta, level, cu_q, out_steps, grad_steps, t, heads,
+    out: Any, grad: Any, lse: Any, grad_lse: Any, delta: Any, level: Any, cu_q: Any, out_steps: Any,
+    grad_steps: Any, t: Any, heads: Any,
     D: tl.constexpr, WIDE: tl.constexpr, VARLEN: tl.constexpr, BM: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """δ of each row, and its LSE in base 2, which is +inf where the row read nothing (then P is 0)."""
     first, head, batch = tl.program_id(0) * BM, tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
     base, mine = sequence(cu_q, batch, t, VARLEN)
     if VARLEN:
         batch = batch * 0
     o = load_tile(out, batch, head, base, first, mine, out_steps[0], out_steps[1], out_steps[2], D, WIDE, BM, False)
-    g = load_tile(
-        grad, batch, head, base, first, mine, grad_steps[0], grad_steps[1], grad_steps[2], D, WIDE, BM, False
-    )
+    g = load_tile(grad, batch, head, base, first, mine, grad_steps[0], grad_steps[1], grad_steps[2], D, WIDE, BM, False)
     rows = first + tl.arange(0, BM)
     at = (batch * heads + head) * t + base + rows
     held = rows < mine
@@ -44,11 +46,13 @@ def attention_delta(
 
 @triton.jit
 def _walk_queries(
-    state, k, v, q_source, g_source, level, delta, begin, end, order, labels, labels_q, place, columns, lengths, band,
-    q_steps, g_steps, scale, D: tl.constexpr, WIDE: tl.constexpr, BM: tl.constexpr, MASKED: tl.constexpr,
+    state: Any, k: Any, v: Any, q_source: Any, g_source: Any, level: Any, delta: Any, begin: Any, end: Any,
+    order: Any, labels: Any, labels_q: Any, place: Any, columns: Any, lengths: Any, band: Any,
+    q_steps: Any, g_steps: Any, scale: Any, D: tl.constexpr, WIDE: tl.constexpr, BM: tl.constexpr,
+    MASKED: tl.constexpr,
     LEFT: tl.constexpr, RIGHT: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr,
     WS: tl.constexpr,
-):  # fmt: skip
+) -> Any:  # fmt: skip
     """Adds what the blocks begin … end of queries give to dk and dv of a tile. All tiles are transposed: keys by queries."""
     dk, dv = state
     batch, head, base, line = place
@@ -80,12 +84,14 @@ def _walk_queries(
 
 @triton.jit
 def attention_backward_keys(
-    q_source, k_source, v_source, g_source, level, delta, dk_out, dv_out, cu_q, cu_k, count, order, labels_q, labels_k,
-    q_steps, k_steps, v_steps, g_steps, dk_steps, dv_steps, t, s, left, right, scale, natural, heads,
+    q_source: Any, k_source: Any, v_source: Any, g_source: Any, level: Any, delta: Any, dk_out: Any, dv_out: Any,
+    cu_q: Any, cu_k: Any, count: Any, order: Any, labels_q: Any, labels_k: Any,
+    q_steps: Any, k_steps: Any, v_steps: Any, g_steps: Any, dk_steps: Any, dv_steps: Any, t: Any, s: Any, left: Any,
+    right: Any, scale: Any, natural: Any, heads: Any,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
-    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
+    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,  # noqa: ARG001 - both backward kernels are launched alike
     BN: tl.constexpr, WS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """dk and dv of one tile of keys; grid (tiles, Hk, B). The queries of a group's heads are summed here, in order."""
     tile = tl.program_id(0)
     head, batch = tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
@@ -140,11 +146,13 @@ def attention_backward_keys(
 
 @triton.jit
 def _walk_keys(
-    dq, q, g, level, delta, k_source, v_source, begin, end, order, labels, labels_k, place, rows, lengths, band,
-    k_steps, v_steps, scale, D: tl.constexpr, WIDE: tl.constexpr, BN: tl.constexpr, MASKED: tl.constexpr,
+    dq: Any, q: Any, g: Any, level: Any, delta: Any, k_source: Any, v_source: Any, begin: Any, end: Any, order: Any,
+    labels: Any, labels_k: Any, place: Any, rows: Any, lengths: Any, band: Any,
+    k_steps: Any, v_steps: Any, scale: Any, D: tl.constexpr, WIDE: tl.constexpr, BN: tl.constexpr,
+    MASKED: tl.constexpr,
     LEFT: tl.constexpr, RIGHT: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr,
     WS: tl.constexpr,
-):  # fmt: skip
+) -> Any:  # fmt: skip
     """Adds what the tiles begin … end of keys give to dq of a block."""
     batch, head, base = place
     for i in tl.range(begin, end, warp_specialize=WS):
@@ -174,12 +182,14 @@ def _walk_keys(
 
 @triton.jit
 def attention_backward_queries(
-    q_source, k_source, v_source, g_source, level, delta, dq_out, cu_q, cu_k, count, order, labels_q, labels_k,
-    q_steps, k_steps, v_steps, g_steps, dq_steps, t, s, left, right, scale, natural, heads,
+    q_source: Any, k_source: Any, v_source: Any, g_source: Any, level: Any, delta: Any, dq_out: Any, cu_q: Any,
+    cu_k: Any, count: Any, order: Any, labels_q: Any, labels_k: Any,
+    q_steps: Any, k_steps: Any, v_steps: Any, g_steps: Any, dq_steps: Any, t: Any, s: Any, left: Any, right: Any,
+    scale: Any, natural: Any, heads: Any,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
     VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
     BN: tl.constexpr, WS: tl.constexpr,
-):  # fmt: skip
+) -> None:  # fmt: skip
     """dq of one block of queries; grid (blocks, Hq, B), heavy blocks first as in the forward."""
     block = tl.num_programs(0) - 1 - tl.program_id(0)
     head, batch = tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)

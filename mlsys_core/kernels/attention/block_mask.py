@@ -3,7 +3,7 @@
 Idea      A mask that is false on whole tiles need not be read there, nor the keys and values behind it. The map of tiles becomes, for
           each row of tiles, a list of those to visit; the backward of keys has the list for each column. Within a tile either all is
           allowed (full), or a rule says which pairs are (partial): equal labels, inside the band of causal and window.
-Equation  visited = Σ tiles;   pair (i, j) counts  ⇔  its tile is full, or its tile is partial and label_q[i] = label_k[j] and j is in i's band
+Equation  visited = Σ tiles;   pair (i, j) counts  ⇔  its tile is full, or partial with label_q[i] = label_k[j] and j in i's band
 Paper     J. Dong et al., "FlexAttention: a programming model for generating optimized attention kernels", arXiv 2412.05496, section 3.2.
 Cost      Lists of (T/BM) (S/BN) integers, made once and used by every layer and head.
 """

@@ -11,6 +11,8 @@ Cost      `attention_bytes` and `attention_flops` (cost.py), exactly.
 
 from __future__ import annotations
 
+from typing import Any
+
 import triton
 import triton.language as tl
 
@@ -19,23 +21,23 @@ from mlsys_core.kernels.attention.tiles import allowed, load_tile, sequence, spa
 
 @triton.jit
 def _walk(
-    state,
-    q,
-    k_source,
-    v_source,
-    begin,
-    edge,
-    end,
-    order,
-    labels,
-    labels_k,
-    place,
-    rows,
-    lengths,
-    band,
-    k_steps,
-    v_steps,
-    scale,
+    state: Any,
+    q: Any,
+    k_source: Any,
+    v_source: Any,
+    begin: Any,
+    edge: Any,
+    end: Any,
+    order: Any,
+    labels: Any,
+    labels_k: Any,
+    place: Any,
+    rows: Any,
+    lengths: Any,
+    band: Any,
+    k_steps: Any,
+    v_steps: Any,
+    scale: Any,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BN: tl.constexpr,
@@ -46,7 +48,7 @@ def _walk(
     LABELS: tl.constexpr,
     TMA: tl.constexpr,
     WS: tl.constexpr,
-):
+) -> Any:
     """The online softmax over tiles begin … end, or over those that `order` names."""
     acc, total, top = state
     batch, head, base = place
@@ -85,27 +87,27 @@ def _walk(
 
 @triton.jit
 def attention_forward(
-    q_source,
-    k_source,
-    v_source,
-    out,
-    lse,
-    cu_q,
-    cu_k,
-    count,
-    order,
-    labels_q,
-    labels_k,
-    q_steps,
-    k_steps,
-    v_steps,
-    out_steps,
-    t,
-    s,
-    left,
-    right,
-    scale,  # times log2(e)
-    heads,
+    q_source: Any,
+    k_source: Any,
+    v_source: Any,
+    out: Any,
+    lse: Any,
+    cu_q: Any,
+    cu_k: Any,
+    count: Any,
+    order: Any,
+    labels_q: Any,
+    labels_k: Any,
+    q_steps: Any,
+    k_steps: Any,
+    v_steps: Any,
+    out_steps: Any,
+    t: Any,
+    s: Any,
+    left: Any,
+    right: Any,
+    scale: Any,  # times log2(e)
+    heads: Any,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     GROUP: tl.constexpr,
@@ -119,7 +121,7 @@ def attention_forward(
     BM: tl.constexpr,
     BN: tl.constexpr,
     WS: tl.constexpr,
-):
+) -> None:
     """One block of queries of one head; grid (blocks, Hq, B). The last blocks, which have most to do when causal, go first."""
     block = tl.num_programs(0) - 1 - tl.program_id(0)
     head, batch = tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
@@ -131,9 +133,7 @@ def attention_forward(
             return
         batch = batch * 0
     rows = first + tl.arange(0, BM)
-    q = load_tile(
-        q_source, batch, head, base_q, first, mine, q_steps[0], q_steps[1], q_steps[2], D, WIDE, BM, TMA
-    )
+    q = load_tile(q_source, batch, head, base_q, first, mine, q_steps[0], q_steps[1], q_steps[2], D, WIDE, BM, TMA)
     state = (
         tl.zeros((BM, WIDE), tl.float32),
         tl.zeros((BM,), tl.float32),
@@ -172,9 +172,7 @@ def attention_forward(
         )  # fmt: skip
     acc, total, top = state
     result = acc / tl.where(total == 0.0, 1.0, total)[:, None]  # a row that read nothing is 0
-    store_tile(
-        out, result, batch, head, base_q, first, mine, out_steps[0], out_steps[1], out_steps[2], D, WIDE, BM
-    )
+    store_tile(out, result, batch, head, base_q, first, mine, out_steps[0], out_steps[1], out_steps[2], D, WIDE, BM)
     some = tl.where(total == 0.0, 1.0, total)
     level = tl.where(total == 0.0, float("-inf"), (top + tl.log2(some)) * 0.6931471805599453)
     tl.store(lse + (batch * heads + head) * t + base_q + rows, level, mask=rows < mine)

@@ -9,7 +9,6 @@ Cost      One launch for the forward, three for the backward.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log2
 from typing import Any
 
 import torch
@@ -89,7 +88,7 @@ class Problem:
 
 
 def _wide(d: int) -> int:
-    return max(16, triton.next_power_of_2(d))
+    return max(16, int(triton.next_power_of_2(d)))
 
 
 def described(x: Tensor) -> bool:
@@ -209,7 +208,16 @@ def run_keys(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | N
     tile = _told(problem, tile or keys_tile(x.q.shape[3], x.q.dtype, x.q.device))
     batch, _, s = _sequences(x.q, x.k, problem)
     lists = problem.blocks[2:] if problem.blocks is not None else (x.level, x.level)
-    _run(attention_backward_keys, (triton.cdiv(s, tile.columns), x.k.shape[1], batch), x, (dk, dv), lists, problem, tile, tma)
+    _run(
+        attention_backward_keys,
+        (triton.cdiv(s, tile.columns), x.k.shape[1], batch),
+        x,
+        (dk, dv),
+        lists,
+        problem,
+        tile,
+        tma,
+    )
     return dk, dv
 
 
@@ -219,7 +227,16 @@ def run_queries(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool 
     tile = _told(problem, tile or queries_tile(x.q.shape[3], x.q.dtype, x.q.device))
     batch, t, _ = _sequences(x.q, x.k, problem)
     lists = problem.blocks[:2] if problem.blocks is not None else (x.level, x.level)
-    _run(attention_backward_queries, (triton.cdiv(t, tile.rows), x.q.shape[1], batch), x, (dq,), lists, problem, tile, tma)
+    _run(
+        attention_backward_queries,
+        (triton.cdiv(t, tile.rows), x.q.shape[1], batch),
+        x,
+        (dq,),
+        lists,
+        problem,
+        tile,
+        tma,
+    )
     return dq
 
 

@@ -25,7 +25,7 @@ def _problem(
     if count is not None and order is not None and count_k is not None and order_k is not None:
         blocks = (count, order, count_k, order_k)
     labels = None if labels_q is None or labels_k is None else (labels_q, labels_k)
-    return Problem(left, right, scale, cu_q, cu_k, *lengths, blocks, labels, *tile)
+    return Problem(left, right, scale, cu_q, cu_k, lengths[0], lengths[1], blocks, labels, tile[0], tile[1])
 
 
 def _inner(x: Tensor) -> Tensor:

@@ -10,26 +10,28 @@ Cost      `span` costs a dozen integer operations a program.
 
 from __future__ import annotations
 
+from typing import Any
+
 import triton
 import triton.language as tl
 
 
 @triton.jit
 def load_tile(
-    source,  # a pointer, or with TMA a descriptor of (B, H, T, D)
-    batch,
-    head,
-    base,
-    first,
-    end,
-    steps_b,
-    steps_h,
-    steps_t,
+    source: Any,  # a pointer, or with TMA a descriptor of (B, H, T, D)
+    batch: Any,
+    head: Any,
+    base: Any,
+    first: Any,
+    end: Any,
+    steps_b: Any,
+    steps_h: Any,
+    steps_t: Any,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BLOCK: tl.constexpr,
     TMA: tl.constexpr,
-):
+) -> Any:
     """Rows first … first + BLOCK of one head as (BLOCK, WIDE); zeros at and after row `end` and column D."""
     if TMA:
         return source.load([batch.to(tl.int32), head.to(tl.int32), first, 0]).reshape(BLOCK, WIDE)
@@ -42,20 +44,20 @@ def load_tile(
 
 @triton.jit
 def store_tile(
-    target,
-    value,
-    batch,
-    head,
-    base,
-    first,
-    end,
-    steps_b,
-    steps_h,
-    steps_t,
+    target: Any,
+    value: Any,
+    batch: Any,
+    head: Any,
+    base: Any,
+    first: Any,
+    end: Any,
+    steps_b: Any,
+    steps_h: Any,
+    steps_t: Any,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BLOCK: tl.constexpr,
-):
+) -> None:
     """Writes the rows before `end` and the columns before D of (BLOCK, WIDE)."""
     rows, width = first + tl.arange(0, BLOCK), tl.arange(0, WIDE)
     at = (base + rows).to(tl.int64)[:, None] * steps_t + width[None, :]
@@ -64,7 +66,7 @@ def store_tile(
 
 
 @triton.jit
-def sequence(cu, batch, length, VARLEN: tl.constexpr):
+def sequence(cu: Any, batch: Any, length: Any, VARLEN: tl.constexpr) -> Any:
     """Where a sequence begins in its tensor, and how long it is."""
     if VARLEN:
         base = tl.load(cu + batch)
@@ -74,7 +76,9 @@ def sequence(cu, batch, length, VARLEN: tl.constexpr):
 
 
 @triton.jit
-def allowed(rows, columns, t, s, left, right, LEFT: tl.constexpr, RIGHT: tl.constexpr):
+def allowed(
+    rows: Any, columns: Any, t: Any, s: Any, left: Any, right: Any, LEFT: tl.constexpr, RIGHT: tl.constexpr
+) -> Any:
     """Which pairs of rows (broadcastable) and columns lie in the band and in the matrix."""
     ok = (columns < s) & (rows < t)
     at = rows + (s - t)
@@ -86,7 +90,16 @@ def allowed(rows, columns, t, s, left, right, LEFT: tl.constexpr, RIGHT: tl.cons
 
 
 @triton.jit
-def span(first, count: tl.constexpr, n, before, after, BEFORE: tl.constexpr, AFTER: tl.constexpr, BLOCK: tl.constexpr):
+def span(
+    first: Any,
+    count: tl.constexpr,
+    n: Any,
+    before: Any,
+    after: Any,
+    BEFORE: tl.constexpr,
+    AFTER: tl.constexpr,
+    BLOCK: tl.constexpr,
+) -> Any:
     """Tiles that `count` lines from `first` visit among n: (begin, first unmasked, end of the unmasked, end), in tiles.
 
     Line x reads places x - before … x + after; without an edge, from the start or to the end.

