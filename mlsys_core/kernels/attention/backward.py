@@ -11,8 +11,6 @@ Cost      `attention_bytes(..., backward=True)` and `attention_flops(..., backwa
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -21,8 +19,9 @@ from mlsys_core.kernels.attention.tiles import allowed, load_tile, sequence, spa
 
 @triton.jit
 def attention_delta(
-    out: Any, grad: Any, lse: Any, grad_lse: Any, delta: Any, level: Any, cu_q: Any, out_steps: Any,
-    grad_steps: Any, t: Any, heads: Any,
+    out: tl.tensor, grad: tl.tensor, lse: tl.tensor, grad_lse: tl.tensor, delta: tl.tensor, level: tl.tensor,
+    cu_q: tl.tensor, out_steps: tl.tensor,
+    grad_steps: tl.tensor, t: tl.tensor, heads: tl.tensor,
     D: tl.constexpr, WIDE: tl.constexpr, VARLEN: tl.constexpr, BM: tl.constexpr,
 ) -> None:  # fmt: skip
     """δ of each row, and its LSE in base 2, which is +inf where the row read nothing (then P is 0)."""
@@ -46,13 +45,15 @@ def attention_delta(
 
 @triton.jit
 def _walk_queries(
-    state: Any, k: Any, v: Any, q_source: Any, g_source: Any, level: Any, delta: Any, begin: Any, end: Any,
-    order: Any, labels: Any, labels_q: Any, place: Any, columns: Any, lengths: Any, band: Any,
-    q_steps: Any, g_steps: Any, scale: Any, D: tl.constexpr, WIDE: tl.constexpr, BM: tl.constexpr,
+    state: tl.tensor, k: tl.tensor, v: tl.tensor, q_source: tl.tensor, g_source: tl.tensor, level: tl.tensor,
+    delta: tl.tensor, begin: tl.tensor, end: tl.tensor,
+    order: tl.tensor, labels: tl.tensor, labels_q: tl.tensor, place: tl.tensor, columns: tl.tensor,
+    lengths: tl.tensor, band: tl.tensor,
+    q_steps: tl.tensor, g_steps: tl.tensor, scale: tl.tensor, D: tl.constexpr, WIDE: tl.constexpr, BM: tl.constexpr,
     MASKED: tl.constexpr,
     LEFT: tl.constexpr, RIGHT: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr,
     WS: tl.constexpr,
-) -> Any:  # fmt: skip
+) -> tl.tensor:  # fmt: skip
     """Adds what the blocks begin … end of queries give to dk and dv of a tile. All tiles are transposed: keys by queries."""
     dk, dv = state
     batch, head, base, line = place
@@ -84,10 +85,12 @@ def _walk_queries(
 
 @triton.jit
 def attention_backward_keys(
-    q_source: Any, k_source: Any, v_source: Any, g_source: Any, level: Any, delta: Any, dk_out: Any, dv_out: Any,
-    cu_q: Any, cu_k: Any, count: Any, order: Any, labels_q: Any, labels_k: Any,
-    q_steps: Any, k_steps: Any, v_steps: Any, g_steps: Any, dk_steps: Any, dv_steps: Any, t: Any, s: Any, left: Any,
-    right: Any, scale: Any, natural: Any, heads: Any,
+    q_source: tl.tensor, k_source: tl.tensor, v_source: tl.tensor, g_source: tl.tensor, level: tl.tensor,
+    delta: tl.tensor, dk_out: tl.tensor, dv_out: tl.tensor,
+    cu_q: tl.tensor, cu_k: tl.tensor, count: tl.tensor, order: tl.tensor, labels_q: tl.tensor, labels_k: tl.tensor,
+    q_steps: tl.tensor, k_steps: tl.tensor, v_steps: tl.tensor, g_steps: tl.tensor, dk_steps: tl.tensor,
+    dv_steps: tl.tensor, t: tl.tensor, s: tl.tensor, left: tl.tensor,
+    right: tl.tensor, scale: tl.tensor, natural: tl.tensor, heads: tl.tensor,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
     VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,  # noqa: ARG001 - both backward kernels are launched alike
     BN: tl.constexpr, WS: tl.constexpr,
@@ -146,13 +149,14 @@ def attention_backward_keys(
 
 @triton.jit
 def _walk_keys(
-    dq: Any, q: Any, g: Any, level: Any, delta: Any, k_source: Any, v_source: Any, begin: Any, end: Any, order: Any,
-    labels: Any, labels_k: Any, place: Any, rows: Any, lengths: Any, band: Any,
-    k_steps: Any, v_steps: Any, scale: Any, D: tl.constexpr, WIDE: tl.constexpr, BN: tl.constexpr,
+    dq: tl.tensor, q: tl.tensor, g: tl.tensor, level: tl.tensor, delta: tl.tensor, k_source: tl.tensor,
+    v_source: tl.tensor, begin: tl.tensor, end: tl.tensor, order: tl.tensor,
+    labels: tl.tensor, labels_k: tl.tensor, place: tl.tensor, rows: tl.tensor, lengths: tl.tensor, band: tl.tensor,
+    k_steps: tl.tensor, v_steps: tl.tensor, scale: tl.tensor, D: tl.constexpr, WIDE: tl.constexpr, BN: tl.constexpr,
     MASKED: tl.constexpr,
     LEFT: tl.constexpr, RIGHT: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, TMA: tl.constexpr,
     WS: tl.constexpr,
-) -> Any:  # fmt: skip
+) -> tl.tensor:  # fmt: skip
     """Adds what the tiles begin … end of keys give to dq of a block."""
     batch, head, base = place
     for i in tl.range(begin, end, warp_specialize=WS):
@@ -182,12 +186,15 @@ def _walk_keys(
 
 @triton.jit
 def attention_backward_queries(
-    q_source: Any, k_source: Any, v_source: Any, g_source: Any, level: Any, delta: Any, dq_out: Any, cu_q: Any,
-    cu_k: Any, count: Any, order: Any, labels_q: Any, labels_k: Any,
-    q_steps: Any, k_steps: Any, v_steps: Any, g_steps: Any, dq_steps: Any, t: Any, s: Any, left: Any, right: Any,
-    scale: Any, natural: Any, heads: Any,
+    q_source: tl.tensor, k_source: tl.tensor, v_source: tl.tensor, g_source: tl.tensor, level: tl.tensor,
+    delta: tl.tensor, dq_out: tl.tensor, cu_q: tl.tensor,
+    cu_k: tl.tensor, count: tl.tensor, order: tl.tensor, labels_q: tl.tensor, labels_k: tl.tensor,
+    q_steps: tl.tensor, k_steps: tl.tensor, v_steps: tl.tensor, g_steps: tl.tensor, dq_steps: tl.tensor,
+    t: tl.tensor, s: tl.tensor, left: tl.tensor, right: tl.tensor,
+    scale: tl.tensor, natural: tl.tensor, heads: tl.tensor,
     D: tl.constexpr, WIDE: tl.constexpr, GROUP: tl.constexpr, LEFT: tl.constexpr, RIGHT: tl.constexpr,
-    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr, BM: tl.constexpr,
+    VARLEN: tl.constexpr, LIST: tl.constexpr, LABELS: tl.constexpr, EVEN: tl.constexpr, TMA: tl.constexpr,
+    BM: tl.constexpr,
     BN: tl.constexpr, WS: tl.constexpr,
 ) -> None:  # fmt: skip
     """dq of one block of queries; grid (blocks, Hq, B), heavy blocks first as in the forward."""

@@ -11,8 +11,6 @@ Cost      `attention_bytes` and `attention_flops` (cost.py), exactly.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -21,23 +19,23 @@ from mlsys_core.kernels.attention.tiles import allowed, load_tile, sequence, spa
 
 @triton.jit
 def _walk(
-    state: Any,
-    q: Any,
-    k_source: Any,
-    v_source: Any,
-    begin: Any,
-    edge: Any,
-    end: Any,
-    order: Any,
-    labels: Any,
-    labels_k: Any,
-    place: Any,
-    rows: Any,
-    lengths: Any,
-    band: Any,
-    k_steps: Any,
-    v_steps: Any,
-    scale: Any,
+    state: tl.tensor,
+    q: tl.tensor,
+    k_source: tl.tensor,
+    v_source: tl.tensor,
+    begin: tl.tensor,
+    edge: tl.tensor,
+    end: tl.tensor,
+    order: tl.tensor,
+    labels: tl.tensor,
+    labels_k: tl.tensor,
+    place: tl.tensor,
+    rows: tl.tensor,
+    lengths: tl.tensor,
+    band: tl.tensor,
+    k_steps: tl.tensor,
+    v_steps: tl.tensor,
+    scale: tl.tensor,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BN: tl.constexpr,
@@ -48,7 +46,7 @@ def _walk(
     LABELS: tl.constexpr,
     TMA: tl.constexpr,
     WS: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """The online softmax over tiles begin … end, or over those that `order` names."""
     acc, total, top = state
     batch, head, base = place
@@ -87,27 +85,27 @@ def _walk(
 
 @triton.jit
 def attention_forward(
-    q_source: Any,
-    k_source: Any,
-    v_source: Any,
-    out: Any,
-    lse: Any,
-    cu_q: Any,
-    cu_k: Any,
-    count: Any,
-    order: Any,
-    labels_q: Any,
-    labels_k: Any,
-    q_steps: Any,
-    k_steps: Any,
-    v_steps: Any,
-    out_steps: Any,
-    t: Any,
-    s: Any,
-    left: Any,
-    right: Any,
-    scale: Any,  # times log2(e)
-    heads: Any,
+    q_source: tl.tensor,
+    k_source: tl.tensor,
+    v_source: tl.tensor,
+    out: tl.tensor,
+    lse: tl.tensor,
+    cu_q: tl.tensor,
+    cu_k: tl.tensor,
+    count: tl.tensor,
+    order: tl.tensor,
+    labels_q: tl.tensor,
+    labels_k: tl.tensor,
+    q_steps: tl.tensor,
+    k_steps: tl.tensor,
+    v_steps: tl.tensor,
+    out_steps: tl.tensor,
+    t: tl.tensor,
+    s: tl.tensor,
+    left: tl.tensor,
+    right: tl.tensor,
+    scale: tl.tensor,  # times log2(e)
+    heads: tl.tensor,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     GROUP: tl.constexpr,

@@ -10,28 +10,26 @@ Cost      `span` costs a dozen integer operations a program.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
 
 @triton.jit
 def load_tile(
-    source: Any,  # a pointer, or with TMA a descriptor of (B, H, T, D)
-    batch: Any,
-    head: Any,
-    base: Any,
-    first: Any,
-    end: Any,
-    steps_b: Any,
-    steps_h: Any,
-    steps_t: Any,
+    source: tl.tensor,  # a pointer, or with TMA a descriptor of (B, H, T, D)
+    batch: tl.tensor,
+    head: tl.tensor,
+    base: tl.tensor,
+    first: tl.tensor,
+    end: tl.tensor,
+    steps_b: tl.tensor,
+    steps_h: tl.tensor,
+    steps_t: tl.tensor,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BLOCK: tl.constexpr,
     TMA: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """Rows first … first + BLOCK of one head as (BLOCK, WIDE); zeros at and after row `end` and column D."""
     if TMA:
         return source.load([batch.to(tl.int32), head.to(tl.int32), first, 0]).reshape(BLOCK, WIDE)
@@ -44,16 +42,16 @@ def load_tile(
 
 @triton.jit
 def store_tile(
-    target: Any,
-    value: Any,
-    batch: Any,
-    head: Any,
-    base: Any,
-    first: Any,
-    end: Any,
-    steps_b: Any,
-    steps_h: Any,
-    steps_t: Any,
+    target: tl.tensor,
+    value: tl.tensor,
+    batch: tl.tensor,
+    head: tl.tensor,
+    base: tl.tensor,
+    first: tl.tensor,
+    end: tl.tensor,
+    steps_b: tl.tensor,
+    steps_h: tl.tensor,
+    steps_t: tl.tensor,
     D: tl.constexpr,
     WIDE: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -66,7 +64,7 @@ def store_tile(
 
 
 @triton.jit
-def sequence(cu: Any, batch: Any, length: Any, VARLEN: tl.constexpr) -> Any:
+def sequence(cu: tl.tensor, batch: tl.tensor, length: tl.tensor, VARLEN: tl.constexpr) -> tl.tensor:
     """Where a sequence begins in its tensor, and how long it is."""
     if VARLEN:
         base = tl.load(cu + batch)
@@ -77,8 +75,15 @@ def sequence(cu: Any, batch: Any, length: Any, VARLEN: tl.constexpr) -> Any:
 
 @triton.jit
 def allowed(
-    rows: Any, columns: Any, t: Any, s: Any, left: Any, right: Any, LEFT: tl.constexpr, RIGHT: tl.constexpr
-) -> Any:
+    rows: tl.tensor,
+    columns: tl.tensor,
+    t: tl.tensor,
+    s: tl.tensor,
+    left: tl.tensor,
+    right: tl.tensor,
+    LEFT: tl.constexpr,
+    RIGHT: tl.constexpr,
+) -> tl.tensor:
     """Which pairs of rows (broadcastable) and columns lie in the band and in the matrix."""
     ok = (columns < s) & (rows < t)
     at = rows + (s - t)
@@ -91,15 +96,15 @@ def allowed(
 
 @triton.jit
 def span(
-    first: Any,
+    first: tl.tensor,
     count: tl.constexpr,
-    n: Any,
-    before: Any,
-    after: Any,
+    n: tl.tensor,
+    before: tl.tensor,
+    after: tl.tensor,
     BEFORE: tl.constexpr,
     AFTER: tl.constexpr,
     BLOCK: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """Tiles that `count` lines from `first` visit among n: (begin, first unmasked, end of the unmasked, end), in tiles.
 
     Line x reads places x - before … x + after; without an edge, from the start or to the end.
