@@ -1,7 +1,8 @@
-"""Starts the kernels of attention: which tile for which shape, descriptors where the tensors allow them, grids.
+"""Starts the kernels of attention: descriptors where the tensors allow them, grids, and what a kernel is told.
 
-Idea      The tile decides the speed and nothing else. The table below was measured on an H100; a caller may give another tile.
-Equation  loaded bytes of the forward ∝ T / BM (cost.py), registers ∝ BM (D + BN): the tile trades one for the other.
+Idea      Hopper fetches whole tiles by a descriptor, which needs steps of 16 bytes. Where a tensor has others, or a sequence ends inside
+          its tensor (varlen), the kernels take pointers and masks instead, and compute the same.
+Equation  programs = ceil(T / BM) · heads · batch
 Paper     J. Shah et al., "FlashAttention-3", NeurIPS 2024, section 3.1 (what the tensor memory accelerator of Hopper takes over).
 Cost      One launch for the forward, three for the backward.
 """
@@ -22,52 +23,9 @@ from mlsys_core.kernels.attention.backward import (
     attention_delta,
 )
 from mlsys_core.kernels.attention.forward import attention_forward
+from mlsys_core.kernels.attention.tile_table import Tile, forward_tile, keys_tile, queries_tile
 
 LOG2_E = 1.4426950408889634
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Queries and keys of a tile, and how a GPU is to run a program: warps, pipeline stages, registers a thread, warp roles."""
-
-    rows: int
-    columns: int
-    warps: int = 4
-    stages: int = 2
-    registers: int | None = None
-    roles: bool = False
-
-    def options(self) -> dict[str, Any]:
-        """What triton's launcher is told."""
-        told = {"BM": self.rows, "BN": self.columns, "WS": self.roles, "num_warps": self.warps}
-        return told | {"num_stages": self.stages, "maxnreg": self.registers}
-
-
-def forward_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
-    """The tile of the forward kernel for heads `d` wide."""
-    if device.type != "cuda":
-        return Tile(32, 32)
-    if dtype == torch.float32:
-        return Tile(64, 32, 4, 2)
-    return Tile(128, 128, 8, 2)
-
-
-def keys_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
-    """The tile of the kernel of dk and dv."""
-    if device.type != "cuda":
-        return Tile(32, 32)
-    if dtype == torch.float32:
-        return Tile(32, 32, 4, 1)
-    return Tile(64, 128, 8, 2)
-
-
-def queries_tile(d: int, dtype: torch.dtype, device: torch.device) -> Tile:
-    """The tile of the kernel of dq."""
-    if device.type != "cuda":
-        return Tile(32, 32)
-    if dtype == torch.float32:
-        return Tile(32, 32, 4, 1)
-    return Tile(128, 64, 8, 2)
 
 
 @dataclass(frozen=True)
@@ -144,7 +102,7 @@ def run_forward(
     """(out like q, LSE (B, Hq, T) in float32)."""
     out = torch.empty_like(q)
     lse = q.new_empty(q.shape[:3], dtype=torch.float32)
-    tile = _told(problem, tile or forward_tile(q.shape[3], q.dtype, q.device))
+    tile = _told(problem, tile or forward_tile(q, k.shape[2], problem.right >= 0))
     tma = _uses_tma(problem, tma, q, k, v)
     batch, t, _ = _sequences(q, k, problem)
     if not batch * t * q.shape[1]:
@@ -205,7 +163,7 @@ def _run(
 def run_keys(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | None = None) -> tuple[Tensor, Tensor]:
     """(dk, dv), each like its tensor."""
     dk, dv = torch.empty_like(x.k), torch.empty_like(x.v)
-    tile = _told(problem, tile or keys_tile(x.q.shape[3], x.q.dtype, x.q.device))
+    tile = _told(problem, tile or keys_tile(x.q))
     batch, _, s = _sequences(x.q, x.k, problem)
     lists = problem.blocks[2:] if problem.blocks is not None else (x.level, x.level)
     _run(
@@ -224,7 +182,7 @@ def run_keys(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | N
 def run_queries(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool | None = None) -> Tensor:
     """dq, like q."""
     dq = torch.empty_like(x.q)
-    tile = _told(problem, tile or queries_tile(x.q.shape[3], x.q.dtype, x.q.device))
+    tile = _told(problem, tile or queries_tile(x.q, problem.right >= 0))
     batch, t, _ = _sequences(x.q, x.k, problem)
     lists = problem.blocks[:2] if problem.blocks is not None else (x.level, x.level)
     _run(
@@ -242,4 +200,6 @@ def run_queries(x: Saved, problem: Problem, tile: Tile | None = None, tma: bool 
 
 def _told(problem: Problem, tile: Tile) -> Tile:
     """The tile, or that of the block mask: its lists are of tiles of one size."""
-    return tile if problem.blocks is None else Tile(problem.rows, problem.columns, tile.warps, 1)
+    if problem.blocks is None:
+        return tile
+    return Tile(problem.rows, problem.columns, 8 if problem.rows >= 128 else 4, 1)

@@ -10,7 +10,8 @@ from torch.nn import functional as F  # noqa: N812 - the field's name
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mlsys_core.kernels.attention import flash_attention, flash_attention_varlen
-from mlsys_core.kernels.attention.launch import Problem, Tile, prepare, run_forward, run_keys, run_queries
+from mlsys_core.kernels.attention.launch import Problem, prepare, run_forward, run_keys, run_queries
+from mlsys_core.kernels.attention.tile_table import Tile
 from mlsys_core.workloads.gpt import GPT, Attention, GPTConfig
 from tests.mlsys_core.kernels.where import DEVICE, DTYPES, HALVES, SCALE, generator
 

@@ -9,7 +9,8 @@ import torch
 
 from mlsys_core.kernels.attention import attention_bytes, attention_flops, block_mask, document_mask, flash_attention
 from mlsys_core.kernels.attention.cost import visited_blocks, visited_tiles
-from mlsys_core.kernels.attention.launch import Problem, Tile, prepare, run_forward, run_keys, run_queries
+from mlsys_core.kernels.attention.launch import Problem, prepare, run_forward, run_keys, run_queries
+from mlsys_core.kernels.attention.tile_table import Tile
 from mlsys_core.kernels.meter import Meter
 from mlsys_core.papers.flash_attention import flash_loaded_elements
 from tests.mlsys_core.kernels.test_attention import drawn, expected, found, pairs
