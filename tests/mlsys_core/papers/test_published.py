@@ -79,17 +79,17 @@ def test_blocks_read_what_the_formula_says(rows, held):
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
+    from mlsys_core.kernels.attention.launch import Problem, run_forward
+    from mlsys_core.kernels.attention.tile_table import Tile
     from mlsys_core.kernels.meter import Meter
-    from tests.mlsys_core.kernels.attention_kernels import attention
 
     n, d = 128, 16
-    q, k, v = torch.randn(3, n, d, generator=torch.Generator().manual_seed(rows))
+    q, k, v = torch.randn(3, 1, 1, n, d, generator=torch.Generator().manual_seed(rows))
     with Meter() as meter:
-        out = torch.empty(n, d)
-        attention[(n // rows,)](q, k, v, out, n, d**-0.5, D=d, BM=rows, BN=32)
+        out, _ = run_forward(q, k, v, Problem(left=-1, right=-1, scale=d**-0.5), Tile(rows, 32))
     assert meter.findings == ()
     held("papers: FlashAttention, kernel", "SDPA", out, scaled_dot_product_attention(q, k, v), 1e-5)
     assert meter.report()["loaded"] == 4 * flash_attention.flash_loaded_elements(n, d, rows)
-    assert meter.report()["stored"] == 4 * n * d
-    moved = meter.report()["loaded"] + meter.report()["stored"]
+    assert meter.report()["stored"] == 4 * n * d + 4 * n  # and the LSE of each row
+    moved = meter.report()["loaded"] + meter.report()["stored"] - 4 * n
     assert moved == 4 * flash_attention.flash_elements(n, d, rows)
