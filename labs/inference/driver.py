@@ -1,0 +1,40 @@
+"""Calls the student's code for the checks of Lab 2, inside the sandbox. It computes no expected values.
+
+Every function takes `program`, the namespace that the notebook filled, and plain data: arrays, numbers, text, lists, dicts. The functions
+stand in the files beside this one, by task.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from driver_cache import attended, cache_trace, counted_generation, generated, predicted_generation, rotated, token_positions
+from driver_flash import flash
+from driver_roofline import matmul_loaded, measured_work, rooflines, tiles_chosen
+from driver_tiles import logsumexp_of_chunks, merged, peak_of_tiles, tiled
+
+__all__ = [
+    "attended",
+    "cache_trace",
+    "counted_generation",
+    "flash",
+    "generated",
+    "logsumexp_of_chunks",
+    "matmul_loaded",
+    "measured_work",
+    "merged",
+    "peak_of_tiles",
+    "predicted",
+    "predicted_generation",
+    "rooflines",
+    "rotated",
+    "tiled",
+    "tiles_chosen",
+    "token_positions",
+]
+
+
+def predicted(program: ModuleType, *, function: str, arguments: dict[str, Any]) -> Any:
+    """What the student's `predict_…` says, before anything is run."""
+    return getattr(program, function)(**arguments)

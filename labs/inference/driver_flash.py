@@ -1,0 +1,41 @@
+"""Task 3: the kernel under the meter, which counts bytes and operations and finds stray lanes and races. A part of driver.py."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from mlsys_core.kernels.meter import Meter
+
+Array = np.ndarray
+Answer = dict[str, Any]
+POISON_ROWS = 3
+
+
+def _laid_out(array: Array, layout: str) -> torch.Tensor:
+    """The same values, (B, H, N, D), in memory as they are, with heads inside tokens, turned round, or in a larger tensor of NaN."""
+    x = torch.from_numpy(array)
+    if layout == "heads inside":
+        return x.transpose(1, 2).contiguous().transpose(1, 2)
+    if layout == "turned":
+        return x.mT.contiguous().mT
+    if layout == "inside":
+        batch, heads, n, d = x.shape
+        around = torch.full((batch, heads, n + 2 * POISON_ROWS, 2 * d), float("nan"), dtype=x.dtype)
+        around[:, :, POISON_ROWS : POISON_ROWS + n, ::2] = x
+        return around[:, :, POISON_ROWS : POISON_ROWS + n, ::2]
+    return x
+
+
+def flash(program: ModuleType, *, q: Array, k: Array, v: Array, layout: str = "", **settings: Any) -> Answer:
+    """`flash_attention` in the interpreter: its output, its log denominators, and what the meter counted and found."""
+    inputs = [_laid_out(one, layout) for one in (q, k, v)]
+    with Meter() as meter:
+        out, lse = program.flash_attention(*inputs, **settings)
+    report = meter.report()
+    same = all(np.array_equal(one.numpy(), given) for one, given in zip(inputs, (q, k, v), strict=True))
+    counted = {name: report[name] for name in ("loaded", "stored", "atomic", "dot_flops", "launches")}
+    found = [one["text"] for one in report["findings"]]
+    return {"out": out.detach().numpy(), "lse": lse.detach().numpy(), "found": found, "kept": same, **counted}
