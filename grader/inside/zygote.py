@@ -31,8 +31,9 @@ NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | ke
 MAX_REQUEST, MAX_DESCRIPTORS = 1 << 16, 8
 STATUS = struct.Struct("=i")
 BUILT = b"built"
-# Parts that a package imports when they are first used, which would else be in every run: numpy.random alone takes 10 ms.
-LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
+# Parts that a package imports when they are first used, which would else be in every run: numpy.random alone takes 10 ms, and what torch
+# needs for the first dispatch mode, as of a count of operations or of the meter, 1.5 s.
+LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft"), "torch": ("torch.utils.flop_counter", "torch._dynamo")}
 
 
 def main() -> None:

@@ -108,6 +108,6 @@ def test_work(student, rng, expect, measure):
     measure.ratio(
         "operations / those of the best with a cache",
         counted / best,
-        full_at=1 / 0.9,
+        full_at=1.11,
         zero_at=generation_work.without_cache(config, lengths, steps) / best,
     )
