@@ -33,8 +33,17 @@ def cache_trace(
     for one in writes:
         cache.write(layer, *(torch.from_numpy(one[name]) for name in ("k", "v", "positions")))
     read = cache.read(layer)
-    shared = all(a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr() for a, b in zip(read, (cache.k, cache.v), strict=True))
-    return {"k": _plain(read[0]), "v": _plain(read[1]), "used": int(cache.used), "shared": shared, "first": _plain(cache.k[0])}
+    shared = all(
+        a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+        for a, b in zip(read, (cache.k, cache.v), strict=True)
+    )
+    return {
+        "k": _plain(read[0]),
+        "v": _plain(read[1]),
+        "used": int(cache.used),
+        "shared": shared,
+        "first": _plain(cache.k[0]),
+    }
 
 
 def attended(program: ModuleType, *, q: Array, k: Array, v: Array, positions: Array) -> Array:
@@ -64,7 +73,9 @@ def generated(
     """The tokens that `generate` chooses."""
     model = _model(program, config, weights)
     with torch.no_grad():
-        return _plain(program.generate(model, torch.from_numpy(tokens), torch.from_numpy(mask), steps, getattr(torch, dtype)))
+        return _plain(
+            program.generate(model, torch.from_numpy(tokens), torch.from_numpy(mask), steps, getattr(torch, dtype))
+        )
 
 
 def counted_generation(

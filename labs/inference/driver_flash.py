@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -39,3 +41,23 @@ def flash(program: ModuleType, *, q: Array, k: Array, v: Array, layout: str = ""
     counted = {name: report[name] for name in ("loaded", "stored", "atomic", "dot_flops", "launches")}
     found = [one["text"] for one in report["findings"]]
     return {"out": out.detach().numpy(), "lse": lse.detach().numpy(), "found": found, "kept": same, **counted}
+
+
+def timed_attention(
+    program: ModuleType, *, batch: int, heads: int, kv_heads: int, n: int, d: int, causal: bool, eager: bool = False
+) -> tuple[Callable[..., torch.Tensor], list[list[int]]]:
+    """The student's attention on a GPU with its own tiles, or plain torch; and the shapes of its inputs."""
+    shapes = [[batch, h, n, d] for h in (heads, kv_heads, kv_heads)]
+    if eager:
+        return lambda q, k, v: _plain(q, k, v, causal=causal), shapes
+    return lambda q, k, v: program.flash_attention(q, k, v, causal=causal)[0], shapes
+
+
+def _plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, causal: bool) -> torch.Tensor:
+    """One operation after the other, each through memory."""
+    group = q.shape[1] // k.shape[1]
+    scores = q @ k.repeat_interleave(group, 1).mT / math.sqrt(q.shape[-1])
+    if causal:
+        hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
+        scores = scores.masked_fill(hidden, -math.inf)
+    return torch.softmax(scores, -1) @ v.repeat_interleave(group, 1)

@@ -63,3 +63,22 @@ def matmul_loaded(program: ModuleType, *, a: Array, b: Array, tiles: list[int]) 
 def tiles_chosen(program: ModuleType, *, shapes: list[list[int]]) -> list[list[int]]:
     """`choose_tiles` for each shape."""
     return [[int(size) for size in program.choose_tiles(*shape)] for shape in shapes]
+
+
+def tile_times(program: ModuleType, *, shapes: list[list[int]]) -> list[list[Any]]:
+    """On a GPU: for each shape, each tile that fits with the milliseconds of the given kernel, the median of several calls."""
+    return [
+        [[list(tiles), ms] for tiles in program.TILES if (ms := _median_ms(program, shape, tiles))] for shape in shapes
+    ]
+
+
+def _median_ms(program: ModuleType, shape: list[int], tiles: tuple[int, int, int]) -> float | None:
+    from triton.runtime.errors import OutOfResources  # noqa: PLC0415 - only where there is a GPU
+    from triton.testing import do_bench  # noqa: PLC0415
+
+    m, n, k = shape
+    a, b = (torch.randn(size, device="cuda", dtype=torch.float16) for size in ((m, k), (k, n)))
+    try:
+        return float(do_bench(lambda: program.tiled_matmul(a, b, tiles), warmup=10, rep=60, return_mode="median"))
+    except OutOfResources:
+        return None

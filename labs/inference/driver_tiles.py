@@ -40,7 +40,9 @@ def merged(program: ModuleType, *, parts: list[list[Array]]) -> list[Array]:
     return _pair(whole)
 
 
-def tiled(program: ModuleType, *, q: Array, k: Array, v: Array, mask: Array | None = None, **settings: Any) -> list[Array]:
+def tiled(
+    program: ModuleType, *, q: Array, k: Array, v: Array, mask: Array | None = None, **settings: Any
+) -> list[Array]:
     """`tiled_attention`: output and log denominators."""
     given = None if mask is None else torch.from_numpy(mask)
     return _pair(program.tiled_attention(*map(torch.from_numpy, (q, k, v)), mask=given, **settings))

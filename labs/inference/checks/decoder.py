@@ -15,7 +15,15 @@ MARGIN = 2e-3  # between the best logit and the next: below it, rounding may dec
 
 def random_model(rng: np.random.Generator, **sizes: int) -> tuple[Sizes, Weights]:
     """Sizes and float32 weights of a small decoder."""
-    config = {"vocabulary": 41, "width": 24, "layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 8, "hidden": 40} | sizes
+    config = {
+        "vocabulary": 41,
+        "width": 24,
+        "layers": 2,
+        "heads": 4,
+        "kv_heads": 2,
+        "head_dim": 8,
+        "hidden": 40,
+    } | sizes
     width, d = config["width"], config["head_dim"]
     shapes: dict[str, tuple[int, ...]] = {"token": (config["vocabulary"], width), "norm": (width,)}
     shapes["head"] = (width, config["vocabulary"])
@@ -29,7 +37,9 @@ def random_model(rng: np.random.Generator, **sizes: int) -> tuple[Sizes, Weights
 
 def _weight(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
     scale = 1.6 / math.sqrt(shape[0])
-    drawn = 1 + rng.normal(size=shape) / 8 if "norm" in name else rng.normal(size=shape) * (1 if name == "token" else scale)
+    drawn = (
+        1 + rng.normal(size=shape) / 8 if "norm" in name else rng.normal(size=shape) * (1 if name == "token" else scale)
+    )
     return drawn.astype(np.float32)
 
 
@@ -76,7 +86,9 @@ def logits(config: Sizes, weights: Weights, tokens: Array, stored: str) -> Array
     return np.asarray(_norm(x[-1], w["norm"]) @ w["head"])
 
 
-def generated(config: Sizes, weights: Weights, prompt: Array, steps: int, stored: str = "float32") -> tuple[list[int], float]:
+def generated(
+    config: Sizes, weights: Weights, prompt: Array, steps: int, stored: str = "float32"
+) -> tuple[list[int], float]:
     """The tokens after a prompt, each computed from all before it, and the smallest lead of a chosen one over the next."""
     tokens, lead = [int(one) for one in prompt], math.inf
     for _ in range(steps):
@@ -108,5 +120,3 @@ def padded(prompts: list[Array], rng: np.random.Generator, side: str) -> tuple[A
         here = slice(0, len(prompt)) if side == "right" else slice(width - len(prompt), width)
         tokens[row, here], mask[row, here] = prompt, True
     return tokens, mask
-
-

@@ -31,7 +31,13 @@ def compared(student: Any, expect: Any, inputs: Arrays, *, what: str = "", **set
     dtype, place = str(q.dtype), f", {what}" if what else ""
     out, lse = (np.stack([pair[at] for pair in want]) for at in (0, 1))
     expect.near(field(expect, got, "out"), out, dtype, what=f"output{place}", roundings=4 if dtype == "float16" else 32)
-    expect.near(field(expect, got, "lse"), lse, "float32", what=f"log denominator{place}", roundings=2048 if dtype == "float16" else 32)
+    expect.near(
+        field(expect, got, "lse"),
+        lse,
+        "float32",
+        what=f"log denominator{place}",
+        roundings=2048 if dtype == "float16" else 32,
+    )
     expect.that(field(expect, got, "kept") is True, "an input changed")
     return dict(got)
 

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.task("1")
 
 
 @pytest.mark.points(0.5)
-@pytest.mark.hint("Count the real tokens of a row from the left with cumsum; the first one is at position 0.", handout="2.4")
+@pytest.mark.hint(
+    "Count the real tokens of a row from the left with cumsum; the first one is at position 0.", handout="2.4"
+)
 def test_positions(student, rng, expect):
     """token_positions: padding at the left, at the right, and none"""
     mask = np.array([[False, False, True, True, True], [True, True, False, False, False], [True] * 5])
@@ -21,7 +23,9 @@ def test_positions(student, rng, expect):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Element i is paired with element i + D/2, and the angle depends on the position that is given.", handout="2.4")
+@pytest.mark.hint(
+    "Element i is paired with element i + D/2, and the angle depends on the position that is given.", handout="2.4"
+)
 def test_rope(student, rng, expect):
     """rope: random positions in each row"""
     x = rng.normal(size=(2, 3, 5, 8)).astype(np.float32)
@@ -31,7 +35,10 @@ def test_rope(student, rng, expect):
 
 
 @pytest.mark.points(1.5)
-@pytest.mark.hint("Compare with a run that has no cache: after each step, the logits must be those of the whole prefix.", handout="2.5")
+@pytest.mark.hint(
+    "Compare with a run that has no cache: after each step, the logits must be those of the whole prefix.",
+    handout="2.5",
+)
 def test_one_sequence(student, rng, expect):
     """generate: the tokens of a model without a cache"""
     config, weights, prompts, want = decoder.clear_case(rng, [6], 7)
@@ -42,7 +49,10 @@ def test_one_sequence(student, rng, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.measured
-@pytest.mark.hint("A token goes through every matrix of every layer once, and the last one that is chosen goes through none.", handout="2.3")
+@pytest.mark.hint(
+    "A token goes through every matrix of every layer once, and the last one that is chosen goes through none.",
+    handout="2.3",
+)
 def test_prediction_of_operations(student, rng, expect, measure):
     """Operations of a generation, as predicted and as counted"""
     batch, prompt, steps = (int(rng.integers(low, low + 5)) for low in (2, 8, 6))

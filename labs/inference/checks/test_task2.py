@@ -20,13 +20,18 @@ def test_sum_in_pieces(student, rng, expect):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Each output counts by its share of the denominator, exp(ℓ_i - ℓ); the two shares sum to one.", handout="2.6")
+@pytest.mark.hint(
+    "Each output counts by its share of the denominator, exp(ℓ_i - ℓ); the two shares sum to one.", handout="2.6"
+)
 def test_two_parts(student, rng, expect):
     """merge: two sets of keys"""
     q, k, v = (rng.normal(size=(2, n, 8)).astype(np.float32) for n in (5, 12, 12))
     cut = int(rng.integers(2, 11))
     everything = dense.attention(q, k, v, np.ones((5, 12), bool))
-    halves = [dense.attention(q, k[:, at], v[:, at], np.ones((5, k[:, at].shape[1]), bool)) for at in (slice(cut), slice(cut, None))]
+    halves = [
+        dense.attention(q, k[:, at], v[:, at], np.ones((5, k[:, at].shape[1]), bool))
+        for at in (slice(cut), slice(cut, None))
+    ]
     parts = [[one.astype(np.float32) for one in half] for half in halves]
     out, lse = pair(expect, student.call("merged", parts=parts))
     expect.near(out, everything[0], "float32", what="output")

@@ -10,7 +10,9 @@ pytestmark = pytest.mark.task("3")
 
 
 @pytest.mark.points(1.5)
-@pytest.mark.hint("A program's tile of queries stays; keys and values come in tiles; the rest is Task 2's recurrence.", handout="2.8")
+@pytest.mark.hint(
+    "A program's tile of queries stays; keys and values come in tiles; the rest is Task 2's recurrence.", handout="2.8"
+)
 def test_all_pairs(student, rng, expect):
     """flash_attention: whole tiles, float32"""
     inputs = kernels.drawn(rng, (1, 2, 2, 64, 64), 16)
@@ -18,7 +20,9 @@ def test_all_pairs(student, rng, expect):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Query i sees the keys j ≤ i + M - N: compare row and column numbers of the whole, not of the tile.", handout="2.8")
+@pytest.mark.hint(
+    "Query i sees the keys j ≤ i + M - N: compare row and column numbers of the whole, not of the tile.", handout="2.8"
+)
 def test_causal(student, rng, expect):
     """flash_attention: causal, float32"""
     inputs = kernels.drawn(rng, (1, 1, 1, 64, 64), 16)
@@ -27,7 +31,9 @@ def test_causal(student, rng, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.measured
-@pytest.mark.hint("Queries are loaded once. Keys and values are loaded by each program: how many programs has a head?", handout="2.9")
+@pytest.mark.hint(
+    "Queries are loaded once. Keys and values are loaded by each program: how many programs has a head?", handout="2.9"
+)
 def test_prediction_of_bytes(student, rng, expect, measure):
     """Bytes that the kernel loads, as predicted and as counted"""
     heads, tiles, block_m = int(rng.integers(1, 3)), int(rng.integers(2, 5)), 16 * int(rng.integers(1, 3))

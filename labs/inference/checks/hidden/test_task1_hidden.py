@@ -12,22 +12,42 @@ pytestmark = [pytest.mark.task("1"), pytest.mark.hidden]
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Turn by the position in the sequence, not by the place in the chunk; compute in float32 whatever the input is.", handout="2.4")
+@pytest.mark.hint(
+    "Turn by the position in the sequence, not by the place in the chunk; compute in float32 whatever the input is.",
+    handout="2.4",
+)
 def test_rope_offset(student, rng, expect):
     """rope: in pieces as in one, far from the start, and in half precision"""
     x = rng.normal(size=(1, 2, 6, 16)).astype(np.float32)
     positions = np.arange(6)[None] + int(rng.integers(1000, 4000))
     whole = student.call("rotated", x=x, positions=positions)
-    expect.near(whole, decoder.turned(x[0], positions[0])[None], "float32", what="turned heads far from the start", roundings=4096)
-    pieces = [student.call("rotated", x=x[:, :, part], positions=positions[:, part]) for part in (slice(0, 2), slice(2, 6))]
+    expect.near(
+        whole,
+        decoder.turned(x[0], positions[0])[None],
+        "float32",
+        what="turned heads far from the start",
+        roundings=4096,
+    )
+    pieces = [
+        student.call("rotated", x=x[:, :, part], positions=positions[:, part]) for part in (slice(0, 2), slice(2, 6))
+    ]
     expect.close(np.concatenate(pieces, axis=2), whole, what="the same in two pieces", rtol=0, atol=1e-6)
     half, near = x.astype(np.float16), np.arange(6)[None] + 300
     got = student.call("rotated", x=half, positions=near)
-    expect.near(got, decoder.turned(half[0].astype(np.float64), near[0])[None], "float16", what="turned heads in float16", roundings=1)
+    expect.near(
+        got,
+        decoder.turned(half[0].astype(np.float64), near[0])[None],
+        "float16",
+        what="turned heads in float16",
+        roundings=1,
+    )
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("The token at position p lies in slot p, in the cache's dtype; padding is written nowhere; `read` returns views.", handout="2.5")
+@pytest.mark.hint(
+    "The token at position p lies in slot p, in the cache's dtype; padding is written nowhere; `read` returns views.",
+    handout="2.5",
+)
 def test_slots(student, rng, expect):
     """KVCache: slots, padding that is left out, two writes, its type, and views"""
     config, _ = decoder.random_model(rng, kv_heads=int(rng.integers(1, 4)), layers=2)
@@ -51,7 +71,10 @@ def test_slots(student, rng, expect):
 
 
 @pytest.mark.points(1.5)
-@pytest.mark.hint("Query heads 0 … H/H_kv - 1 read the first key head; whatever lies in slots after p is not seen by position p.", handout="2.5")
+@pytest.mark.hint(
+    "Query heads 0 … H/H_kv - 1 read the first key head; whatever lies in slots after p is not seen by position p.",
+    handout="2.5",
+)
 def test_cached_attention(student, rng, expect):
     """cached_attention: grouped heads, unused slots, padding, half precision"""
     for kv_heads, dtype in ((2, "float32"), (6, "float32"), (1, "float16")):
@@ -61,15 +84,25 @@ def test_cached_attention(student, rng, expect):
         for store in (k, v):
             store[0, :, 5:], store[1, :, 8:] = 900.0, -900.0  # not in use yet
         want = [
-            decoder.attention(*(one[row].astype(np.float64) for one in (q, k, v)), np.arange(9) <= positions[row][:, None])
+            decoder.attention(
+                *(one[row].astype(np.float64) for one in (q, k, v)), np.arange(9) <= positions[row][:, None]
+            )
             for row in range(2)
         ]
         got = student.call("attended", q=q, k=k, v=v, positions=positions)
-        expect.near(got, np.stack(want), dtype, what=f"attention with {kv_heads} key heads in {dtype}", roundings=2 if dtype == "float16" else 16)
+        expect.near(
+            got,
+            np.stack(want),
+            dtype,
+            what=f"attention with {kv_heads} key heads in {dtype}",
+            roundings=2 if dtype == "float16" else 16,
+        )
 
 
 @pytest.mark.points(0.75)
-@pytest.mark.hint("Each row goes on from its own length: the next position is that of its last real token plus one.", handout="2.4")
+@pytest.mark.hint(
+    "Each row goes on from its own length: the next position is that of its last real token plus one.", handout="2.4"
+)
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_ragged_batch(student, rng, expect, side):
     """generate: prompts of four lengths, each as if it were alone, padded at the"""
@@ -81,7 +114,9 @@ def test_ragged_batch(student, rng, expect, side):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Keys and values are rounded once, when they are written; everything else stays in float32.", handout="2.5")
+@pytest.mark.hint(
+    "Keys and values are rounded once, when they are written; everything else stays in float32.", handout="2.5"
+)
 def test_cache_dtype(student, rng, expect):
     """generate: with a cache in float16"""
     config, weights, prompts, want = decoder.clear_case(rng, [4, 7], 5, "float16", kv_heads=4)
@@ -92,7 +127,10 @@ def test_cache_dtype(student, rng, expect):
 
 @pytest.mark.points(2)
 @pytest.mark.measured
-@pytest.mark.hint("In each step one token a row goes through the model, attends to the slots in use, and only the last one has logits.", handout="2.3")
+@pytest.mark.hint(
+    "In each step one token a row goes through the model, attends to the slots in use, and only the last one has logits.",
+    handout="2.3",
+)
 def test_work(student, rng, expect, measure):
     """Operations of a generation, against the best with a cache"""
     lengths, steps = [int(one) for one in rng.permutation([5, 8, 12])], 20
@@ -100,7 +138,10 @@ def test_work(student, rng, expect, measure):
     tokens, mask = decoder.padded(prompts, rng, "left")
     got = student.call("counted_generation", config=config, weights=weights, tokens=tokens, mask=mask, steps=steps)
     expect.close(field(expect, got, "tokens"), want, what="tokens", rtol=0, atol=0)
-    counted, best = number(expect, field(expect, got, "flops"), "the count"), generation_work.with_cache(config, lengths, steps)
+    counted, best = (
+        number(expect, field(expect, got, "flops"), "the count"),
+        generation_work.with_cache(config, lengths, steps),
+    )
     expect.that(
         counted >= generation_work.least(config, lengths, steps),
         f"{counted:,.0f} operations were counted, fewer than any program needs: write products as matrix products, in torch.",

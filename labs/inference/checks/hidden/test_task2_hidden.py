@@ -24,18 +24,24 @@ def check(student, rng, expect, what, *, n, m, dtype="float32", times=1.0, mask=
 
 
 @pytest.mark.points(1.5)
-@pytest.mark.hint("The last tile is narrower; query i sees the keys j ≤ i + M - N, counted over all of them.", handout="2.7")
+@pytest.mark.hint(
+    "The last tile is narrower; query i sees the keys j ≤ i + M - N, counted over all of them.", handout="2.7"
+)
 def test_uneven_tiles(student, rng, expect):
     """tiled_attention: no multiple of the tile, causal, other numbers of queries and keys, a scale"""
     for n, m in ((19, 19), (7, 30), (1, 23)):
         tile = int(rng.integers(4, 12))
         for causal in (False, True):
-            check(student, rng, expect, f"N={n}, M={m}, tile={tile}, causal={causal}", n=n, m=m, tile=tile, causal=causal)
+            check(
+                student, rng, expect, f"N={n}, M={m}, tile={tile}, causal={causal}", n=n, m=m, tile=tile, causal=causal
+            )
     check(student, rng, expect, "tile above M", n=5, m=9, tile=64, scale=float(rng.uniform(0.1, 2.0)))
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Where a row's maximum is -∞, subtract 0 instead of it; where its sum is 0, divide by 1.", handout="2.6")
+@pytest.mark.hint(
+    "Where a row's maximum is -∞, subtract 0 instead of it; where its sum is 0, divide by 1.", handout="2.6"
+)
 def test_rows_that_see_nothing(student, rng, expect):
     """tiled_attention: masks, rows that see nothing, and rows whose first tiles are masked"""
     n, m = 14, 27
@@ -48,7 +54,9 @@ def test_rows_that_see_nothing(student, rng, expect):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("exp of a difference to the maximum is at most 1; exp of a score of 10,000 is not a number.", handout="2.6")
+@pytest.mark.hint(
+    "exp of a difference to the maximum is at most 1; exp of a score of 10,000 is not a number.", handout="2.6"
+)
 def test_large_scores(student, rng, expect):
     """Scores up to ±10⁴, and chunks of -∞: online_logsumexp and tiled_attention"""
     chunks = [rng.uniform(-1e4, 1e4, size=(6, width)).astype(np.float32) for width in (3, 1, 5)]
@@ -66,7 +74,9 @@ def test_large_scores(student, rng, expect):
 
 
 @pytest.mark.points(0.5)
-@pytest.mark.hint("Shares are exp(ℓ_i - ℓ); where ℓ is -∞ neither side has keys, and both shares are zero.", handout="2.6")
+@pytest.mark.hint(
+    "Shares are exp(ℓ_i - ℓ); where ℓ is -∞ neither side has keys, and both shares are zero.", handout="2.6"
+)
 def test_many_parts(student, rng, expect):
     """merge: sets without keys, far-away denominators, and many parts"""
     out = rng.normal(size=(5, 3, 8)).astype(np.float32)
@@ -81,7 +91,9 @@ def test_many_parts(student, rng, expect):
 
 
 @pytest.mark.points(0.5)
-@pytest.mark.hint("Bring queries, keys and values to float32 tile by tile, and the output back at the end.", handout="2.7")
+@pytest.mark.hint(
+    "Bring queries, keys and values to float32 tile by tile, and the output back at the end.", handout="2.7"
+)
 def test_half_precision(student, rng, expect):
     """tiled_attention: float16 in, float32 sums, float16 out"""
     check(student, rng, expect, "in float16", n=17, m=400, tile=32, dtype="float16", times=2.0, roundings=1.0)
@@ -89,7 +101,9 @@ def test_half_precision(student, rng, expect):
 
 @pytest.mark.points(2)
 @pytest.mark.measured
-@pytest.mark.hint("Keep one column of tiles of scores, and of each query the maximum, the sum and the output so far.", handout="2.7")
+@pytest.mark.hint(
+    "Keep one column of tiles of scores, and of each query the maximum, the sum and the output so far.", handout="2.7"
+)
 def test_bytes_alive(student, rng, expect, measure):
     """Bytes alive at once, against one column of tiles"""
     heads, n, tile = 2, 1024, 16

@@ -15,7 +15,9 @@ HEIGHTS = (16, 32, 64, 128)
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("Mask rows and columns that lie outside, with `other`, and scores of columns outside with -∞.", handout="2.8")
+@pytest.mark.hint(
+    "Mask rows and columns that lie outside, with `other`, and scores of columns outside with -∞.", handout="2.8"
+)
 def test_odd_sizes(student, rng, expect):
     """flash_attention: sizes that are no multiples of the tiles, and more keys than queries"""
     for causal in (False, True):
@@ -45,7 +47,9 @@ def test_grouped_heads(student, rng, expect):
 
 
 @pytest.mark.points(0.75)
-@pytest.mark.hint("Accumulate in float32 and round the result once; scores of thousands must not overflow.", handout="2.8")
+@pytest.mark.hint(
+    "Accumulate in float32 and round the result once; scores of thousands must not overflow.", handout="2.8"
+)
 def test_half_precision(student, rng, expect):
     """flash_attention: float16, and large scores"""
     kernels.compared(student, expect, kernels.drawn(rng, (1, 1, 1, 40, 200), 32, "float16"), block_m=32, block_n=64)
@@ -56,7 +60,10 @@ def test_half_precision(student, rng, expect):
 
 @pytest.mark.points(2)
 @pytest.mark.measured
-@pytest.mark.hint("Keys and values are read once for each tile of queries, and each query once: the taller the tile, the fewer.", handout="2.9")
+@pytest.mark.hint(
+    "Keys and values are read once for each tile of queries, and each query once: the taller the tile, the fewer.",
+    handout="2.9",
+)
 def test_bytes_loaded(student, rng, expect, measure):
     """Bytes loaded, against the formula at four heights of a tile"""
     n, d = 256, 16
@@ -71,7 +78,9 @@ def test_bytes_loaded(student, rng, expect, measure):
         got = kernels.compared(student, expect, inputs, what=f"BLOCK_M {block_m}", block_m=block_m, block_n=128)
         loaded[block_m] = kernels.counted(expect, got, "loaded") + kernels.counted(expect, got, "atomic")
         if loaded[block_m] < once:
-            raise CheckHeld(f"It claims {loaded[block_m]:,.0f} bytes loaded at BLOCK_M {block_m}; the inputs alone have {once:,}.")
+            raise CheckHeld(
+                f"It claims {loaded[block_m]:,.0f} bytes loaded at BLOCK_M {block_m}; the inputs alone have {once:,}."
+            )
     worst = max(HEIGHTS, key=lambda one: loaded[one] / formula(one))
     times = {one: (loaded[one] - inputs[0].nbytes) / (2 * inputs[1].nbytes) for one in HEIGHTS}
     says = f"At BLOCK_M {worst} you read K and V {times[worst]:.3g} times; BLOCK_M 128 reads them {formula(128) / (4 * n * d) / 2 - 0.5:.3g} times."
