@@ -51,7 +51,7 @@ def test_rope_offset(student, rng, expect):
 def test_slots(student, rng, expect):
     """KVCache: slots, padding that is left out, two writes, its type, and views"""
     config, _ = decoder.random_model(rng, kv_heads=int(rng.integers(1, 4)), layers=2)
-    shape = (3, config["kv_heads"], 12, config["head_dim"])
+    shape = (3, config["kv_heads"], 5, config["head_dim"])
     want = [np.zeros(shape, np.float16) for _ in "kv"]
     at = [np.array([[-1, -1, 0, 1], [0, 1, 2, -1], [0, 1, 2, 3]]), np.array([[2], [-1], [4]])]
     writes = []
@@ -63,9 +63,9 @@ def test_slots(student, rng, expect):
             for store, one in zip(want, new, strict=True):
                 if slot >= 0:
                     store[row, :, slot] = one[row, :, column]
-    got = student.call("cache_trace", config=config, batch=3, capacity=12, dtype="float16", writes=writes)
+    got = student.call("cache_trace", config=config, batch=3, capacity=5, dtype="float16", writes=writes)
     for name, store in zip("kv", want, strict=True):
-        expect.close(field(expect, got, name), store[:, :, :5], what=f"what read returns of {name}", rtol=0, atol=0)
+        expect.close(field(expect, got, name), store, what=f"what read returns of {name}", rtol=0, atol=0)
     expect.that(field(expect, got, "shared") is True, "read should return views of the cache, and not copies")
     expect.that(not np.any(field(expect, got, "first")), "a write to one layer changed another")
 
