@@ -70,24 +70,26 @@ def generated(
     steps: int,
     dtype: str = "float32",
 ) -> Array:
-    """The tokens that `generate` chooses."""
+    """The tokens that `generate_tokens` chooses."""
     model = _model(program, config, weights)
     with torch.no_grad():
         return _plain(
-            program.generate(model, torch.from_numpy(tokens), torch.from_numpy(mask), steps, getattr(torch, dtype))
+            program.generate_tokens(
+                model, torch.from_numpy(tokens), torch.from_numpy(mask), steps, getattr(torch, dtype)
+            )
         )
 
 
 def counted_generation(
     program: ModuleType, *, config: dict[str, int], weights: dict[str, Array], tokens: Array, mask: Array, steps: int
 ) -> Answer:
-    """The tokens that `generate` chooses, and the operations of the matrix products on the way."""
+    """The tokens that `generate_tokens` chooses, and the operations of the matrix products on the way."""
     from driver import counts  # noqa: PLC0415 - the driver, whose part this is, is loaded after it
 
     model = _model(program, config, weights)
     inputs = [torch.from_numpy(tokens), torch.from_numpy(mask)]
     with torch.no_grad():
-        flops, out = counts.flops(lambda a, b: program.generate(model, a, b, steps), inputs)
+        flops, out = counts.flops(lambda a, b: program.generate_tokens(model, a, b, steps), inputs)
     return {"flops": flops, "tokens": _plain(out)}
 
 

@@ -8,6 +8,13 @@ import dense
 import numpy as np
 from answers import field, number
 
+try:
+    from grader.checks import charts
+except ImportError:  # on a student's own machine there is no page to draw on
+    charts = None
+
+HEIGHTS = (16, 32, 64, 128)
+
 Array = np.ndarray
 Arrays = tuple[Array, Array, Array]
 
@@ -30,7 +37,9 @@ def compared(student: Any, expect: Any, inputs: Arrays, *, what: str = "", **set
     want = [dense.attention(*one, visible, settings.get("scale")) for one in zip(q, k, v, strict=True)]
     dtype, place = str(q.dtype), f", {what}" if what else ""
     out, lse = (np.stack([pair[at] for pair in want]) for at in (0, 1))
-    expect.near(field(expect, got, "out"), out, dtype, what=f"output{place}", roundings=0.8 if dtype == "float16" else 32)
+    expect.near(
+        field(expect, got, "out"), out, dtype, what=f"output{place}", roundings=0.8 if dtype == "float16" else 32
+    )
     expect.near(
         field(expect, got, "lse"),
         lse,
@@ -45,3 +54,31 @@ def compared(student: Any, expect: Any, inputs: Arrays, *, what: str = "", **set
 def counted(expect: Any, got: dict[str, Any], name: str) -> float:
     """One of the meter's counts."""
     return number(expect, field(expect, got, name), f"the count {name}")
+
+
+def formula(n: int, d: int, heads: int, block_m: int) -> float:
+    """Bytes of float32 that n queries a head load in tiles of this height: each query once, keys and values once a tile."""
+    return float(4 * heads * n * d * (1 + 2 * -(-n // block_m)))
+
+
+def told_traffic(measure: Any, *, n: int, d: int, heads: int, block_m: int, loaded: float) -> str:
+    """How often keys and values were read and what another tile would do, in a sentence and in a chart beside the measurement."""
+    once = 4 * heads * n * d
+    often, best = (loaded / once - 1) / 2, (formula(n, d, heads, HEIGHTS[-1]) / once - 1) / 2
+    says = f"At BLOCK_M {block_m} you read K and V {_times(often)}; BLOCK_M {HEIGHTS[-1]} reads them {_times(best)}"
+    if charts is not None:
+        chart = charts.traffic(
+            lambda one: formula(n, d, heads, one),
+            blocks=HEIGHTS,
+            block=block_m,
+            moved=loaded,
+            floor=3.0 * once,
+            name="BLOCK_M",
+            says=f"{says}.",
+        )
+        measure.chart(chart)
+    return says
+
+
+def _times(count: float) -> str:
+    return "once" if count == 1 else f"{count:.3g} times"

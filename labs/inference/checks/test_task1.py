@@ -40,7 +40,7 @@ def test_rope(student, rng, expect):
     handout="2.5",
 )
 def test_one_sequence(student, rng, expect):
-    """generate: the tokens of a model without a cache"""
+    """generate_tokens: the tokens of a model without a cache"""
     config, weights, prompts, want = decoder.clear_case(rng, [6], 7)
     tokens, mask = decoder.padded(prompts, rng, "left")
     got = student.call("generated", config=config, weights=weights, tokens=tokens, mask=mask, steps=7)
@@ -51,7 +51,7 @@ def test_one_sequence(student, rng, expect):
 @pytest.mark.measured
 @pytest.mark.hint(
     "A token goes through every matrix of every layer once, and the last one that is chosen goes through none.",
-    handout="2.3",
+    handout="2.11",
 )
 def test_prediction_of_operations(student, rng, expect, measure):
     """Operations of a generation, as predicted and as counted"""

@@ -36,11 +36,13 @@ def test_causal(student, rng, expect):
 )
 def test_prediction_of_bytes(student, rng, expect, measure):
     """Bytes that the kernel loads, as predicted and as counted"""
-    heads, tiles, block_m = int(rng.integers(1, 3)), int(rng.integers(2, 5)), 16 * int(rng.integers(1, 3))
+    heads, tiles, block_m = int(rng.integers(1, 3)), int(rng.integers(3, 6)), 16 * int(rng.integers(1, 3))
     n, d = tiles * block_m, 16
     arguments = {"batch": 1, "heads": heads, "n": n, "head_dim": d, "block_m": block_m, "element": 4}
     said = student.call("predicted", function="predict_flash_bytes", arguments=arguments)
     predicted = number(expect, said, "the prediction")
     inputs = kernels.drawn(rng, (1, heads, heads, n, n), d)
     got = kernels.compared(student, expect, inputs, block_m=block_m, block_n=32)
-    measure.prediction("the bytes that are loaded", predicted, kernels.counted(expect, got, "loaded"), tolerance=0.02)
+    loaded = kernels.counted(expect, got, "loaded")
+    says = kernels.told_traffic(measure, n=n, d=d, heads=heads, block_m=block_m, loaded=loaded)
+    measure.prediction(f"the bytes that are loaded ({says})", predicted, loaded, tolerance=0.02)

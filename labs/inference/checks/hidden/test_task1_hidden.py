@@ -105,7 +105,7 @@ def test_cached_attention(student, rng, expect):
 )
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_ragged_batch(student, rng, expect, side):
-    """generate: prompts of four lengths, each as if it were alone, padded at the"""
+    """generate_tokens: prompts of four lengths, each as if it were alone, padded at the"""
     lengths = [int(one) for one in rng.permutation([1, 3, 6, 9])]
     config, weights, prompts, want = decoder.clear_case(rng, lengths, 5, kv_heads=1)
     tokens, mask = decoder.padded(prompts, rng, side)
@@ -118,7 +118,7 @@ def test_ragged_batch(student, rng, expect, side):
     "Keys and values are rounded once, when they are written; everything else stays in float32.", handout="2.5"
 )
 def test_cache_dtype(student, rng, expect):
-    """generate: with a cache in float16"""
+    """generate_tokens: with a cache in float16"""
     config, weights, prompts, want = decoder.clear_case(rng, [4, 7], 5, "float16", kv_heads=4)
     tokens, mask = decoder.padded(prompts, rng, "left")
     got = student.call("generated", config=config, weights=weights, tokens=tokens, mask=mask, steps=5, dtype="float16")
@@ -129,7 +129,7 @@ def test_cache_dtype(student, rng, expect):
 @pytest.mark.measured
 @pytest.mark.hint(
     "In each step one token a row goes through the model, attends to the slots in use, and only the last one has logits.",
-    handout="2.3",
+    handout="2.11",
 )
 def test_work(student, rng, expect, measure):
     """Operations of a generation, against the best with a cache"""
