@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
+
 from mlsys_core.kernels.meter import Meter
 
 Array = np.ndarray
@@ -44,13 +44,25 @@ def flash(program: ModuleType, *, q: Array, k: Array, v: Array, layout: str = ""
 
 
 def timed_attention(
-    program: ModuleType, *, batch: int, heads: int, kv_heads: int, n: int, d: int, causal: bool, eager: bool = False
-) -> tuple[Callable[..., torch.Tensor], list[list[int]]]:
-    """The student's attention on a GPU with its own tiles, or plain torch; and the shapes of its inputs."""
-    shapes = [[batch, h, n, d] for h in (heads, kv_heads, kv_heads)]
-    if eager:
-        return lambda q, k, v: _plain(q, k, v, causal=causal), shapes
-    return lambda q, k, v: program.flash_attention(q, k, v, causal=causal)[0], shapes
+    program: ModuleType, *, seed: int, audit: bool, sizes: dict[str, int], causal: bool, eager: bool = False
+) -> Answer:
+    """One timed call on a GPU: of the student's attention with its own tiles, or of plain torch."""
+    from driver import timing  # noqa: PLC0415 - put there by what runs the driver
+
+    heads = (sizes["heads"], sizes["kv_heads"], sizes["kv_heads"])
+    inputs = timing.draw(seed, [[sizes["batch"], h, sizes["n"], sizes["d"]] for h in heads], "float16", "cuda")
+
+    def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return _plain(q, k, v, causal=causal) if eager else program.flash_attention(q, k, v, causal=causal)[0]
+
+    return dict(timing.timed(attention, inputs, seed, audit=audit))
+
+
+def project_attention(_: ModuleType, *, seed: int, salt: int) -> list[float]:
+    """The output of a timed call, multiplied by random vectors."""
+    from driver import timing  # noqa: PLC0415
+
+    return list(timing.project(seed, salt))
 
 
 def _plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *, causal: bool) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from mlsys_core.kernels.meter import Meter
 
 Array = np.ndarray

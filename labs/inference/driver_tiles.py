@@ -57,7 +57,7 @@ class _Living(TorchDispatchMode):
         self._given = {one.untyped_storage().data_ptr() for one in given}
         self._seen: dict[int, tuple[StorageWeakRef, int]] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         self._seen = {key: kept for key, kept in self._seen.items() if not kept[0].expired()}
         for tensor in tree_leaves(out):

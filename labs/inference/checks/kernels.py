@@ -32,7 +32,7 @@ def compared(student: Any, expect: Any, inputs: Arrays, *, what: str = "", **set
     q, k, v = inputs
     got = student.call("flash", q=q, k=k, v=v, **settings)
     for sentence in field(expect, got, "found"):
-        expect.that(False, f"The meter found a fault. {sentence}")  # noqa: FBT003
+        expect.that(False, f"The meter found a fault. {sentence}")
     visible = dense.visible_pairs(q.shape[2], k.shape[2], causal=settings.get("causal", False))
     want = [dense.attention(*one, visible, settings.get("scale")) for one in zip(q, k, v, strict=True)]
     dtype, place = str(q.dtype), f", {what}" if what else ""

@@ -15,18 +15,19 @@ def matmul(m: int, n: int, k: int, element: int) -> tuple[float, float]:
     return 2 * m * n * k, element * (m * k + k * n + m * n)
 
 
-def prefill(batch: int, heads: int, kv_heads: int, n: int, head_dim: int, element: int) -> tuple[float, float]:
+def prefill(*, batch: int, heads: int, kv_heads: int, n: int, head_dim: int, element: int) -> tuple[float, float]:
     """All pairs of n tokens: q, k, v and the output."""
     return 4 * batch * heads * n**2 * head_dim, element * 2 * batch * n * head_dim * (heads + kv_heads)
 
 
-def decode(batch: int, heads: int, kv_heads: int, context: int, head_dim: int, element: int) -> tuple[float, float]:
+def decode(*, batch: int, heads: int, kv_heads: int, context: int, head_dim: int, element: int) -> tuple[float, float]:
     """One query a sequence."""
     moved = 2 * batch * head_dim * (heads + kv_heads * context)
     return 4 * batch * heads * context * head_dim, element * moved
 
 
 def step(
+    *,
     batch: int,
     context: int,
     layers: int,
