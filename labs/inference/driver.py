@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from driver_radix import ordered, run_cache
 from driver_speculation import gamma_choice, generated_greedily, greedy_verified, new_chooser, verified
 from driver_scheduling import scheduled
 from driver_paged import card, decoded, paged_decode, project_decode, run_blocks, timed_decode
@@ -16,7 +17,6 @@ __all__ = [
     "generated_greedily",
     "greedy_verified",
     "new_chooser",
-    "next_requests",
     "ordered",
     "paged_decode",
     "predicted",

@@ -104,7 +104,7 @@ def fair_rows(rng: np.random.Generator, target: Array, draft: Array, rows: int) 
         call = rows_of(rng, target, draft, rows)
         accepted, tokens = many(call)
         rate = np.minimum(target[0], draft[0]).sum()
-        if min(tails(tokens, target)) > 0.01 and abs(sigmas(accepted, rate)) < 2:
+        if min(tails(tokens, target)) > 0.01 and abs(sigmas(accepted, rate, len(draft))) < 2:
             return call
 
 
@@ -113,11 +113,10 @@ def expected_tokens(rate: float, gamma: int) -> float:
     return float(sum(rate**i for i in range(gamma + 1)))
 
 
-def sigmas(accepted: Array, rate: float, gamma: int | None = None) -> float:
+def sigmas(accepted: Array, rate: float, gamma: int) -> float:
     """By how many standard errors the mean of accepted + 1 misses the formula, for places with the same acceptance."""
-    longest = int(accepted.max(initial=0)) if gamma is None else gamma
     spread = float(accepted.std()) / np.sqrt(len(accepted))
-    return (float(accepted.mean()) + 1 - expected_tokens(rate, longest)) / max(spread, 1e-12)
+    return (float(accepted.mean()) + 1 - expected_tokens(rate, gamma)) / max(spread, 1e-12)
 
 
 def check_pair(expect: Any, got: Any, rows: int, gamma: int, vocabulary: int) -> tuple[Array, Array]:
