@@ -19,30 +19,48 @@ from driver_cache import (
     token_positions,
 )
 from driver_flash import flash, project_attention, timed_attention
+from driver_paged import card, decoded, paged_decode, project_decode, run_blocks, timed_decode
+from driver_radix import ordered, run_cache
 from driver_roofline import matmul_loaded, measured_work, rooflines, tile_times, tiles_chosen
+from driver_scheduling import scheduled
+from driver_speculation import gamma_choice, generated_greedily, greedy_verified, new_chooser, verified
 from driver_tiles import logsumexp_of_chunks, merged, peak_of_tiles, tiled
 
 __all__ = [
     "attended",
     "cache_trace",
+    "card",
     "counted_generation",
+    "decoded",
     "flash",
+    "gamma_choice",
     "generated",
+    "generated_greedily",
+    "greedy_verified",
     "logsumexp_of_chunks",
     "matmul_loaded",
     "measured_work",
     "merged",
+    "new_chooser",
+    "ordered",
+    "paged_decode",
     "peak_of_tiles",
     "predicted",
     "predicted_generation",
     "project_attention",
+    "project_decode",
     "rooflines",
     "rotated",
+    "run_blocks",
+    "run_cache",
+    "scheduled",
     "tile_times",
     "tiled",
     "tiles_chosen",
     "timed_attention",
+    "timed_decode",
     "token_positions",
+    "verified",
 ]
 
 

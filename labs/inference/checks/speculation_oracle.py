@@ -1,0 +1,199 @@
+"""Task 6: drafts and uniform numbers, what must be accepted, the laws that the result follows, and models that are tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+Call = dict[str, Array]
+
+
+def law(rng: np.random.Generator, vocabulary: int) -> Array:
+    """A distribution, uneven."""
+    weights = rng.gamma(0.8, size=vocabulary) + 0.02
+    return np.asarray(weights / weights.sum())
+
+
+def draft_of(rng: np.random.Generator, p: Array, rate: float) -> Array:
+    """A distribution q with Σ min(p, q) = rate, nearly: p mixed with one that lies elsewhere."""
+    far = np.zeros_like(p)
+    order = rng.permutation(len(p))
+    order = order[np.argsort(p[order], kind="stable")]
+    far[order[: len(p) // 4]] = 1.0 / (len(p) // 4)  # where p has least
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.minimum(p, (1 - middle) * p + middle * far).sum() > rate else (low, middle)
+    return np.asarray((1 - low) * p + low * far)
+
+
+def rows_of(rng: np.random.Generator, target: Array, draft: Array, rows: int) -> Call:
+    """Drafted tokens by their own laws, and uniform numbers, for the same distributions in every row."""
+    drafted = np.stack([rng.choice(len(q), size=rows, p=q / q.sum()) for q in draft], axis=1) if len(draft) else None
+    drafted = np.zeros((rows, 0), np.int64) if drafted is None else drafted
+    uniform = {"accept_u": rng.random(drafted.shape), "sample_u": rng.random(rows)}
+    return {"target": target, "draft": draft, "drafted": drafted} | uniform
+
+
+def each(call: Call) -> tuple[Array, Array]:
+    """What `verify` must return: one row after the other."""
+    rows, gamma = call["drafted"].shape
+    accepted, tokens = np.zeros(rows, np.int64), np.full((rows, gamma + 1), -1, np.int64)
+    for row in range(rows):
+        target, draft = (one[row] if one.ndim == 3 else one for one in (call["target"], call["draft"]))
+        count = 0
+        while count < gamma:
+            token = call["drafted"][row, count]
+            if not call["accept_u"][row, count] * draft[count, token] < target[count, token]:
+                break
+            tokens[row, count] = token
+            count += 1
+        weights = target[count] if count == gamma else np.clip(target[count] - draft[count], 0.0, None)
+        tokens[row, count] = _first_above(np.cumsum(weights), call["sample_u"][row])
+        accepted[row] = count
+    return accepted, tokens
+
+
+def _first_above(sums: Array, u: float) -> int:
+    return next((at for at, one in enumerate(sums) if u * sums[-1] < one), len(sums) - 1)
+
+
+def many(call: Call) -> tuple[Array, Array]:
+    """The same for many rows of the same distributions: column by column, without the loop over rows."""
+    rows, gamma = call["drafted"].shape
+    going, tokens = np.ones(rows, bool), np.full((rows, gamma + 1), -1, np.int64)
+    accepted = np.zeros(rows, np.int64)
+    for at in range(gamma + 1):
+        p, last = call["target"][at], at == gamma
+        q = np.zeros_like(p) if last else call["draft"][at]
+        chosen = call["drafted"][:, at] if not last else np.zeros(rows, np.int64)
+        passes = going & (not last) & (call["accept_u"][:, min(at, gamma - 1)] * q[chosen] < p[chosen])
+        sums = np.cumsum(np.maximum(p - q, 0.0))
+        drawn = np.minimum(np.searchsorted(sums, call["sample_u"] * sums[-1], side="right"), len(p) - 1)
+        tokens[:, at] = np.where(passes, chosen, np.where(going, drawn, -1))
+        accepted += passes
+        going = passes
+    return accepted, tokens
+
+
+def tail(counts: Array, p: Array) -> float:
+    """The chance of counts at least this far from the law p, by chi-square; 0 for a token that the law does not have."""
+    from scipy.stats import chi2  # noqa: PLC0415
+
+    total = counts.sum()
+    if counts[p <= 0].any():
+        return 0.0
+    held = p > 0
+    if total == 0 or held.sum() < 2:
+        return 1.0
+    distance = ((counts[held] - total * p[held]) ** 2 / (total * p[held])).sum()
+    return float(chi2.sf(distance, int(held.sum()) - 1))
+
+
+def tails(tokens: Array, target: Array) -> list[float]:
+    """For each place, `tail` of the tokens that stand there."""
+    size = target.shape[1]
+    return [tail(np.bincount(column[column >= 0], minlength=size), p) for column, p in zip(tokens.T, target, strict=True)]
+
+
+def fair_rows(rng: np.random.Generator, target: Array, draft: Array, rows: int) -> Call:
+    """Rows for which the right answer looks random by a wide margin, so that chance fails nobody who is right."""
+    while True:
+        call = rows_of(rng, target, draft, rows)
+        accepted, tokens = many(call)
+        rate = np.minimum(target[0], draft[0]).sum()
+        if min(tails(tokens, target)) > 0.01 and abs(sigmas(accepted, rate, len(draft))) < 2:
+            return call
+
+
+def expected_tokens(rate: float, gamma: int) -> float:
+    """(1 - α^(γ+1)) / (1 - α), summed term by term so that α = 1 is no exception."""
+    return float(sum(rate**i for i in range(gamma + 1)))
+
+
+def sigmas(accepted: Array, rate: float, gamma: int) -> float:
+    """By how many standard errors the mean of accepted + 1 misses the formula, for places with the same acceptance."""
+    spread = float(accepted.std()) / np.sqrt(len(accepted))
+    return (float(accepted.mean()) + 1 - expected_tokens(rate, gamma)) / max(spread, 1e-12)
+
+
+def check_pair(expect: Any, got: Any, rows: int, gamma: int, vocabulary: int) -> tuple[Array, Array]:
+    """`accepted` and `tokens` of an answer, of the right form, and consistent with each other."""
+    formed = isinstance(got, dict) and all(isinstance(got.get(name), np.ndarray) for name in ("accepted", "tokens"))
+    expect.that(formed, "the call returned no pair of arrays")
+    accepted, tokens = got["accepted"], got["tokens"]
+    whole = accepted.dtype.kind in "iu" and tokens.dtype.kind in "iu"
+    expect.that(whole, "accepted and tokens are arrays of whole numbers")
+    shapes = accepted.shape == (rows,) and tokens.shape == (rows, gamma + 1)
+    expect.that(shapes, f"expected shapes ({rows},) and ({rows}, {gamma + 1}), got {accepted.shape} and {tokens.shape}")
+    accepted, tokens = accepted.astype(np.int64), tokens.astype(np.int64)
+    expect.that(((accepted >= 0) & (accepted <= gamma)).all(), f"a row accepts no number from 0 to {gamma}")
+    there = np.arange(gamma + 1) <= accepted[:, None]
+    expect.that(
+        ((tokens >= 0) == there).all() and (tokens[~there] == -1).all() and (tokens < vocabulary).all(),
+        "a row has its accepted tokens, one that was drawn, and -1 in the places left over",
+    )
+    return accepted, tokens
+
+
+def check_rows(expect: Any, got: Any, call: Call) -> None:
+    """An answer of `verify`, row by row."""
+    rows, gamma = call["drafted"].shape
+    accepted, tokens = check_pair(expect, got, rows, gamma, call["target"].shape[-1])
+    want_accepted, want = each(call)
+    wrong = np.flatnonzero(accepted != want_accepted)
+    told = [(int(row), int(accepted[row]), int(want_accepted[row])) for row in wrong[:1]]
+    expect.that(not wrong.size, " ".join(f"row {a} accepts {b} tokens, expected {c}" for a, b, c in told))
+    wrong = np.flatnonzero((tokens != want).any(axis=1))
+    expect.that(not wrong.size, f"row {wrong[:1]}: tokens {tokens[wrong[:1]]}, expected {want[wrong[:1]]}")
+
+
+def tables(rng: np.random.Generator, vocabulary: int, noise: float) -> tuple[Array, Array]:
+    """Logits of a draft and a target by the last two tokens; the more noise, the less they agree."""
+    target = rng.normal(size=(vocabulary, vocabulary, vocabulary))
+    return target + noise * rng.normal(size=target.shape), target
+
+
+def written(table: Array, prompt: list[int], length: int) -> list[int]:
+    """What a model writes alone."""
+    tokens = list(prompt)
+    for _ in range(length):
+        tokens.append(int(table[tokens[-2], tokens[-1]].argmax()))
+    return tokens[len(prompt) :]
+
+
+def steps_needed(draft: Array, answer: list[int], prompt: list[int], gamma: int) -> int:
+    """Calls of the target for this answer."""
+    tokens, steps, at = [*prompt, *answer], 0, len(prompt)
+    while at < len(tokens):
+        agreed = 0
+        while agreed < gamma and at + agreed < len(tokens):
+            before = tokens[at + agreed - 2 : at + agreed]
+            if int(draft[before[0], before[1]].argmax()) != tokens[at + agreed]:
+                break
+            agreed += 1
+        at, steps = at + agreed + 1, steps + 1
+    return steps
+
+
+class DraftedRun:
+    """Steps whose drafted tokens are accepted with a chance that may change; what each γ would have yielded is known to the judge."""
+
+    def __init__(self, rng: np.random.Generator, rates: Array, cost: float, longest: int) -> None:
+        self.rates, self.cost, self.longest = rates, cost, longest
+        self.lucky = rng.random((len(rates), longest))
+
+    def accepted(self, step: int, gamma: int) -> int:
+        """Of so many drafted tokens in this step."""
+        return int(np.cumprod(self.lucky[step, :gamma] < self.rates[step]).sum())
+
+    def speed(self, gammas: Array) -> float:
+        """Mean tokens a unit of time for these choices, one for each step."""
+        tokens = [expected_tokens(float(rate), int(gamma)) for rate, gamma in zip(self.rates, gammas, strict=True)]
+        return float(np.sum(tokens) / np.sum(1 + self.cost * gammas))
+
+    def best_fixed(self) -> float:
+        """The same for the best γ that never changes."""
+        return max(self.speed(np.full(len(self.rates), gamma)) for gamma in range(self.longest + 1))
