@@ -134,7 +134,7 @@ def test_cache_dtype(student, rng, expect):
 def test_work(student, rng, expect, measure):
     """Operations of a generation, against the best with a cache"""
     lengths, steps = [int(one) for one in rng.permutation([5, 8, 12])], 20
-    config, weights, prompts, want = decoder.clear_case(rng, lengths, steps, vocabulary=97, layers=1)
+    config, weights, prompts, want = decoder.clear_case(rng, lengths, steps, vocabulary=257, layers=1)
     tokens, mask = decoder.padded(prompts, rng, "left")
     got = student.call("counted_generation", config=config, weights=weights, tokens=tokens, mask=mask, steps=steps)
     expect.close(field(expect, got, "tokens"), want, what="tokens", rtol=0, atol=0)
