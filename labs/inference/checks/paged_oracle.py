@@ -85,7 +85,9 @@ def random_ledger(rng: np.random.Generator, count: int, num_blocks: int, block_s
         kind = rng.choice(["allocate", "append", "fork", "free", "preempt", "restore", "wrong"], p=WEIGHTS)
         some = int(rng.choice(live)) if live else next(numbers)
         if kind == "allocate":
-            ledger.do("allocate", next(numbers), int(rng.integers(0, 4 * block_size)))
+            number = next(numbers)
+            if ledger.do("allocate", number, int(rng.integers(0, 4 * block_size))) and rng.random() < 0.5:
+                ledger.do("free", number)  # it is not there
         elif kind == "fork":
             ledger.do("fork", some, next(numbers))
         elif kind == "restore" or (kind == "free" and asleep and rng.random() < 0.3):

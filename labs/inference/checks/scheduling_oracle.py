@@ -150,6 +150,11 @@ class Server:
         holders = [job.number for job in present if job.cache]
         if sorted(preempt) != holders[len(holders) - len(preempt) :]:
             self.faults.setdefault("order", f"{said}: request {preempt[0]} is preempted, and later ones stay")
+        if preempt:
+            stays = [job for job in present if job.cache and (job.number not in preempt or job.number == min(preempt))]
+            needed = sum(self._blocks(len(job.cache) + (job.left == 1)) for job in stays)
+            if needed <= self.limits["num_blocks"]:
+                self.faults.setdefault("order", f"{said}: request {min(preempt)} is preempted, and there are blocks for it")
         idle = [job.number for job in present if not job.cache or job.number in preempt]
         starts = sorted(number for number, _, _ in chunks if number in idle)
         if starts != idle[: len(starts)]:

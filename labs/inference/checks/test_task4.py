@@ -26,7 +26,7 @@ def test_blocks_of_a_few_sequences(student, expect):
         ledger.do("append", sequence)
     ledger.do("free", 0)
     ledger.do("append", 1)
-    ledger.do("allocate", 2, 20)
+    ledger.do("allocate", 2, 30)
     ledger.do("free", 1)
     ledger.do("allocate", 2, 3)
     ledger.do("allocate", 3, 20)

@@ -8,7 +8,9 @@ import speculation_oracle as oracle
 from answers import field
 
 pytestmark = [pytest.mark.task("6"), pytest.mark.hidden]
-ROWS, VOCABULARY = 200_000, 8
+ROWS, VOCABULARY = 40_000, 8
+# how much the draft's logits differ from the target's, γ, and the length of the answer
+CASES = ((0.0, 4, 21), (0.2, 3, 40), (0.5, 1, 17), (0.4, 6, 2), (0.4, 5, 30), (3.0, 4, 12), (0.3, 0, 9), (0.1, 8, 1))
 
 
 @pytest.mark.points(2.5)
@@ -17,7 +19,7 @@ ROWS, VOCABULARY = 200_000, 8
     handout="2.21",
 )
 def test_the_law_of_what_is_kept(student, rng, expect):
-    """verify: 200,000 rows at five levels of acceptance, each place by chi-square"""
+    """verify: 40,000 rows at each of five levels of acceptance, places by chi-square"""
     for rate in (0.1, 0.3, 0.5, 0.7, 0.9):
         target = np.stack([oracle.law(rng, VOCABULARY) for _ in range(2)])
         draft = np.stack([oracle.draft_of(rng, target[0], rate)])
@@ -74,9 +76,9 @@ def test_tokens_of_a_step(student, rng, expect):
 )
 def test_whole_answers(student, rng, expect):
     """generate: the target's own answer, in as few calls of the target as the draft allows"""
-    for noise, gamma, length in ((0.0, 4, 21), (0.4, 3, 40), (1.0, 1, 17), (0.4, 6, 2), (3.0, 5, 30), (0.3, 0, 9), (0.1, 8, 1)):
-        draft, target = oracle.tables(rng, 6, noise)
-        prompt = [int(one) for one in rng.integers(0, 6, size=int(rng.integers(2, 5)))]
+    for noise, gamma, length in CASES:
+        draft, target = oracle.tables(rng, 24, noise)
+        prompt = [int(one) for one in rng.integers(0, 24, size=int(rng.integers(2, 5)))]
         want = oracle.written(target, prompt, length)
         call = {"draft": draft, "target": target, "prompt": prompt, "length": length, "gamma": gamma}
         got = student.call("generated_greedily", **call)
@@ -109,4 +111,4 @@ def test_the_choice_of_gamma(student, rng, expect, measure):
             observed = [[gamma, run.accepted(step, gamma)]]
             gammas.append(gamma)
         losses.append(np.log(run.best_fixed() / run.speed(np.array(gammas))))
-    measure.ratio("speed of the best fixed γ / yours", float(np.exp(np.mean(losses))), full_at=1.05, zero_at=1.4)
+    measure.ratio("speed of the best fixed γ / yours", float(np.exp(np.mean(losses))), full_at=1.03, zero_at=1.3)
