@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from driver_radix import ordered, run_cache
-from driver_speculation import gamma_choice, generated_greedily, greedy_verified, new_chooser, verified
-from driver_scheduling import scheduled
 from driver_paged import card, decoded, paged_decode, project_decode, run_blocks, timed_decode
+from driver_radix import ordered, run_cache
+from driver_scheduling import scheduled
+from driver_speculation import gamma_choice, generated_greedily, greedy_verified, new_chooser, verified
 
 __all__ = [
     "card",

@@ -41,6 +41,7 @@ def paged_decode(
 ) -> dict[str, Any]:
     """The kernel's result, what the meter counted and found, and whether the inputs are as they were."""
     import torch  # noqa: PLC0415 - most tasks do without
+
     from mlsys_core.kernels.meter import Meter  # noqa: PLC0415
 
     arrays = (q, k_cache, v_cache, block_tables, lengths)

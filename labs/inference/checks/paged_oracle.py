@@ -212,7 +212,9 @@ class Replay:
         found = self.memory[table].reshape(-1)[: len(tokens)].tolist()
         if found != tokens:
             wrong = [at for at, (one, other) in enumerate(zip(found, tokens, strict=True)) if one != other]
-            self.expect.that(not wrong, f"{said}: sequence {sequence} no longer has what was written for token {wrong[0]}")
+            self.expect.that(
+                not wrong, f"{said}: sequence {sequence} no longer has what was written for token {wrong[0]}"
+            )
 
 
 def serving_trace(rng: np.random.Generator, requests: int, block_size: int) -> Ledger:

@@ -65,7 +65,9 @@ def test_prediction_of_bytes(student, rng, expect, measure):
     expect.near(field(expect, got, "out"), oracle.attention(**pages), "float32", what="the result")
     counted = number(expect, field(expect, got, "loaded"), "the count")
     least = (2 * sum(lengths) * kv_heads + len(lengths) * kv_heads * group) * 64 * 4
-    expect.that(counted >= least, f"{counted:,.0f} bytes are said to be loaded; no kernel does with less than {least:,}")
+    expect.that(
+        counted >= least, f"{counted:,.0f} bytes are said to be loaded; no kernel does with less than {least:,}"
+    )
     measure.prediction("the bytes of a decode step", predicted, counted, tolerance=0.05, zero_at=1.6, unit="B")
 
 

@@ -44,7 +44,8 @@ def test_whole_pages(student, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "Only a page that nothing continues may go. When the last page of an edge goes, what is above it may be the next.", handout="2.25"
+    "Only a page that nothing continues may go. When the last page of an edge goes, what is above it may be the next.",
+    handout="2.25",
 )
 def test_what_goes_first(student, expect):
     """RadixCache: the least recently used pages go, from the ends"""
@@ -62,7 +63,8 @@ def test_what_goes_first(student, expect):
 
 @pytest.mark.points(0.75)
 @pytest.mark.hint(
-    "After a request, take the one that has most in common with those that have just run: that is depth first.", handout="2.26"
+    "After a request, take the one that has most in common with those that have just run: that is depth first.",
+    handout="2.26",
 )
 def test_an_order_of_requests(student, rng, expect):
     """cache_aware_order: all requests wait, the cache is empty and small"""

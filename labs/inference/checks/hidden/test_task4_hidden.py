@@ -37,9 +37,15 @@ def test_any_order_of_operations(student, rng, expect):
 def test_preempted_sequences(student, expect):
     """BlockManager: preempt and restore among forks, with no block to spare, and freed while away"""
     ledger = oracle.Ledger(num_blocks=6, block_size=3)
-    script = "allocate 0 7, fork 0 1, preempt 0, append 1, allocate 2 9, restore 0, preempt 2, restore 0, append 0, append 0"
-    script += ", append 1, allocate 2 1, fork 1 2, preempt 2, free 2, preempt 1, restore 1, restore 1, free 1, preempt 1"
-    script += ", append 0, free 0, free 0, allocate 7 18, append 7, preempt 7, append 7, allocate 8 0, append 8, fork 8 9"
+    script = (
+        "allocate 0 7, fork 0 1, preempt 0, append 1, allocate 2 9, restore 0, preempt 2, restore 0, append 0, append 0"
+    )
+    script += (
+        ", append 1, allocate 2 1, fork 1 2, preempt 2, free 2, preempt 1, restore 1, restore 1, free 1, preempt 1"
+    )
+    script += (
+        ", append 0, free 0, free 0, allocate 7 18, append 7, preempt 7, append 7, allocate 8 0, append 8, fork 8 9"
+    )
     script += ", append 9, free 8, append 9, restore 7, free 9, restore 7, append 7, fork 7 7, fork 9 7, restore 3"
     for line in script.split(", "):
         method, *numbers = line.split()

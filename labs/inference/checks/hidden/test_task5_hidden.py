@@ -45,7 +45,10 @@ def test_first_come_first_served(student, rng, expect):
 
 
 @pytest.mark.points(0.75)
-@pytest.mark.hint("Who has one token left to compute comes before every prompt, also before prompts that came earlier.", handout="2.18")
+@pytest.mark.hint(
+    "Who has one token left to compute comes before every prompt, also before prompts that came earlier.",
+    handout="2.18",
+)
 def test_no_stalls(student, rng, expect):
     """schedule: whoever generates takes part in every step"""
     for _ in range(4):
@@ -56,7 +59,8 @@ def test_no_stalls(student, rng, expect):
 
 @pytest.mark.points(0.75)
 @pytest.mark.hint(
-    "After the chunk that ends a prompt, go on with the next request as long as budget, seats and blocks are left.", handout="2.18"
+    "After the chunk that ends a prompt, go on with the next request as long as budget, seats and blocks are left.",
+    handout="2.18",
 )
 def test_nothing_idles(student, rng, expect):
     """schedule: no budget is left while somebody could use it"""

@@ -32,11 +32,15 @@ def test_the_law_of_what_is_kept(student, rng, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "p = 0 is never accepted, not even for u = 0; with γ = 0 there is nothing to accept, and the bonus token is all.", handout="2.21"
+    "p = 0 is never accepted, not even for u = 0; with γ = 0 there is nothing to accept, and the bonus token is all.",
+    handout="2.21",
 )
 def test_corners_of_sampling(student, rng, expect):
     """verify: distributions with zeros, certain tokens, u = 0, no draft, one row, other laws in each row"""
-    sparse = [np.where(rng.random(VOCABULARY) < 0.5, oracle.law(rng, VOCABULARY), 0.0) + np.eye(VOCABULARY)[i] for i in range(5)]
+    sparse = [
+        np.where(rng.random(VOCABULARY) < 0.5, oracle.law(rng, VOCABULARY), 0.0) + np.eye(VOCABULARY)[i]
+        for i in range(5)
+    ]
     sparse = [one / one.sum() for one in sparse]
     calls = [oracle.rows_of(rng, np.stack(sparse[:3]), np.stack(sparse[3:]), 300)]
     calls.append(calls[0] | {"accept_u": np.zeros((300, 2)), "sample_u": np.zeros(300)})
@@ -56,7 +60,8 @@ def test_corners_of_sampling(student, rng, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "A step always yields one token more than it accepts; what stands behind the first refusal counts for nothing.", handout="2.23"
+    "A step always yields one token more than it accepts; what stands behind the first refusal counts for nothing.",
+    handout="2.23",
 )
 def test_tokens_of_a_step(student, rng, expect):
     """verify: the mean number of tokens a step, within three standard errors of the formula"""
@@ -93,7 +98,8 @@ def test_whole_answers(student, rng, expect):
 @pytest.mark.points(2)
 @pytest.mark.measured
 @pytest.mark.hint(
-    "Estimate α from what was tried, which ends at the first refusal, put it into tokens over time, and forget slowly.", handout="2.23"
+    "Estimate α from what was tried, which ends at the first refusal, put it into tokens over time, and forget slowly.",
+    handout="2.23",
 )
 def test_the_choice_of_gamma(student, rng, expect, measure):
     """Speed of the best fixed γ over that of GammaChooser, for good, middling, poor and changing drafts"""
