@@ -80,7 +80,7 @@ def random_jobs(
 
 
 class Server:
-    """Runs requests step by step as `ask` says. Batches that break a rule raise through `expect`; what is merely unwise is kept in `faults`."""
+    """Runs requests step by step as `ask` says. What cannot run raises through `expect`; other faults are kept in `faults`."""
 
     def __init__(self, expect: Any, jobs: Sequence[Job], **limits: int) -> None:
         self.expect, self.limits = expect, limits

@@ -35,7 +35,7 @@ def test_blocks_of_a_few_sequences(student, expect):
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Token t lies in block table[t // block_size]. Mask what lies at or beyond the sequence's length, in the keys, the values and the scores.",
+    "Token t lies in block table[t // block_size]. Mask what lies at or beyond the length: keys, values and scores.",
     handout="2.15",
 )
 def test_a_decode_step(student, rng, expect):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.task("7")
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Walk down page by page; where the tokens part within an edge, cut the edge in two, and hang the rest of the new tokens below the upper one.",
+    "Where the tokens part within an edge, cut it in two, and hang the rest of the new tokens below the upper part.",
     handout="2.24",
 )
 def test_shared_beginnings(student, expect):

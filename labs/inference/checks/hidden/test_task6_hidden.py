@@ -15,7 +15,7 @@ CASES = ((0.0, 4, 21), (0.2, 3, 40), (0.5, 1, 17), (0.4, 6, 2), (0.4, 5, 30), (3
 
 @pytest.mark.points(2.5)
 @pytest.mark.hint(
-    "Drawing from p instead of max(p - q, 0) after a refusal gives tokens that the draft likes too often: look at the sum of both ways to get a token.",
+    "Drawing from p instead of max(p - q, 0) after a refusal gives too often what the draft likes: add up both ways to a token.",
     handout="2.21",
 )
 def test_the_law_of_what_is_kept(student, rng, expect):
