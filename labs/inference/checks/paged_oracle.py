@@ -131,6 +131,7 @@ class Replay:
             method, arguments = step["operation"]
             said = f"operation {number}, {method}({', '.join(map(str, arguments))})"
             form = isinstance(answer, dict) and {"error", "free", "tables", "returned"} <= answer.keys()
+            form = form and (type(answer["error"]), type(answer["free"]), type(answer["tables"])) == (str, int, list)
             that(form, f"{said}: returned nothing that can be read")
             wanted = step["error"] or "no error"
             that(answer["error"] == step["error"], f"{said}: raised {answer['error'] or 'no error'}, expected {wanted}")
@@ -258,6 +259,15 @@ def wasted(ledger: Ledger, used: Sequence[int]) -> float:
                 fullness[name] = min(ledger.block_size, replayed.lengths[sequence] - at * ledger.block_size)
         held, slots = held + sum(fullness.values()), slots + blocks * ledger.block_size
     return 1.0 - held / slots
+
+
+def check_decoded(expect: Any, got: Any, pages: dict[str, np.ndarray], dtype: str, *, roundings: float = 16.0) -> None:
+    """A result of `paged_decode`: without findings of the meter, and near to attention in float64."""
+    form = isinstance(got, dict) and {"out", "findings", "kept"} <= got.keys() and isinstance(got["findings"], list)
+    expect.that(form, "the call returned nothing that can be read")
+    expect.that(not got["findings"], f"the meter found: {'; '.join(map(str, got['findings']))}")
+    expect.that(got["kept"] is True, "an input was changed")
+    expect.near(got["out"], attention(**pages), dtype, what="the result", roundings=roundings)
 
 
 def random_pages(

@@ -92,6 +92,7 @@ def test_whole_answers(student, rng, expect):
         calls, drafts = (field(expect, got, name) for name in ("target", "draft"))
         whole = type(calls) is int and type(drafts) is int
         expect.that(whole and calls <= steps, f"the target was called {calls} times, and {steps} are enough")
+        expect.that(calls * (gamma + 1) >= length, f"{calls} calls of the target cannot give {length} tokens")
         expect.that(drafts <= gamma * steps, f"the draft was called {drafts} times in {steps} steps with γ = {gamma}")
 
 
