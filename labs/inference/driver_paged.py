@@ -41,6 +41,7 @@ def paged_decode(
 ) -> dict[str, Any]:
     """The kernel's result, what the meter counted and found, and whether the inputs are as they were."""
     import torch  # noqa: PLC0415 - most tasks do without
+
     from mlsys_core.kernels.meter import Meter  # noqa: PLC0415
 
     arrays = (q, k_cache, v_cache, block_tables, lengths)
@@ -54,13 +55,14 @@ def paged_decode(
     return {"out": np.array(out.numpy()), "findings": findings, "kept": kept} | numbers
 
 
-def decoded(program: ModuleType, *, seed: int, dtype: str, sizes: dict[str, int]) -> dict[str, Any]:
-    """The kernel's result on a GPU for drawn contents, and those contents, so that the judge can compute it as well."""
-    inputs = _drawn(seed, dtype, sizes, poisoned=True)
-    out = program.paged_decode(*inputs)
-    names = ("q", "k_cache", "v_cache", "block_tables", "lengths")
-    given = {name: _array(one) for name, one in zip(names, inputs, strict=True)}
-    return given | {"out": _array(out), "dtype": str(out.dtype)}
+def decoded(
+    program: ModuleType, *, q: Any, k_cache: Any, v_cache: Any, block_tables: Any, lengths: Any
+) -> dict[str, Any]:
+    """The kernel's result on a GPU."""
+    import torch  # noqa: PLC0415
+
+    tensors = [torch.from_numpy(one.copy()).cuda() for one in (q, k_cache, v_cache, block_tables, lengths)]
+    return {"out": np.array(program.paged_decode(*tensors).cpu().numpy())}
 
 
 def card(_: ModuleType) -> str:
@@ -74,7 +76,7 @@ def timed_decode(program: ModuleType, *, seed: int, audit: bool, dtype: str, siz
     """One timed call on fresh contents."""
     from driver import timing  # noqa: PLC0415 - put there by what runs the driver
 
-    return dict(timing.timed(program.paged_decode, _drawn(seed, dtype, sizes, poisoned=False), seed, audit=audit))
+    return dict(timing.timed(program.paged_decode, _drawn(seed, dtype, sizes), seed, audit=audit))
 
 
 def project_decode(_: ModuleType, *, seed: int, salt: int) -> list[float]:
@@ -84,8 +86,8 @@ def project_decode(_: ModuleType, *, seed: int, salt: int) -> list[float]:
     return list(timing.project(seed, salt))
 
 
-def _drawn(seed: int, dtype: str, sizes: dict[str, int], *, poisoned: bool) -> list[Any]:
-    """Queries, caches, shuffled tables and uneven lengths on the GPU; `poisoned` has `nan` in blocks that no sequence has."""
+def _drawn(seed: int, dtype: str, sizes: dict[str, int]) -> list[Any]:
+    """Queries, caches, shuffled tables and uneven lengths on the GPU, the same for the same seed."""
     import torch  # noqa: PLC0415
 
     kind, generator, rng = getattr(torch, dtype), torch.Generator("cuda").manual_seed(seed), np.random.default_rng(seed)
@@ -99,11 +101,4 @@ def _drawn(seed: int, dtype: str, sizes: dict[str, int], *, poisoned: bool) -> l
         return torch.randn(*shape, generator=generator, device="cuda").to(kind)
 
     q, *caches = normal(batch, heads, dim), *(normal(batch * blocks, size, kv_heads, dim) for _ in "kv")
-    for cache in caches if poisoned else ():
-        cache[tables[beyond].long()] = math.nan
     return [q, *caches, tables.masked_fill(beyond, -1), torch.from_numpy(lengths).cuda()]
-
-
-def _array(tensor: Any) -> np.ndarray:
-    plain = tensor.detach().cpu()
-    return np.array((plain.float() if str(plain.dtype) == "torch.bfloat16" else plain).numpy())

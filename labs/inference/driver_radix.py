@@ -12,7 +12,8 @@ def run_cache(program: ModuleType, *, page_size: int, operations: list[list[Any]
     for method, arguments in operations:
         given = [list(one) if isinstance(one, list) else one for one in arguments]
         found = getattr(cache, method)(*given)
-        answers.append([int(one) for one in found] if isinstance(found, list | tuple) else found)
+        listed = isinstance(found, list | tuple)
+        answers.append([int(one) for one in found] if listed else None if found is None else int(found))
     return answers
 
 

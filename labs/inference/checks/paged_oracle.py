@@ -85,7 +85,9 @@ def random_ledger(rng: np.random.Generator, count: int, num_blocks: int, block_s
         kind = rng.choice(["allocate", "append", "fork", "free", "preempt", "restore", "wrong"], p=WEIGHTS)
         some = int(rng.choice(live)) if live else next(numbers)
         if kind == "allocate":
-            ledger.do("allocate", next(numbers), int(rng.integers(0, 4 * block_size)))
+            number = next(numbers)
+            if ledger.do("allocate", number, int(rng.integers(0, 4 * block_size))) and rng.random() < 0.5:
+                ledger.do("free", number)  # it is not there
         elif kind == "fork":
             ledger.do("fork", some, next(numbers))
         elif kind == "restore" or (kind == "free" and asleep and rng.random() < 0.3):
@@ -129,6 +131,7 @@ class Replay:
             method, arguments = step["operation"]
             said = f"operation {number}, {method}({', '.join(map(str, arguments))})"
             form = isinstance(answer, dict) and {"error", "free", "tables", "returned"} <= answer.keys()
+            form = form and (type(answer["error"]), type(answer["free"]), type(answer["tables"])) == (str, int, list)
             that(form, f"{said}: returned nothing that can be read")
             wanted = step["error"] or "no error"
             that(answer["error"] == step["error"], f"{said}: raised {answer['error'] or 'no error'}, expected {wanted}")
@@ -210,7 +213,9 @@ class Replay:
         found = self.memory[table].reshape(-1)[: len(tokens)].tolist()
         if found != tokens:
             wrong = [at for at, (one, other) in enumerate(zip(found, tokens, strict=True)) if one != other]
-            self.expect.that(not wrong, f"{said}: sequence {sequence} no longer has what was written for token {wrong[0]}")
+            self.expect.that(
+                not wrong, f"{said}: sequence {sequence} no longer has what was written for token {wrong[0]}"
+            )
 
 
 def serving_trace(rng: np.random.Generator, requests: int, block_size: int) -> Ledger:
@@ -254,6 +259,15 @@ def wasted(ledger: Ledger, used: Sequence[int]) -> float:
                 fullness[name] = min(ledger.block_size, replayed.lengths[sequence] - at * ledger.block_size)
         held, slots = held + sum(fullness.values()), slots + blocks * ledger.block_size
     return 1.0 - held / slots
+
+
+def check_decoded(expect: Any, got: Any, pages: dict[str, np.ndarray], dtype: str, *, roundings: float = 16.0) -> None:
+    """A result of `paged_decode`: without findings of the meter, and near to attention in float64."""
+    form = isinstance(got, dict) and {"out", "findings", "kept"} <= got.keys() and isinstance(got["findings"], list)
+    expect.that(form, "the call returned nothing that can be read")
+    expect.that(not got["findings"], f"the meter found: {'; '.join(map(str, got['findings']))}")
+    expect.that(got["kept"] is True, "an input was changed")
+    expect.near(got["out"], attention(**pages), dtype, what="the result", roundings=roundings)
 
 
 def random_pages(

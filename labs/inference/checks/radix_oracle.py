@@ -79,7 +79,9 @@ class Trie:
         """See the notebook."""
         gone: list[int] = []
         while len(gone) < count:
-            free = [(leaf.used, above, page) for above, page, leaf in self.all() if not leaf.children and not leaf.locks]
+            free = [
+                (leaf.used, above, page) for above, page, leaf in self.all() if not leaf.children and not leaf.locks
+            ]
             if not free:
                 break
             _, above, page = min(free, key=lambda one: one[0])

@@ -80,7 +80,7 @@ def random_jobs(
 
 
 class Server:
-    """Runs requests step by step as `ask` says. Batches that break a rule raise through `expect`; what is merely unwise is kept in `faults`."""
+    """Runs requests step by step as `ask` says. What cannot run raises through `expect`; other faults are kept in `faults`."""
 
     def __init__(self, expect: Any, jobs: Sequence[Job], **limits: int) -> None:
         self.expect, self.limits = expect, limits
@@ -150,6 +150,13 @@ class Server:
         holders = [job.number for job in present if job.cache]
         if sorted(preempt) != holders[len(holders) - len(preempt) :]:
             self.faults.setdefault("order", f"{said}: request {preempt[0]} is preempted, and later ones stay")
+        if preempt:
+            stays = [job for job in present if job.cache and (job.number not in preempt or job.number == min(preempt))]
+            needed = sum(self._blocks(len(job.cache) + (job.left == 1)) for job in stays)
+            if needed <= self.limits["num_blocks"]:
+                self.faults.setdefault(
+                    "order", f"{said}: request {min(preempt)} is preempted, and there are blocks for it"
+                )
         idle = [job.number for job in present if not job.cache or job.number in preempt]
         starts = sorted(number for number, _, _ in chunks if number in idle)
         if starts != idle[: len(starts)]:
@@ -171,8 +178,12 @@ class Server:
         for job in present:
             room = free * size + -len(job.cache) % size
             if job.cache and job.left and (job.left > 1 or job.number not in served) and room:
-                self.faults.setdefault("idle", f"{said}: budget and blocks are left, and request {job.number} does not go on")
-        promised = free - sum(self._blocks(len(job.words)) - self._blocks(len(job.cache)) for job in present if job.cache)
+                self.faults.setdefault(
+                    "idle", f"{said}: budget and blocks are left, and request {job.number} does not go on"
+                )
+        promised = free - sum(
+            self._blocks(len(job.words)) - self._blocks(len(job.cache)) for job in present if job.cache
+        )
         waiting = [job for job in present if not job.cache]
         seats = self.limits["max_requests"] - (len(present) - len(waiting))
         if waiting and not preempt and seats > 0 and self._blocks(len(waiting[0].words) + 1) <= promised:

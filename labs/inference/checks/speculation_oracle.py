@@ -95,7 +95,9 @@ def tail(counts: Array, p: Array) -> float:
 def tails(tokens: Array, target: Array) -> list[float]:
     """For each place, `tail` of the tokens that stand there."""
     size = target.shape[1]
-    return [tail(np.bincount(column[column >= 0], minlength=size), p) for column, p in zip(tokens.T, target, strict=True)]
+    return [
+        tail(np.bincount(column[column >= 0], minlength=size), p) for column, p in zip(tokens.T, target, strict=True)
+    ]
 
 
 def fair_rows(rng: np.random.Generator, target: Array, draft: Array, rows: int) -> Call:

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.task("6")
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "Compare accept_u · q with p place by place; a row stops at its first refusal and draws from max(p - q, 0) there.", handout="2.21"
+    "Compare accept_u · q with p place by place; a row stops at its first refusal and draws from max(p - q, 0) there.",
+    handout="2.21",
 )
 def test_rows_of_samples(student, rng, expect):
     """verify: 200 rows with two drafted tokens each"""
@@ -41,21 +42,27 @@ def test_greedy_rows(student, rng, expect):
 
 
 @pytest.mark.points(1)
-@pytest.mark.hint("With p = q everything is accepted, and one token more is drawn from the target's last distribution.", handout="2.21")
+@pytest.mark.hint(
+    "With p = q everything is accepted, and one token more is drawn from the target's last distribution.",
+    handout="2.21",
+)
 def test_a_draft_that_is_the_target(student, rng, expect):
     """verify: all tokens are accepted, and the bonus token follows its own law"""
     target = np.stack([oracle.law(rng, 6) for _ in range(4)])
     call = oracle.rows_of(rng, target, target[:3].copy(), 300)
     got = student.call("verified", **call)
     accepted, _ = oracle.check_pair(expect, got, 300, 3, 6)
-    expect.that((accepted == 3).all(), f"{(accepted < 3).sum()} of 300 rows refuse a token, and draft and target are equal")
+    expect.that(
+        (accepted == 3).all(), f"{(accepted < 3).sum()} of 300 rows refuse a token, and draft and target are equal"
+    )
     oracle.check_rows(expect, got, call)
 
 
 @pytest.mark.points(1)
 @pytest.mark.measured
 @pytest.mark.hint(
-    "A token is accepted with probability α = Σ min(p, q), and place i is reached when all before it were accepted.", handout="2.23"
+    "A token is accepted with probability α = Σ min(p, q), and place i is reached when all before it were accepted.",
+    handout="2.23",
 )
 def test_prediction_of_tokens(student, rng, expect, measure):
     """Tokens that a step yields, as predicted and as counted"""

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.task("7")
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "Walk down page by page; where the tokens part within an edge, cut the edge in two, and hang the rest of the new tokens below the upper one.",
+    "Where the tokens part within an edge, cut it in two, and hang the rest of the new tokens below the upper part.",
     handout="2.24",
 )
 def test_shared_beginnings(student, expect):
@@ -44,7 +44,8 @@ def test_whole_pages(student, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "Only a page that nothing continues may go. When the last page of an edge goes, what is above it may be the next.", handout="2.25"
+    "Only a page that nothing continues may go. When the last page of an edge goes, what is above it may be the next.",
+    handout="2.25",
 )
 def test_what_goes_first(student, expect):
     """RadixCache: the least recently used pages go, from the ends"""
@@ -62,7 +63,8 @@ def test_what_goes_first(student, expect):
 
 @pytest.mark.points(0.75)
 @pytest.mark.hint(
-    "After a request, take the one that has most in common with those that have just run: that is depth first.", handout="2.26"
+    "After a request, take the one that has most in common with those that have just run: that is depth first.",
+    handout="2.26",
 )
 def test_an_order_of_requests(student, rng, expect):
     """cache_aware_order: all requests wait, the cache is empty and small"""

@@ -21,7 +21,8 @@ def test_any_order_of_operations(student, rng, expect):
 
 @pytest.mark.points(1.5)
 @pytest.mark.hint(
-    "A lock holds the whole path from the root. It is counted on each edge, and a cut edge hands its count to both parts.", handout="2.25"
+    "A lock holds the whole path from the root. It is counted on each edge, and a cut edge hands its count to both parts.",
+    handout="2.25",
 )
 def test_locked_prefixes(student, expect):
     """RadixCache: locks that are counted, shared, cut in two, and survive what hangs below"""
@@ -52,12 +53,13 @@ def test_locked_prefixes(student, expect):
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "insert uses known pages too, lock uses none, and a match that finds half of an edge leaves the other half old.", handout="2.25"
+    "insert uses known pages too, lock uses none, and a match that finds half of an edge leaves the other half old.",
+    handout="2.25",
 )
 def test_eviction_among_splits(student, rng, expect):
     """RadixCache: pages go one at a time in order of use, after matches of parts"""
     script = oracle.Script(page_size=2)
-    texts = [[i, i, *sum(([j, j] for j in range(8)), [])] for i in range(6)]
+    texts = [[i, i, *(j for j in range(8) for _ in range(2))] for i in range(6)]
     for text in texts:
         script.do("insert", text)
     for text in rng.permutation(len(texts)):
@@ -72,7 +74,9 @@ def test_eviction_among_splits(student, rng, expect):
 
 
 @pytest.mark.points(0.5)
-@pytest.mark.hint("A path may be thousands of pages long: walk it in a loop, not by a function that calls itself.", handout="2.24")
+@pytest.mark.hint(
+    "A path may be thousands of pages long: walk it in a loop, not by a function that calls itself.", handout="2.24"
+)
 def test_long_sequences(student, rng, expect):
     """RadixCache: a prompt of 4,000 pages that is cut a hundred times"""
     script = oracle.Script(page_size=1)
@@ -87,7 +91,7 @@ def test_long_sequences(student, rng, expect):
 @pytest.mark.points(3)
 @pytest.mark.measured
 @pytest.mark.hint(
-    "Start where most is cached, and after each request go on with those that share most with what has just run, not with what was cached before.",
+    "Start where most is cached. After each request look anew: what has just run is in the cache then, and others may be gone.",
     handout="2.26",
 )
 def test_hit_rate_of_the_order(student, rng, expect, measure):
