@@ -49,7 +49,8 @@ def test_grouped_heads(student, rng, expect):
 )
 def test_half_precision(student, rng, expect):
     """flash_attention: float16, and large scores"""
-    kernels.compared(student, expect, kernels.drawn(rng, (1, 1, 1, 40, 250), 16, "float16"), block_m=64, block_n=16)
+    q, k, v = kernels.drawn(rng, (1, 1, 1, 40, 250), 16, "float16")
+    kernels.compared(student, expect, (q, k, np.abs(v)), block_m=64, block_n=16)
     q, k, v = kernels.drawn(rng, (1, 1, 1, 32, 48), 16)
     inputs = (np.sign(q) * 32, np.sign(k) * 16, v)
     kernels.compared(student, expect, inputs, what="at scores up to 8,192", scale=1.0, block_m=32, block_n=16)
