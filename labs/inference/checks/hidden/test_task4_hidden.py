@@ -81,6 +81,7 @@ def test_pages_of_every_form(student, rng, expect):
         ([64, 65, 3], {"heads": 3, "kv_heads": 3, "dim": 64, "block_size": 1}, 1.0),
         ([7, 130], {"heads": 6, "kv_heads": 2, "dim": 32, "block_size": 8, "dtype": "float16"}, 1.0),
         ([40, 40, 50], {"heads": 4, "kv_heads": 1, "dim": 32, "block_size": 32, "shared": True}, 60.0),
+        ([390, 257], {"heads": 4, "kv_heads": 2, "dim": 64, "block_size": 16, "rising": True}, 4.0),
         ([128, 90], {"heads": 16, "kv_heads": 1, "dim": 32, "block_size": 64}, 1.0),
     ]
     for lengths, sizes, scale in cases:

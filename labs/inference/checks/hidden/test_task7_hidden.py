@@ -70,6 +70,16 @@ def test_eviction_among_splits(student, rng, expect):
         script.do("unlock", held[: 2 * pages])
     for count in (1, 2, 5, 0, 3, 50):
         script.do("evict", count)
+    for continued in ([1, 1, 2, 2, 4, 4], [1, 1, 2, 2]):
+        script.do("insert", [1, 1, 2, 2])
+        script.do("match", [1, 1])
+        script.do("insert", [3, 3])
+        script.do("insert", continued)  # what it finds is used with what is new
+        script.do("lock", [3, 3])
+        script.do("evict", 1)
+        script.do("unlock", [3, 3])
+        script.do("evict", 1)
+        script.do("evict", 9)
     script.check(student, expect)
 
 
