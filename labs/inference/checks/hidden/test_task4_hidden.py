@@ -133,7 +133,7 @@ class Decoding:
 )
 def test_share_of_the_bandwidth(student, reference, rng, measure):
     """Time that the memory needs for a decode step, over the time that it takes"""
-    sizes = {"batch": 96, "heads": 32, "kv_heads": 8, "dim": 128, "block_size": 16, "longest": 2048}
+    sizes = {"batch": 256, "heads": 32, "kv_heads": 8, "dim": 128, "block_size": 16, "longest": 4096}
     tokens = int(np.linspace(sizes["longest"] // 2, sizes["longest"], sizes["batch"]).astype(np.int32).sum())
     moved = 2 * (2 * tokens * sizes["kv_heads"] + 2 * sizes["batch"] * sizes["heads"]) * sizes["dim"]
     programs, call = (Decoding(student), Decoding(reference)), {"dtype": "float16", "sizes": sizes}
