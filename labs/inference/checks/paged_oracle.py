@@ -280,8 +280,12 @@ def random_pages(
     block_size: int,
     dtype: str = "float32",
     shared: bool = False,
+    rising: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Arguments of `paged_decode`: shuffled blocks, `nan` in every slot that holds no token, wild entries behind the tables' ends."""
+    """Arguments of `paged_decode`: shuffled blocks, `nan` in every slot that holds no token, wild entries behind the tables' ends.
+
+    With `rising`, keys grow along the sequence, and with them the largest score so far.
+    """
     needed = [-(-length // block_size) for length in lengths]
     longest, blocks = max(1, *needed) + 1, sum(needed) + 3
     order, tables = rng.permutation(blocks), rng.integers(-9, 1 << 30, size=(len(lengths), longest)).astype(np.int32)
@@ -295,6 +299,7 @@ def random_pages(
         for token in range(length):
             slot = tables[row, token // block_size], token % block_size
             k[slot], v[slot] = rng.normal(size=(2, kv_heads, dim))
+            k[slot] *= (token + 1) / length if rising else 1.0
     q = rng.normal(size=(len(lengths), heads, dim)).astype(dtype)
     sizes = np.array(lengths, np.int32)
     return {"q": q, "k_cache": k, "v_cache": v, "block_tables": tables, "lengths": sizes}

@@ -75,13 +75,14 @@ def test_wasted_memory(student, rng, expect, measure):
     handout="2.15",
 )
 def test_pages_of_every_form(student, rng, expect):
-    """paged_decode: groups of heads, sizes of blocks, float16, shared pages, lengths 0 and 1, and large scores"""
+    """paged_decode: groups of heads, block sizes, float16, shared pages, lengths 0 and 1, large scores"""
     cases = [
         ([1, 0, 33], {"heads": 8, "kv_heads": 2, "dim": 32, "block_size": 16}, 1.0),
         ([64, 65, 3], {"heads": 3, "kv_heads": 3, "dim": 64, "block_size": 1}, 1.0),
         ([7, 130], {"heads": 6, "kv_heads": 2, "dim": 32, "block_size": 8, "dtype": "float16"}, 1.0),
         ([40, 40, 50], {"heads": 4, "kv_heads": 1, "dim": 32, "block_size": 32, "shared": True}, 60.0),
-        ([420, 290], {"heads": 16, "kv_heads": 1, "dim": 32, "block_size": 64}, 1.0),
+        ([390, 257], {"heads": 4, "kv_heads": 2, "dim": 64, "block_size": 16, "rising": True}, 4.0),
+        ([128, 90], {"heads": 16, "kv_heads": 1, "dim": 32, "block_size": 64}, 1.0),
     ]
     for lengths, sizes, scale in cases:
         pages = oracle.random_pages(rng, lengths, **sizes)
@@ -132,7 +133,7 @@ class Decoding:
 )
 def test_share_of_the_bandwidth(student, reference, rng, measure):
     """Time that the memory needs for a decode step, over the time that it takes"""
-    sizes = {"batch": 96, "heads": 32, "kv_heads": 8, "dim": 128, "block_size": 16, "longest": 2048}
+    sizes = {"batch": 256, "heads": 32, "kv_heads": 8, "dim": 128, "block_size": 16, "longest": 4096}
     tokens = int(np.linspace(sizes["longest"] // 2, sizes["longest"], sizes["batch"]).astype(np.int32).sum())
     moved = 2 * (2 * tokens * sizes["kv_heads"] + 2 * sizes["batch"] * sizes["heads"]) * sizes["dim"]
     programs, call = (Decoding(student), Decoding(reference)), {"dtype": "float16", "sizes": sizes}

@@ -67,6 +67,9 @@ def test_nothing_idles(student, rng, expect):
     for _ in range(4):
         jobs, limits = tight(rng)
         oracle.Server(expect, jobs, **limits).run(oracle.asking(student)).check("idle")
+    jobs = oracle.random_jobs(rng, 12, prompts=(60, 150), answers=(1, 12), rate=20.0)
+    limits = {"token_budget": 40, "max_requests": 6, "block_size": 4, "num_blocks": 200}
+    oracle.Server(expect, jobs, **limits).run(oracle.asking(student)).check("idle")
 
 
 @pytest.mark.points(3)

@@ -58,14 +58,6 @@ def test_locked_prefixes(student, expect):
 )
 def test_eviction_among_splits(student, rng, expect):
     """RadixCache: pages go one at a time in order of use, after matches of parts"""
-    shared = oracle.Script(page_size=1)  # what lies above is used, too: it shows when what lies below is gone
-    for text in ([1, 2], [1, 3], [9], [1, 3]):
-        shared.do("insert", text)
-    shared.do("lock", [9])
-    shared.do("evict", 2)
-    shared.do("unlock", [9])
-    shared.do("evict", 1)
-    shared.check(student, expect)
     script = oracle.Script(page_size=2)
     texts = [[i, i, *(j for j in range(8) for _ in range(2))] for i in range(6)]
     for text in texts:
@@ -78,6 +70,16 @@ def test_eviction_among_splits(student, rng, expect):
         script.do("unlock", held[: 2 * pages])
     for count in (1, 2, 5, 0, 3, 50):
         script.do("evict", count)
+    for continued in ([1, 1, 2, 2, 4, 4], [1, 1, 2, 2]):
+        script.do("insert", [1, 1, 2, 2])
+        script.do("match", [1, 1])
+        script.do("insert", [3, 3])
+        script.do("insert", continued)  # what it finds is used with what is new
+        script.do("lock", [3, 3])
+        script.do("evict", 1)
+        script.do("unlock", [3, 3])
+        script.do("evict", 1)
+        script.do("evict", 9)
     script.check(student, expect)
 
 
