@@ -26,10 +26,13 @@ def tight(rng):
     handout="2.19",
 )
 def test_random_loads_under_every_limit(student, rng, expect):
-    """schedule: six loads with tight budgets, seats and memory; answers as when each runs alone"""
+    """schedule: loads with tight budgets, seats and memory; answers as when each runs alone"""
     for _ in range(6):
         jobs, limits = tight(rng)
         oracle.Server(expect, jobs, **limits).run(oracle.asking(student)).check()
+    jobs = oracle.random_jobs(rng, 12, prompts=(2, 9), answers=(2, 9), rate=0.0)  # all at once, more than seats
+    limits = {"token_budget": 60, "max_requests": 4, "block_size": 4, "num_blocks": 100}
+    oracle.Server(expect, jobs, **limits).run(oracle.asking(student)).check()
 
 
 @pytest.mark.points(1.5)
