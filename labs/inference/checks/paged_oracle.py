@@ -221,7 +221,7 @@ class Replay:
 def serving_trace(rng: np.random.Generator, requests: int, block_size: int) -> Ledger:
     """Prompts, answers in parallel that fork from some of them, and long generations; there is room for all."""
     ledger, numbers, left = Ledger(1 << 14, block_size), itertools.count(), dict[int, int]()
-    waiting = [(int(rng.integers(60, 260)), int(rng.integers(20, 90))) for _ in range(requests)]
+    waiting = [(int(rng.integers(100, 300)), int(rng.integers(20, 90))) for _ in range(requests)]
     while waiting or left:
         if waiting and len(left) < 8:
             prompt, answer = waiting.pop()
