@@ -80,6 +80,6 @@ def _median_ms(program: ModuleType, shape: list[int], tiles: tuple[int, int, int
     m, n, k = shape
     a, b = (torch.randn(size, device="cuda", dtype=torch.float16) for size in ((m, k), (k, n)))
     try:
-        return float(do_bench(lambda: program.tiled_matmul(a, b, tiles), warmup=10, rep=60, return_mode="median"))
+        return float(do_bench(lambda: program.tiled_matmul(a, b, tiles), warmup=20, rep=100, return_mode="median"))
     except OutOfResources:
         return None
