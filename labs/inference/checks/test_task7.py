@@ -15,12 +15,23 @@ pytestmark = pytest.mark.task("7")
 )
 def test_shared_beginnings(student, expect):
     """RadixCache: insert and match, with sequences that part in the middle of others"""
-    script = oracle.Script(page_size=1)
-    for tokens in ([1, 2, 3, 4], [1, 2, 5, 6, 7], [1, 2], [8], [1, 2, 3, 4, 9], [1, 2, 5, 8]):
-        script.do("insert", tokens)
-    for tokens in ([1, 2, 3, 9], [1, 2, 5, 6, 7, 8], [8, 1], [2, 3], [], [1], [1, 2, 3, 4, 9, 9], [1, 2, 5, 8, 1]):
-        script.do("match", tokens)
-    script.check(student, expect)
+    told = [
+        ("insert", [[1, 2, 3, 4], [100, 101, 102, 103]], 0),
+        ("insert", [[1, 2, 5, 6, 7], [104, 105, 106, 107, 108]], 2),
+        ("insert", [[1, 2], [109, 110]], 2),
+        ("insert", [[8], [111]], 0),
+        ("insert", [[1, 2, 3, 4, 9], [112, 113, 114, 115, 116]], 4),
+        ("insert", [[1, 2, 5, 8], [117, 118, 119, 120]], 3),
+        ("match", [[1, 2, 3, 9]], [100, 101, 102]),
+        ("match", [[1, 2, 5, 6, 7, 8]], [100, 101, 106, 107, 108]),
+        ("match", [[8, 1]], [111]),
+        ("match", [[2, 3]], []),
+        ("match", [[]], []),
+        ("match", [[1]], [100]),
+        ("match", [[1, 2, 3, 4, 9, 9]], [100, 101, 102, 103, 116]),
+        ("match", [[1, 2, 5, 8, 1]], [100, 101, 106, 120]),
+    ]
+    oracle.check_answers(student, expect, 1, told)
 
 
 @pytest.mark.points(1)
@@ -30,16 +41,22 @@ def test_shared_beginnings(student, expect):
 )
 def test_whole_pages(student, expect):
     """RadixCache: pages of 4 tokens, prompts that end or part within one"""
-    script = oracle.Script(page_size=4)
-    long = list(range(14))
-    script.do("insert", long)
-    for tokens in (long[:11], long[:3], long[:8], [*long[:6], 99, 98], [*long[:8], 99, 98, 97, 96, 95], long):
-        script.do("match", tokens)
-    script.do("insert", [*long[:9], 90, 91, 92, 93])
-    script.do("insert", [*long[:5], 80, 81, 82])
-    for tokens in ([*long[:9], 90, 91, 92], [*long[:9], 90, 91, 92, 93, 1, 2, 3], [*long[:5], 80, 81, 82], long):
-        script.do("match", tokens)
-    script.check(student, expect)
+    told = [
+        ("insert", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], [100, 101, 102]], 0),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]], [100, 101]),
+        ("match", [[0, 1, 2]], []),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7]], [100, 101]),
+        ("match", [[0, 1, 2, 3, 4, 5, 99, 98]], [100]),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 99, 98, 97, 96, 95]], [100, 101]),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]], [100, 101, 102]),
+        ("insert", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 90, 91, 92, 93], [103, 104, 105]], 2),
+        ("insert", [[0, 1, 2, 3, 4, 80, 81, 82], [106, 107]], 1),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 90, 91, 92]], [100, 101, 105]),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 90, 91, 92, 93, 1, 2, 3]], [100, 101, 105]),
+        ("match", [[0, 1, 2, 3, 4, 80, 81, 82]], [100, 107]),
+        ("match", [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]], [100, 101, 102]),
+    ]
+    oracle.check_answers(student, expect, 4, told)
 
 
 @pytest.mark.points(1)
@@ -49,16 +66,17 @@ def test_whole_pages(student, expect):
 )
 def test_what_goes_first(student, expect):
     """RadixCache: the least recently used pages go, from the ends"""
-    script = oracle.Script(page_size=2)
-    script.do("insert", [1, 1, 2, 2, 3, 3])
-    script.do("insert", [1, 1, 4, 4, 5, 5, 6, 6])
-    script.do("match", [1, 1, 2, 2])
-    script.do("evict", 2)
-    script.do("match", [1, 1, 4, 4, 5, 5])
-    script.do("evict", 3)
-    script.do("match", [1, 1, 4, 4])
-    script.do("evict", 10)
-    script.check(student, expect)
+    told = [
+        ("insert", [[1, 1, 2, 2, 3, 3], [100, 101, 102]], 0),
+        ("insert", [[1, 1, 4, 4, 5, 5, 6, 6], [103, 104, 105, 106]], 1),
+        ("match", [[1, 1, 2, 2]], [100, 101]),
+        ("evict", [2], [102, 106]),
+        ("match", [[1, 1, 4, 4, 5, 5]], [100, 104, 105]),
+        ("evict", [3], [101, 105, 104]),
+        ("match", [[1, 1, 4, 4]], [100]),
+        ("evict", [10], [100]),
+    ]
+    oracle.check_answers(student, expect, 2, told)
 
 
 @pytest.mark.points(0.75)
@@ -67,9 +85,10 @@ def test_what_goes_first(student, expect):
     handout="2.26",
 )
 def test_an_order_of_requests(student, rng, expect):
-    """cache_aware_order: all requests wait, the cache is empty and small"""
+    """cache_aware_order: all requests wait, the cache is empty and holds one of them"""
     prompts = oracle.prompts_of(rng, groups=3, topics=2, each=4)
-    order = oracle.checked_order(student, expect)
-    found = oracle.found_tokens(order, prompts, window=len(prompts), batch=len(prompts), capacity=150)
+    found = oracle.in_a_row(prompts, oracle.checked_order(student, expect)(prompts, [0] * len(prompts)))
     most = oracle.most_tokens(prompts)
-    expect.that(found == most, f"{found:,} tokens were found in the cache, and the best order finds {most:,}")
+    expect.that(
+        found == most, f"{found:,} tokens are shared with the request before, and the best order shares {most:,}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import scheduling_oracle as oracle
+from hidden import policies
 
 pytestmark = [pytest.mark.task("5"), pytest.mark.hidden]
 
@@ -83,11 +84,13 @@ def test_nothing_idles(student, rng, expect):
 )
 def test_goodput(student, rng, expect, measure):
     """Requests a second that met the objective, over those of static batching"""
-    jobs = oracle.random_jobs(rng, 100, prompts=(30, 500), answers=(4, oracle.LONGEST_ANSWER), rate=7.0)
+    jobs = oracle.random_jobs(rng, 100, prompts=(30, 500), answers=(4, policies.LONGEST_ANSWER), rate=7.0)
     limits = {"token_budget": 256, "max_requests": 32, "block_size": 16, "num_blocks": 900}
     server = oracle.Server(expect, jobs, **limits).run(oracle.asking(student))
     server.check_answers()
-    static, ours = (oracle.Server(expect, jobs, **limits).run(one).goodput() for one in (oracle.static, oracle.in_turn))
+    static, ours = (
+        oracle.Server(expect, jobs, **limits).run(one).goodput() for one in (policies.static, policies.in_turn)
+    )
     static = max(static, ours / 6)  # where it meets the objective for next to nobody
     beaten = server.goodput() / ours
     name = "goodput / that of static batching" + (f" (more than ours, by {beaten - 1:.1%})" if beaten > 1.0005 else "")

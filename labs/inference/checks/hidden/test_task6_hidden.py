@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import speculation_oracle as oracle
 from answers import field
+from hidden import laws
 
 pytestmark = [pytest.mark.task("6"), pytest.mark.hidden]
 ROWS, VOCABULARY = 40_000, 8
@@ -23,7 +24,7 @@ def test_the_law_of_what_is_kept(student, rng, expect):
     for rate in (0.1, 0.3, 0.5, 0.7, 0.9):
         target = np.stack([oracle.law(rng, VOCABULARY) for _ in range(2)])
         draft = np.stack([oracle.draft_of(rng, target[0], rate)])
-        call = oracle.fair_rows(rng, target, draft, ROWS)
+        call = laws.fair_rows(rng, target, draft, ROWS)
         _, tokens = oracle.check_pair(expect, student.call("verified", **call), ROWS, 1, VOCABULARY)
         for place, chance in enumerate(oracle.tails(tokens, target)):
             told = f"at an acceptance of {rate} the tokens in place {place} do not follow the target: p = {chance:.1g}"
@@ -48,9 +49,9 @@ def test_corners_of_sampling(student, rng, expect):
     calls.append(oracle.rows_of(rng, certain[[1, 2, 3]], certain[[1, 0]], 5))
     calls.append(oracle.rows_of(rng, np.stack(sparse[:1]), np.zeros((0, VOCABULARY)), 40))
     calls.append(oracle.rows_of(rng, np.stack(sparse[:4]), np.stack(sparse[:3]), 1))
-    laws = rng.gamma(0.5, size=(150, 7, VOCABULARY))
-    laws /= laws.sum(axis=2, keepdims=True)
-    rows = {"target": laws[:, :4], "draft": laws[:, 4:], "drafted": rng.integers(0, VOCABULARY, size=(150, 3))}
+    drawn = rng.gamma(0.5, size=(150, 7, VOCABULARY))
+    drawn /= drawn.sum(axis=2, keepdims=True)
+    rows = {"target": drawn[:, :4], "draft": drawn[:, 4:], "drafted": rng.integers(0, VOCABULARY, size=(150, 3))}
     calls.append(rows | {"accept_u": rng.random((150, 3)) ** 2, "sample_u": rng.random(150)})
     for call in calls:
         got = student.call("verified", **call)
@@ -68,7 +69,7 @@ def test_tokens_of_a_step(student, rng, expect):
     for rate, gamma in ((0.3, 2), (0.6, 4), (0.85, 6)):
         p = oracle.law(rng, VOCABULARY)
         q = oracle.draft_of(rng, p, rate)
-        call = oracle.fair_rows(rng, np.tile(p, (gamma + 1, 1)), np.tile(q, (gamma, 1)), 30_000)
+        call = laws.fair_rows(rng, np.tile(p, (gamma + 1, 1)), np.tile(q, (gamma, 1)), 30_000)
         accepted, _ = oracle.check_pair(expect, student.call("verified", **call), 30_000, gamma, VOCABULARY)
         far = oracle.sigmas(accepted, float(np.minimum(p, q).sum()), gamma)
         expect.that(abs(far) <= 3, f"α = {rate}, γ = {gamma}: the mean is {far:.1f} standard errors from the formula")

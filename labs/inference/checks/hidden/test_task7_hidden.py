@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import radix_oracle as oracle
+from hidden import tries
 
 pytestmark = [pytest.mark.task("7"), pytest.mark.hidden]
 
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.task("7"), pytest.mark.hidden]
 def test_any_order_of_operations(student, rng, expect):
     """RadixCache: random operations with pages of 1, 2 and 3 tokens"""
     for page_size in (1, 2, 3):
-        oracle.random_script(rng, 350, page_size).check(student, expect)
+        tries.random_script(rng, 350, page_size).check(student, expect)
 
 
 @pytest.mark.points(1.5)
@@ -26,7 +27,7 @@ def test_any_order_of_operations(student, rng, expect):
 )
 def test_locked_prefixes(student, expect):
     """RadixCache: locks that are counted, shared, cut in two, and survive what hangs below"""
-    script = oracle.Script(page_size=2)
+    script = tries.Script(page_size=2)
     text = [1, 1, 2, 2, 3, 3, 4, 4]
     script.do("insert", text)
     for _ in range(2):
@@ -58,7 +59,7 @@ def test_locked_prefixes(student, expect):
 )
 def test_eviction_among_splits(student, rng, expect):
     """RadixCache: pages go one at a time in order of use, after matches of parts"""
-    script = oracle.Script(page_size=2)
+    script = tries.Script(page_size=2)
     texts = [[i, i, *(j for j in range(8) for _ in range(2))] for i in range(6)]
     for text in texts:
         script.do("insert", text)
@@ -89,7 +90,7 @@ def test_eviction_among_splits(student, rng, expect):
 )
 def test_long_sequences(student, rng, expect):
     """RadixCache: a prompt of 4,000 pages that is cut fifty times"""
-    script = oracle.Script(page_size=1)
+    script = tries.Script(page_size=1)
     text = [int(one) for one in rng.integers(0, 9, size=4000)]
     script.do("insert", text)
     for stop in range(4000, 0, -80):
@@ -110,7 +111,7 @@ def test_hit_rate_of_the_order(student, rng, expect, measure):
     for _ in range(2):
         prompts = oracle.prompts_of(rng, groups=5, topics=3, each=8)
         order = oracle.checked_order(student, expect)
-        found += oracle.found_tokens(order, prompts, window=90, batch=10, capacity=300)
+        found += tries.found_tokens(order, prompts, window=90, batch=10, capacity=300)
         most += oracle.most_tokens(prompts)
     expect.that(found <= most, "more was found than there is to find")
     measure.ratio("tokens found / by the best order", found / most, full_at=0.96, zero_at=0.5)
