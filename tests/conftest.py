@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from config import clock
 
-pytest_plugins = ["tests.oracles"]
+pytest_plugins = ["tests.oracles", "tests.databases"]
 os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported, by whichever test is first
 
 

@@ -53,10 +53,20 @@ def _steps(low: float, high: float) -> list[float]:
 
 def _powers(low: float, high: float) -> list[float]:
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-    if last - first < 1:  # less than two powers of ten: doublings
-        return [low * 2**k for k in range(math.floor(math.log2(high / low) + 1e-9) + 1)]
+    if last - first < 1:  # less than two powers of ten
+        return _doublings(low, high) if math.log2(low).is_integer() else _round_between(low, high)
     step = max(1, math.ceil((last - first) / TICKS))
     return [10.0**k for k in range(first, last + 1, step)]
+
+
+def _doublings(low: float, high: float) -> list[float]:
+    return [low * 2**k for k in range(math.floor(math.log2(high / low) + 1e-9) + 1)]
+
+
+def _round_between(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [k * 10.0**power for power in powers for k in (1, 2, 5) if low <= k * 10.0**power <= high]
 
 
 @register.filter

@@ -105,12 +105,10 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
     from django.conf import settings
-    from django.core.management import call_command
     from django.test.utils import setup_test_environment
 
     setup_test_environment()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("migrate", verbosity=0)
     crowd = a_class()
     done = at_once(taps(crowd))
     after = rows(crowd)

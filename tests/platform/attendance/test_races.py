@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from pytest_socket import enable_socket
 
 from attendance.models import CheckInWindow
 from attendance.records import Recorded
 from attendance.windows import open_window
 from tests.platform.attendance import racing
-from tests.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parents[3]
 EACH_TWICE = 2 * racing.STUDENTS
 
 
@@ -46,21 +37,9 @@ def test_two_who_open_the_check_in_at_once_open_one():
     assert CheckInWindow.objects.count() == 1
 
 
-def test_the_same_on_postgresql(tmp_path):
-    enable_socket()
-    with Postgres(durable=False) as postgres:
-        environment = os.environ | {
-            "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
-            "GRADLAB_DATABASE_URL": postgres.url,
-            "GRADLAB_DATA_DIR": str(tmp_path),
-            "GRADLAB_DEMO": "1",
-            "GRADLAB_DATABASE_POOL": "40",  # the server has 100 connections, and 121 threads want one
-        }
-        ran = subprocess.run(
-            [sys.executable, racing.__file__], env=environment, capture_output=True, text=True, check=False
-        )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
+def test_the_same_on_postgresql(on_postgresql):
+    # the server has 100 connections, and 121 threads want one
+    told = on_postgresql(racing, GRADLAB_DATABASE_POOL="40")
     assert told["statuses"] == told["with staff"] == {"302": EACH_TWICE}
     assert told["rows"] == [[pk, "present"] for pk in sorted(told["expected"])]
     assert "Recorded(" in told["staff"]

@@ -150,9 +150,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
     sys.stdout.write(json.dumps(all_of_it()) + "\n")
 
 

@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ from django.core.management import CommandError, call_command
 from courses.models import Enrollment
 from submissions import storage
 from submissions.models import Submission, SubmittedFile
+from tests.databases import create
 from tests.factories import HALF, graded, practice, submit
-from tests.postgres import Postgres, tools
+from tests.postgres import tools
 
 ROOT = Path(__file__).resolve().parents[3]
 SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
@@ -89,31 +89,21 @@ class Installation:
         return {str(file.relative_to(self.data)): file.read_bytes() for file in found}
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with Postgres(durable=False) as postgres:
-        yield postgres.server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installations(request, tmp_path: Path, socket_enabled) -> tuple[Installation, Installation]:
-    """A first one and one to restore into."""
-    urls = ["", ""]
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgres")
-        urls = [f"{server}/{name}" for name in ("first", "second")]
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            for name in ("first", "second"):
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-                connection.execute(f"CREATE DATABASE {name}")
-    return Installation(tmp_path / "first", urls[0]), Installation(tmp_path / "second", urls[1])
+    """A first one, which is migrated, and one to restore into."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    if request.param == "sqlite":
+        request.getfixturevalue("migrated_sqlite")(first)
+        return Installation(first, ""), Installation(second, "")
+    url, server = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_server")
+    return Installation(first, url), Installation(second, create(server, "second"))
 
 
 @pytest.fixture
 def used(installations, world, tmp_path, settings) -> Installation:
     """The first one with people, submissions, a practice run, a report and a published lab."""
     first = installations[0]
-    first.must("migrate", "--verbosity=0")
     graded(world.lab, world.student, HALF)
     submit(world.lab, world.classmate)
     practice(world.lab, world.student, "x = 1\n")
@@ -296,9 +286,8 @@ class TestRefusals:
             call_command("backup", str(tmp_path / "backup"))
         assert not (tmp_path / "backup" / "backup.json").exists()
 
-    def test_without_postgresqls_tools_it_says_what_to_install(self, tmp_path, postgres):
-        installation = Installation(tmp_path / "third", f"{postgres}/postgres")
-        installation.must("migrate", "--verbosity=0")
+    def test_without_postgresqls_tools_it_says_what_to_install(self, tmp_path, postgres_url):
+        installation = Installation(tmp_path / "third", postgres_url)
         done = installation.manage("backup", str(tmp_path / "backup"), PATH=str(tmp_path))
         assert done.returncode == 1
         assert "pg_dump is not installed" in done.stderr

@@ -86,7 +86,8 @@ def test_many_parts(student, rng, expect):
     got = pair(expect, student.call("merged", parts=[[a, b] for a, b in zip(out, lse, strict=True)]))
     whole = dense.log_sum_exp(lse.T.astype(np.float64))
     shares = np.exp(lse - np.where(np.isfinite(whole), whole, 0))
-    expect.near(got[0], (out * shares[..., None]).sum(axis=0), "float32", what="output")
+    # ℓ near 300 is known to 3e-5, and so is each share
+    expect.near(got[0], (out * shares[..., None]).sum(axis=0), "float32", what="output", roundings=2048)
     expect.near(got[1], whole, "float32", what="log denominator")
 
 

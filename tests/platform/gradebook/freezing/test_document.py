@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +17,8 @@ from gradebook.freezing.document import canonical, document_of, sha256_of
 from gradebook.freezing.frozen import NotAGradesFile, grades_follow, read
 from gradebook.policies.services import change_scheme
 from gradebook.sources.collect import collect
+from tests.databases import environment
 from tests.platform.gradebook.classes import random_scheme, random_scores, small_class
-from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -86,10 +85,8 @@ import django
 django.setup()
 from datetime import UTC, datetime
 from django.conf import settings
-from django.core.management import call_command
 from config import clock
 clock.now = lambda: datetime(2026, 4, 1, 12, tzinfo=UTC)
-call_command("migrate", verbosity=0)
 from tests.factories import OfferingFactory, CourseFactory
 from tests.platform.gradebook.classes import random_scores, small_class
 from gradebook.freezing.document import canonical, document_of, sha256_of
@@ -102,27 +99,19 @@ sys.stdout.write(sha256_of(canonical(document_of(offering, collect(offering)))))
 
 def made_apart(url: str, data: Path, seed: str) -> str:
     """The hash of that class, in a process with its own order of sets and dicts."""
-    data.mkdir()
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "GRADLAB_DEMO": "1",
-        "GRADLAB_DATA_DIR": str(data),
-        "GRADLAB_DATABASE_URL": url,
-        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
-        "PYTHONHASHSEED": seed,
-    }
+    around = environment(data, url, DJANGO_SETTINGS_MODULE="config.settings", PYTHONHASHSEED=seed)
     done = subprocess.run(
-        [sys.executable, "-c", MAKE], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MAKE], cwd=ROOT, env=around, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_hash_is_the_same_in_other_processes_and_on_both_databases(tmp_path):
+def test_the_hash_is_the_same_in_other_processes_and_on_both_databases(tmp_path, migrated_sqlite, postgres_url):
+    for seed in (1, 2):
+        migrated_sqlite(tmp_path / str(seed))
     sqlite = [made_apart("", tmp_path / str(seed), str(seed)) for seed in (1, 2)]
-    with Postgres(durable=False) as server:
-        postgres = made_apart(server.url, tmp_path / "3", "3")
+    postgres = made_apart(postgres_url, tmp_path, "3")
     assert len(sqlite[0]) == 64
     assert sqlite == [postgres, postgres]
 

@@ -115,9 +115,7 @@ def main() -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
-    from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
     talk, raters, staff = an_hour()
     answers = rate_all(talk, raters, staff)
     edits = [saved for told in answers.values() for _, saved in told.edits]

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from pytest_socket import enable_socket
 
 from projects.presentations import opening
 from projects.presentations.locks import TalkRefused
 from tests.factories import OfferingFactory, person, talk, team
 from tests.platform.projects.presentations import racing
-from tests.postgres import Postgres
-
-ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -47,20 +37,8 @@ def test_of_two_talks_opened_at_once_one_is(files_dir):
     assert len(refused) == 1
 
 
-def test_the_same_on_postgresql(tmp_path):
-    enable_socket()
-    with Postgres(durable=False) as postgres:
-        environment = os.environ | {
-            "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
-            "GRADLAB_DATABASE_URL": postgres.url,
-            "GRADLAB_DATA_DIR": str(tmp_path),
-            "GRADLAB_DEMO": "1",
-        }
-        ran = subprocess.run(
-            [sys.executable, racing.__file__], env=environment, capture_output=True, text=True, check=False
-        )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
+def test_the_same_on_postgresql(on_postgresql):
+    told = on_postgresql(racing)
     assert told["lost"] == []
     assert told["ratings"] == len(told["edits"]) == racing.RATERS + racing.HASTY
     assert not any(told["edits"][len(told["edits"]) // 2 :])

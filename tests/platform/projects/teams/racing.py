@@ -116,9 +116,7 @@ def main() -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
-    from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
     sys.stdout.write(json.dumps(all_of_it()) + "\n")
 
 

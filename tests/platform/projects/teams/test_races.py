@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from pytest_socket import enable_socket
 
 from tests.platform.projects.teams import racing
-from tests.postgres import Postgres
-
-ROOT = Path(__file__).resolve().parents[4]
 
 
 def hold(told: dict) -> None:
@@ -35,17 +25,5 @@ def test_acts_of_one_moment_follow_one_another(files_dir):
     hold(racing.all_of_it())
 
 
-def test_the_same_on_postgresql(tmp_path):
-    enable_socket()
-    with Postgres(durable=False) as postgres:
-        environment = os.environ | {
-            "PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}",
-            "GRADLAB_DATABASE_URL": postgres.url,
-            "GRADLAB_DATA_DIR": str(tmp_path),
-            "GRADLAB_DEMO": "1",
-        }
-        ran = subprocess.run(
-            [sys.executable, racing.__file__], env=environment, capture_output=True, text=True, check=False
-        )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    hold(json.loads(ran.stdout.splitlines()[-1]))
+def test_the_same_on_postgresql(on_postgresql):
+    hold(on_postgresql(racing))

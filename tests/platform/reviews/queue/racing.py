@@ -72,11 +72,9 @@ def main() -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
-    from django.core.management import call_command
 
     from reviews.marking.models import Claim, Review
 
-    call_command("migrate", verbosity=0)
     reading, graders = a_class()
     done = grade_all(reading, graders)
     revisions = list(Review.objects.values_list("revision", flat=True))

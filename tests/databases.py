@@ -1,0 +1,90 @@
+"""Migrated databases for tests that run the product in processes of their own: migrations run once, each test gets a copy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pytest_socket import enable_socket
+
+from tests.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+NUMBERS = count()
+
+
+def environment(data: Path, url: str, **more: str) -> dict[str, str]:
+    """Of a process that uses this data directory and this database; no URL is the file in the directory."""
+    settings = {"GRADLAB_DEMO": "1", "GRADLAB_DATA_DIR": str(data), "GRADLAB_DATABASE_URL": url}
+    return os.environ | settings | {"PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}"} | more
+
+
+def migrate(data: Path, url: str) -> None:
+    """Bring a database to the present schema."""
+    order = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(order, cwd=ROOT, env=environment(data, url), check=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One server for all tests of this process, which does not wait for the disk."""
+    with Postgres(durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
+    create(postgres_server, "migrated")
+    migrate(tmp_path_factory.mktemp("data"), f"{postgres_server.server}/migrated")
+    return "migrated"
+
+
+def create(server: Postgres, name: str, template: str = "template0") -> str:
+    """A new database of this name, and its URL."""
+    enable_socket()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return f"{server.server}/{name}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres, _migrated_postgres: str) -> str:
+    """A migrated database of this test's own."""
+    return create(postgres_server, f"copy_{next(NUMBERS)}", _migrated_postgres)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """`migrated_sqlite(data)`: this data directory has a migrated database."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate(folder, "")
+
+    def copy(data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("db.sqlite3*"):
+            shutil.copy(file, data / file.name)
+
+    return copy
+
+
+@pytest.fixture
+def on_postgresql(postgres_url: str, tmp_path: Path) -> Callable[..., Any]:
+    """`on_postgresql(racing, GRADLAB_…=…)`: runs the module as a program on PostgreSQL and gives the JSON that it printed last."""
+
+    def run(module: Any, **settings: str) -> Any:
+        order, around = [sys.executable, module.__file__], environment(tmp_path, postgres_url, **settings)
+        ran = subprocess.run(order, env=around, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        return json.loads(ran.stdout.splitlines()[-1])
+
+    return run
