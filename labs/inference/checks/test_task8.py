@@ -19,7 +19,7 @@ def test_prediction_of_work(student, rng, expect, measure):
     kv_heads, element = int(rng.integers(1, 9)), int(rng.choice([2, 4]))
     attention = [
         int(rng.integers(1, 9)),
-        kv_heads * int(rng.integers(1, 9)),
+        kv_heads * int(rng.integers(3, 9)),
         kv_heads,
         int(rng.integers(100, 5000)),
         128,

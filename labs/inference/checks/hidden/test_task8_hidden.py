@@ -85,7 +85,7 @@ def test_both_sides_of_the_ridge(student, rng, expect):
 )
 def test_tiles(student, rng, expect):
     """tile_traffic, against the meter on the given kernel; choose_tiles, by the formulas"""
-    m, n, k = (int(size) for size in rng.integers(20, 90, size=3))
+    m, n, k = (int(size) for size in rng.integers([20, 129, 20], [45, 150, 90]))
     a, b = rng.normal(size=(m, k)).astype(np.float32), rng.normal(size=(k, n)).astype(np.float32)
     arguments = {"m": m, "n": n, "k": k, "block_m": 16, "block_n": 32, "element": 4}
     said = number(expect, student.call("predicted", function="tile_traffic", arguments=arguments), "tile_traffic")
