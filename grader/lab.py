@@ -81,7 +81,9 @@ class LabSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: tuple[str, ...] = ("numpy",)
     # modules that the driver imports, each after those that it needs itself: of mlsys_core, or files beside driver.py by plain names
     library: tuple[str, ...] = ()
-    boards: tuple[str, ...] = ()  # public measured checks with a board of best results, by name
+    boards: tuple[
+        str, ...
+    ] = ()  # measured checks with a board of best results, by name; what they measure is shown to all
     max_upload_mb: int = 16
     limits: LimitSettings = LimitSettings()
     banned_imports: tuple[BannedImports, ...] = ()

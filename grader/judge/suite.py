@@ -130,13 +130,11 @@ class CheckSuite:
         return order.index(marks.task), marks.gpu, marks.hidden
 
     def _boards(self, known: dict[str, CheckMarks]) -> tuple[str, ...]:
-        """The checks with a board that run here. A hidden one has none: what it found is not shown before the due date."""
+        """The checks with a board that run here. Of a hidden one what it measured is then for everybody, and nothing else."""
         here = {marks.name for marks in self.marks.values()}
         for name in self.lab.settings.boards:
-            if name not in known or known[name].hidden or not known[name].measured:
-                raise LabError(
-                    f"{self.lab.path.name}/lab.toml: boards names {name}, which is no public measured check."
-                )
+            if name not in known or not known[name].measured:
+                raise LabError(f"{self.lab.path.name}/lab.toml: boards names {name}, which is no measured check.")
         return tuple(name for name in self.lab.settings.boards if name in here)
 
     def _check_points(self) -> None:

@@ -151,8 +151,8 @@ def test_a_board_of_a_gpu_check_is_there_where_the_check_is(measured):
 
 
 @pytest.mark.parametrize("name", ["test_add::test_adds", "test_add::test_nothing", "test_add_hidden::test_shapes"])
-def test_a_board_is_of_a_public_measured_check(measured, name):
+def test_a_board_is_of_a_measured_check(measured, name):
     text = (measured / "lab.toml").read_text().replace("test_add::test_adds_on_a_gpu", name)
     (measured / "lab.toml").write_text(text)
-    with pytest.raises(LabError, match=f"boards names {name}, which is no public measured check"):
+    with pytest.raises(LabError, match=f"boards names {name}, which is no measured check"):
         load_lab(measured)
