@@ -32,8 +32,8 @@ pytest.importorskip("triton")
 
 PATH = Path(__file__).resolve().parents[2] / "labs" / "compression"
 LAB, ON_GPU = Lab(PATH), Lab(PATH, gpu=True)
-POINTS = {"1": 12.0, "2": 10.0, "3": 18.0, "4": 12.0}
-GPU_POINTS = {"2": 8.0}
+POINTS = {"1": 12.0, "2": 10.0, "3": 17.0, "4": 12.0, "5": 14.0, "6": 10.0, "7": 8.0, "8": 1.0}
+GPU_POINTS = {"2": 8.0, "5": 4.0, "7": 4.0}
 PREDICTIONS = ["1", "2"]
 
 
@@ -80,7 +80,7 @@ def test_the_student_version_loads_without_a_note_and_scores_nothing(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "line", ["import mlsys_core.kernels.meter", "from flash_attn import flash_attn_func", "import vllm"]
+    "line", ["import mlsys_core.kernels.meter", "from torchao import quantization", "import bitsandbytes"]
 )
 def test_finished_parts_are_refused_with_a_sentence(tmp_path: Path, walls: SandboxKind, line: str):
     report = graded(tmp_path, f"import numpy as np\n{line}\n".encode(), walls, name="work.py")
@@ -88,7 +88,7 @@ def test_finished_parts_are_refused_with_a_sentence(tmp_path: Path, walls: Sandb
     assert "line 2" in report.message
 
 
-def test_points_sum_to_82_and_to_100_where_there_is_a_gpu():
+def test_points_sum_to_84_and_to_100_where_there_is_a_gpu():
     for lab, extra in ((LAB, {}), (ON_GPU, GPU_POINTS)):
         found = Counter[str]()
         for check in load_suite(lab).infos(Suite.FULL):
@@ -96,7 +96,7 @@ def test_points_sum_to_82_and_to_100_where_there_is_a_gpu():
         want = {task: points + extra.get(task, 0) for task, points in POINTS.items()}
         assert {task: round(points, 6) for task, points in found.items()} == want
         assert [task.id for task in lab.tasks] == list(POINTS)
-    assert (sum(POINTS.values()), sum(POINTS.values()) + sum(GPU_POINTS.values())) == (82, 100)
+    assert (sum(POINTS.values()), sum(POINTS.values()) + sum(GPU_POINTS.values())) == (84, 100)
 
 
 def test_about_a_third_is_public_and_every_task_but_one_has_a_prediction_or_a_measured_check():

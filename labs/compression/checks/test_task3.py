@@ -30,7 +30,7 @@ def test_inverse_factor(student, rng, expect):
     expect.close(student.call("factor", h=h, damp=0.02), lower.T, what="triangle", rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.points(1.25)
+@pytest.mark.points(1)
 @pytest.mark.hint(
     "With an identity nothing is taken off later columns, so the grids and codes are those of rounding.", handout="3.10"
 )
@@ -41,7 +41,7 @@ def test_identity_is_rounding(student, rng, expect):
     oracle.compared(expect, got, oracle.nearest(w, bits))
 
 
-@pytest.mark.points(2.25)
+@pytest.mark.points(2)
 @pytest.mark.hint(
     "After column i is rounded, take e · U[i, j] off every later column j, where e is what is lost over U[i, i].",
     handout="3.10",

@@ -10,7 +10,7 @@ from hidden import language
 pytestmark = [pytest.mark.task("3"), pytest.mark.hidden]
 
 
-@pytest.mark.points(1.5)
+@pytest.mark.points(1)
 @pytest.mark.hint(
     "The triangle is of the inverse, and its row i holds what column i does to later ones.", handout="3.10"
 )
