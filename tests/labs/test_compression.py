@@ -34,7 +34,7 @@ PATH = Path(__file__).resolve().parents[2] / "labs" / "compression"
 LAB, ON_GPU = Lab(PATH), Lab(PATH, gpu=True)
 POINTS = {"1": 12.0, "2": 10.0, "3": 17.0, "4": 12.0, "5": 14.0, "6": 10.0, "7": 8.0, "8": 1.0}
 GPU_POINTS = {"2": 8.0, "5": 4.0, "7": 4.0}
-PREDICTIONS = ["1", "2"]
+PREDICTIONS = ["1", "2", "5", "6", "7"]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_points_sum_to_84_and_to_100_where_there_is_a_gpu():
     assert (sum(POINTS.values()), sum(POINTS.values()) + sum(GPU_POINTS.values())) == (84, 100)
 
 
-def test_about_a_third_is_public_and_every_task_but_one_has_a_prediction_or_a_measured_check():
+def test_about_a_third_is_public_and_every_task_has_a_measured_check():
     every, public = (load_suite(LAB).infos(suite) for suite in (Suite.FULL, Suite.PUBLIC))
     for task, points in POINTS.items():
         assert 0.30 <= sum(check.max_score for check in public if check.task == task) / points <= 0.40
