@@ -11,8 +11,6 @@ from typing import Any
 
 from driver_gptq import factor, gptq, gptq_of_all, hessian
 from driver_int4 import card, multiplied, packed, products, project_product, timed_product, unpacked
-from driver_rtn import dequantized, predicted_error, quantized, quantized_all
-from driver_scaling import accumulated, awq, awq_of_all, linear, rows, scales, smoothed, smoothed_all
 from driver_kv import (
     attention_kept,
     hitters,
@@ -25,6 +23,8 @@ from driver_kv import (
 )
 from driver_lowrank import adapters, factored, factored_for_inputs, lora_story, lora_work, nf4, nf4_table, scales_twice
 from driver_pareto import compressed_models
+from driver_rtn import dequantized, predicted_error, quantized, quantized_all
+from driver_scaling import accumulated, awq, awq_of_all, linear, rows, scales, smoothed, smoothed_all
 from driver_sparsity import (
     best_on_mask,
     compressed,
