@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.task("2"), pytest.mark.hidden]
 
 @pytest.mark.points(1)
 @pytest.mark.hint(
-    "A word whose highest nibble is 8 or more is a negative int32; codes may come as uint8, which cannot be shifted far.",
+    "A word whose highest nibble is 8 or more is a negative int32; codes may come as uint8, whose sums would wrap around.",
     handout="3.6",
 )
 def test_packing_of_every_form(student, rng, expect):
