@@ -1,0 +1,167 @@
+"""A small language model in the judge: perplexity of any weights on text that it never saw, and the inputs that its matrices meet.
+
+Idea      What a student's functions return are weights, so what they lose is computed here, from the weights. No number is trusted.
+Equation  perplexity = exp(mean of -ln p(next letter | those before it))
+Paper     The model and its text: `mlsys_core.workloads.small_model`, whose file is read here in numpy, so that the judge needs no torch.
+Cost      2 operations a parameter and letter: a third of a second for 4,096 letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from mlsys_core.workloads import text
+
+Array: TypeAlias = np.ndarray
+Weights: TypeAlias = dict[str, Array]
+Linear: TypeAlias = Callable[[str, Array, Array], Array]
+
+PATH = text.PATH.parent / "small_model.npz"
+LAYERS, HEADS, KV_HEADS, CONTEXT = 6, 8, 4, 256
+AFTER_NORM = {"attn_norm": ("attn.q_proj", "attn.k_proj", "attn.v_proj"), "ffn_norm": ("ffn.gate_proj", "ffn.up_proj")}
+
+
+@cache
+def _stored() -> Weights:
+    with np.load(PATH, allow_pickle=False) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}
+
+
+def load() -> Weights:
+    """The weights by name, float32; whoever asks may change the dict and not the arrays."""
+    return dict(_stored())
+
+
+@cache
+def _codes() -> tuple[Array, Array]:
+    whole = text.load()
+    return text.split(text.Vocabulary.of(whole).encode(whole))
+
+
+def windows(rng: np.random.Generator, count: int, *, held_out: bool, time: int = CONTEXT) -> Array:
+    """Codes (count, time + 1) from places drawn at random: of the text that the model never saw, or of the one that it learned."""
+    codes = _codes()[held_out]
+    starts = rng.integers(len(codes) - time - 1, size=count)
+    return codes[starts[:, None] + np.arange(time + 1)]
+
+
+def matrices() -> list[str]:
+    """Names of the matrices of all blocks."""
+    return [name for name in _stored() if name.startswith("blocks.") and _stored()[name].ndim == 2]
+
+
+def plain(_: str, x: Array, w: Array) -> Array:
+    """A layer without rounding."""
+    return x @ w.T
+
+
+def norm(x: Array, weight: Array) -> Array:
+    """Root mean square normalisation."""
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5) * weight
+
+
+def _rope(x: Array) -> Array:
+    half = x.shape[-1] // 2
+    angles = np.arange(x.shape[-2])[:, None] * 10_000.0 ** (-np.arange(half) / half)
+    cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
+    a, b = x[..., :half], x[..., half:]
+    return np.concatenate((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+def _attention(q: Array, k: Array, v: Array) -> Array:
+    """q (B, T, H, D), k and v (B, T, K, D), causal."""
+    q, k, v = (one.transpose(0, 2, 1, 3) for one in (q, k, v))
+    k, v = (np.repeat(one, q.shape[1] // one.shape[1], axis=1) for one in (_rope(k), v))
+    scores = _rope(q) @ k.transpose(0, 1, 3, 2) / np.sqrt(np.float32(q.shape[-1]))
+    scores[..., ~np.tri(scores.shape[-1], dtype=bool)] = -np.inf
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
+
+
+def logits(weights: Weights, tokens: Array, linear: Linear = plain) -> Array:
+    """Logits (B, T, vocabulary) after tokens (B, T); `linear(name, x, w)` multiplies by each matrix of the blocks."""
+    batch, time = tokens.shape
+    x = weights["embed.weight"][tokens]
+
+    def layer(name: str, inputs: Array) -> Array:
+        flat = linear(f"{name}.weight", inputs.reshape(-1, inputs.shape[-1]), weights[f"{name}.weight"])
+        return flat.reshape(batch, time, -1)
+
+    for block in (f"blocks.{i}" for i in range(LAYERS)):
+        h = norm(x, weights[f"{block}.attn_norm.weight"])
+        q, k, v = (
+            layer(f"{block}.attn.{one}_proj", h).reshape(batch, time, heads, -1)
+            for one, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS))
+        )
+        x = x + layer(f"{block}.attn.o_proj", _attention(q, k, v).reshape(batch, time, -1))
+        h = norm(x, weights[f"{block}.ffn_norm.weight"])
+        gate, up = (layer(f"{block}.ffn.{one}_proj", h) for one in ("gate", "up"))
+        x = x + layer(f"{block}.ffn.down_proj", gate / (1 + np.exp(-np.maximum(gate, -80))) * up)
+    return norm(x, weights["norm.weight"]) @ weights["head.weight"].T
+
+
+def perplexity(weights: Weights, codes: Array, linear: Linear = plain) -> float:
+    """Of windows of codes (B, T + 1); infinite where the weights are no numbers or give none."""
+    with np.errstate(all="ignore"):
+        scores = logits(weights, codes[:, :-1], linear).astype(np.float64)
+        scores -= scores.max(-1, keepdims=True)
+        chosen = np.take_along_axis(scores, codes[:, 1:, None], -1)[..., 0] - np.log(np.exp(scores).sum(-1))
+        found = float(np.exp(-chosen.mean()))
+    return found if np.isfinite(found) else float("inf")
+
+
+def inputs(weights: Weights, codes: Array) -> dict[str, Array]:
+    """What each matrix of the blocks is given, (letters, k), over windows of codes."""
+    seen: dict[str, Array] = {}
+
+    def noting(name: str, x: Array, w: Array) -> Array:
+        seen[name] = x
+        return x @ w.T
+
+    logits(weights, codes[:, :-1], noting)
+    return seen
+
+
+def with_outliers(weights: Weights, rng: np.random.Generator, channels: int = 4) -> Weights:
+    """The same function with outliers: some channels of each norm times 30 to 100, and the columns that read them divided by it."""
+    changed = dict(weights)
+    for block in range(LAYERS):
+        for one, readers in AFTER_NORM.items():
+            factor = np.ones(len(weights["norm.weight"]), np.float32)
+            factor[rng.choice(len(factor), channels, replace=False)] = rng.uniform(30, 100, channels)
+            changed[f"blocks.{block}.{one}.weight"] = weights[f"blocks.{block}.{one}.weight"] * factor
+            for reader in readers:
+                changed[f"blocks.{block}.{reader}.weight"] = weights[f"blocks.{block}.{reader}.weight"] / factor
+    return changed
+
+
+def eight_bits(_: str, x: Array, w: Array) -> Array:
+    """A layer whose inputs are rounded by token and whose weights by output, to whole numbers up to 127."""
+    (a, a_scale), (b, b_scale) = (_rounded(one) for one in (x, w))
+    return (a @ b.T) * a_scale * b_scale.T  # below 2^24, so float32 has the sums exactly
+
+
+def _rounded(x: Array) -> tuple[Array, Array]:
+    largest = np.abs(x).max(1, keepdims=True)
+    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.round(x / scale), scale
+
+
+def damage(found: float, nearest: float, exact: float) -> float:
+    """What of the damage of rounding to nearest is left, in logarithms of perplexity; 0 when nothing is."""
+    return max(float(np.log(found / exact)), 0.0) / float(np.log(nearest / exact))
+
+
+def told(names: dict[str, float]) -> str:
+    """Perplexities by name, for a measurement."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in names.items())
+
+
+def weights_of(expect: Any, answer: Any, count: int) -> list[Any]:
+    """A list of one answer for each matrix."""
+    expect.that(isinstance(answer, list) and len(answer) == count, f"the call returned no list of {count}")
+    return list(answer)
