@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import sparsity_oracle as oracle
 from answers import field
-from hidden import small_gpt, surgeon
+from hidden import language, surgeon
 
 pytestmark = [pytest.mark.task("5"), pytest.mark.hidden]
 
@@ -145,12 +147,12 @@ def test_two_of_four(student, rng, expect):
 )
 def test_loss_of_a_pruned_model(student, rng, expect, measure):
     """A language model at one half and at 2 of 4: what SparseGPT loses, over what magnitudes lose"""
-    inputs = small_gpt.calibration(small_gpt.windows(rng, 4, unseen=False))
-    text = small_gpt.windows(rng, 6, unseen=True)
-    dense, shares, told = small_gpt.loss(small_gpt.weights(), text), [], []
+    whole, text = language.load(), language.windows(rng, 6, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, 4, held_out=False))
+    dense, shares, told = math.log(language.perplexity(whole, text)), [], []
     for pattern in (None, [2, 4]):
         models = pruned_models(student, expect, inputs, pattern)
-        lost = {name: small_gpt.loss(small_gpt.weights() | model, text) - dense for name, model in models.items()}
+        lost = {name: math.log(language.perplexity(whole | model, text)) - dense for name, model in models.items()}
         what = "2 of 4" if pattern else "one half"
         order = ", ".join(f"{name} {nats:.3f}" for name, nats in lost.items())
         expect.that(
@@ -170,16 +172,20 @@ def test_loss_of_a_pruned_model(student, rng, expect, measure):
 FULL = 0.5
 
 
+def blocks():
+    """Names of the matrices, block by block."""
+    names = language.matrices()
+    return [[name for name in names if name.startswith(f"blocks.{at}.")] for at in range(language.LAYERS)]
+
+
 def pruned_models(student, expect, inputs, pattern):
     """The blocks' matrices by the three ways; magnitudes are the judge's, over each matrix."""
-    models = {"magnitude": {}, "Wanda": {}, "SparseGPT": {}}
-    for block in range(small_gpt.LAYERS):
-        names = small_gpt.matrices(block)
-        layers = [{"weight": small_gpt.weights()[name], "inputs": inputs[name]} for name in names]
+    models, whole = {"magnitude": {}, "Wanda": {}, "SparseGPT": {}}, language.load()
+    for names in blocks():
+        layers = [{"weight": whole[name], "inputs": inputs[name]} for name in names]
         found = student.call("pruned_layers", layers=layers, pattern=pattern, sparsity=0.5)
-        expect.that(isinstance(found, list) and len(found) == len(names), "not every layer came back")
-        for name, one in zip(names, found, strict=True):
-            weight = small_gpt.weights()[name]
+        for name, one in zip(names, language.weights_of(expect, found, len(names)), strict=True):
+            weight = whole[name]
             mask = oracle_mask(weight, pattern)
             models["magnitude"][name] = np.where(mask, weight, 0)
             models["Wanda"][name] = np.where(kept(expect, field(expect, one, "wanda"), weight, pattern), weight, 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import lowrank_oracle as oracle
 import numpy as np
 import pytest
-from answers import field, number
-from hidden import small_gpt
+from answers import field, number, pair
+from hidden import language
 
 pytestmark = [pytest.mark.task("6"), pytest.mark.hidden]
 
@@ -141,17 +143,17 @@ def three_bits(weight):
 )
 def test_repair_of_three_bits(student, rng, expect, measure):
     """A language model at three bits: the damage that is left with adapters, over the damage without"""
-    inputs = small_gpt.calibration(small_gpt.windows(rng, 4, unseen=False))
-    text, whole = small_gpt.windows(rng, 6, unseen=True), small_gpt.weights()
+    whole, text = language.load(), language.windows(rng, 6, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, 4, held_out=False))
     broken, mended = dict(whole), dict(whole)
-    for block in range(small_gpt.LAYERS):
-        names = small_gpt.matrices(block)
+    for block in range(language.LAYERS):
+        names = [name for name in language.matrices() if name.startswith(f"blocks.{block}.")]
         layers = [{"weight": whole[name], "base": three_bits(whole[name]), "inputs": inputs[name]} for name in names]
         found = student.call("adapters", layers=layers, rank=RANK, steps=STEPS)
-        for name, layer, factors in zip(names, layers, found, strict=True):
-            a, b = factors
+        for name, layer, factors in zip(names, layers, language.weights_of(expect, found, len(names)), strict=True):
+            a, b = pair(expect, factors)
             change = oracle.product(expect, [b, a], whole[name].shape, RANK)
             broken[name], mended[name] = layer["base"], (layer["base"] + change).astype(np.float32)
-    dense, lost, left = (small_gpt.loss(one, text) for one in (whole, broken, mended))
+    dense, lost, left = (math.log(language.perplexity(one, text)) for one in (whole, broken, mended))
     name = f"damage left / damage (loss {dense:.3f} whole, {lost:.3f} at three bits, {left:.3f} with your adapters)"
     measure.ratio(name, max(left - dense, 1e-3) / (lost - dense), full_at=FULL, zero_at=1.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
-from hidden import area, small_gpt
+from hidden import area, language
 
 pytestmark = [pytest.mark.task("8"), pytest.mark.hidden]
 
@@ -18,17 +20,17 @@ FULL, NONE = 0.5, 0.2
 )
 def test_hypervolume(student, rng, expect, measure):
     """compress_model: the area that the models dominate, in halvings of the bytes and nats"""
-    inputs = small_gpt.calibration(small_gpt.windows(rng, 6, unseen=False))
-    text, whole = small_gpt.windows(rng, 6, unseen=True), small_gpt.weights()
-    names = [name for block in range(small_gpt.LAYERS) for name in small_gpt.matrices(block)]
-    weights = {name: whole[name] for name in names}
-    hessians = {name: inputs[name].T @ inputs[name] / len(inputs[name]) for name in names}
+    whole, text = language.load(), language.windows(rng, 6, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, 6, held_out=False))
+    weights = {name: whole[name] for name in language.matrices()}
+    hessians = {name: inputs[name].T @ inputs[name] / len(inputs[name]) for name in weights}
     models = student.call("compressed_models", weights=weights, hessians=hessians)
     expect.that(isinstance(models, list) and models, "compress_model returned no models")
-    dense, full_bytes, points = small_gpt.loss(whole, text), 2.0 * sum(one.size for one in weights.values()), []
+    dense, full_bytes = math.log(language.perplexity(whole, text)), 2.0 * sum(one.size for one in weights.values())
+    points = []
     for model in models:
         new, size = area.written_out(expect, model, weights)
-        points.append((size, small_gpt.loss(whole | new, text) - dense))
+        points.append((size, math.log(language.perplexity(whole | new, text)) - dense))
     told = "; ".join(f"{size / full_bytes:.3f} of the bytes, {loss:+.3f} nats" for size, loss in sorted(points))
     measure.ratio(
         f"share of the plane ({told})", area.dominated(points, full_bytes), full_at=FULL, zero_at=NONE, unit=""
