@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     mutants.add_argument("lab", type=Path)
     mutants.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="how many run at once")
+    mutants.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="every Nth mutant, from the Kth on")
     mutants.set_defaults(run=_mutants)
     walls = commands.add_parser(
         "selftest", help="try to get through every wall of a sandbox; exit status 1 if one is open"
@@ -65,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--gpu", action="store_true", help="with the GPU checks of a lab for any device")
         command.add_argument("--seed", type=int, default=None, help="repeat an earlier attempt's random inputs")
     return parser
+
+
+def _part(text: str) -> tuple[int, int]:
+    """`2/4`: the second of four parts."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: write 2/4 for the second of four.")
+    return int(part), int(parts)
 
 
 def _grade(arguments: argparse.Namespace) -> int:
@@ -121,7 +130,8 @@ def _mutants(arguments: argparse.Namespace) -> int:
     That no mutant loses in another task is shown once for all of them: see `grader.mutants`.
     """
     lab = Lab(arguments.lab, gpu=arguments.gpu)
-    full, sources = {task.id: task.points for task in lab.tasks}, list(load_mutants(lab))
+    first, step = arguments.part
+    full, sources = {task.id: task.points for task in lab.tasks}, list(load_mutants(lab))[first - 1 :: step]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         whole = pool.submit(_points_of, arguments, lab.notebook.read_bytes())
         floor = pool.submit(_points_of, arguments, dict(release_files(lab))[lab.settings.entry])
@@ -135,7 +145,7 @@ def _mutants(arguments: argparse.Namespace) -> int:
             sound.append(_verdict_row(f"task {task} alone", found.result(), want, "stands alone", "NEEDS ANOTHER TASK"))
         pairs = zip(sources, mutants, strict=True)
         killed = sum(_mutant_row(one, found.result(), full) for one, found in pairs)
-    _say(f"{killed} of {len(sources)} mutants killed")
+    _say(f"{killed} of {len(sources)} mutants killed" + (f", part {first} of {step}" if step > 1 else ""))
     return 0 if killed == len(sources) and all(sound) else 1
 
 

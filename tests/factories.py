@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.models import User
@@ -78,7 +79,7 @@ class OfferingFactory(DjangoModelFactory):
     slug = factory.Sequence(lambda n: f"cs-{n}")
     term = "Spring"
     starts_on = date(2026, 1, 20)
-    ends_on = factory.LazyFunction(lambda: clock.now().date() + timedelta(days=120))
+    ends_on = factory.LazyFunction(lambda: timezone.localdate(clock.now()) + timedelta(days=120))
 
 
 class EnrollmentFactory(DjangoModelFactory):

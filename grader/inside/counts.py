@@ -73,8 +73,8 @@ def _attention_on_cpu() -> dict[Any, Any]:
 
 
 def _storages(tensors: Any) -> Storages:
-    """By address. Whoever holds the storages keeps their addresses from being used again."""
-    return {s.data_ptr(): s for s in (t.untyped_storage() for t in tensors)}
+    """By address. Whoever holds the storages keeps their addresses from being used again. What a compiler traced with has no memory."""
+    return {s.data_ptr(): s for s in (t.untyped_storage() for t in tensors) if s.device.type != "meta"}
 
 
 def _living() -> Iterator[Tensor]:

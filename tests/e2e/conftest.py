@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from deploy.demo import PASSWORD, demo_settings, prepare
 from deploy.stack import Stack, free_port
@@ -19,6 +19,8 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+# a machine that is busy is slow and not wrong
+expect.set_options(timeout=20_000)
 LONGEST = {"test_compose.py", "test_xss.py"}
 
 
@@ -87,6 +89,7 @@ class Visitor:
 
     def see(self, name: str) -> None:
         """Look at the page as a customer would, in both themes: nothing that axe finds, nothing beyond the window's edge."""
+        self.page.wait_for_load_state()  # a click ends when the next page has begun
         width = self.page.viewport_size["width"]
         overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, f"{name} is {overflow} px wider than the window of {width} px"

@@ -168,3 +168,21 @@ def test_the_version_follows_what_a_grade_depends_on(lab_copy):
     assert load_lab(lab_copy).version == before
     (lab_copy / "driver.py").write_text((lab_copy / "driver.py").read_text() + "\n# changed\n")
     assert load_lab(lab_copy).version != before
+
+
+def test_mutants_may_be_graded_in_parts(lab_copy, capsys):
+    (known,) = (lab_copy / "mutants").glob("*.toml")
+    (lab_copy / "mutants" / "z-again.toml").write_text(known.read_text())
+    for part in (1, 2):
+        assert main(["mutants", str(lab_copy), "--sandbox", "trusted", "--jobs", "1", "--part", f"{part}/2"]) == 0
+        said = capsys.readouterr().out
+        assert f"1 of 1 mutants killed, part {part} of 2" in said
+        assert ("z-again" in said) == (part == 2)
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "half", "1/0", "-1/2"])
+def test_a_part_that_is_none_is_told(lab_copy, capsys, part):
+    with pytest.raises(SystemExit) as ended:
+        main(["mutants", str(lab_copy), f"--part={part}"])
+    assert ended.value.code == 2
+    assert "write 2/4 for the second of four" in capsys.readouterr().err

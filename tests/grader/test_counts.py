@@ -147,3 +147,13 @@ def test_a_driver_finds_them_beside_timing():
         "def cost(program, n):\n    import torch\n    x = torch.ones(n, n)\n    return counts.flops(torch.mm, [x, x])[0]\n"
     )
     assert program.call("cost", {"n": 6}) == 2 * 6**3
+
+
+def test_tensors_without_memory_that_a_compiler_left_behind_are_no_matter():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        left = torch.ones(1000, 1000)
+    x = torch.ones(50, requires_grad=True)
+    assert counts.saved_bytes(lambda x: x + 1, [x])[0] == 0
+    assert left.shape == (1000, 1000)

@@ -6,6 +6,7 @@ import shutil
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from assignments.services import publish_lab
 from config import clock
@@ -147,7 +148,7 @@ class TestWhenOneIsDue:
         assert canary.labs_due(worker) == []
 
     def test_no_lab_of_an_offering_that_is_long_over(self, course, worker):
-        old = OfferingFactory(ends_on=clock.now().date() - timedelta(days=31))
+        old = OfferingFactory(ends_on=timezone.localdate(clock.now()) - timedelta(days=31))
         course.other_lab.offering.delete()
         course.lab.offering = old
         course.lab.save()

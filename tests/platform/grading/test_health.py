@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from config import clock
 from grading import claims, drains
@@ -273,7 +274,7 @@ class TestThePage:
         assert url not in browser(world.student).get(home).content.decode()
 
     def test_staff_of_a_course_that_is_long_over_no_longer_look_after_the_grader(self, browser):
-        over = OfferingFactory(ends_on=clock.now().date() - timedelta(days=31))
+        over = OfferingFactory(ends_on=timezone.localdate(clock.now()) - timedelta(days=31))
         ta = person(over, "ta")
         url = reverse("grader-health", args=[over.slug])
         assert browser(ta).get(url).status_code == 404
