@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import torch
 
 
 def run_blocks(
@@ -40,8 +41,6 @@ def paged_decode(
     program: ModuleType, *, q: Any, k_cache: Any, v_cache: Any, block_tables: Any, lengths: Any
 ) -> dict[str, Any]:
     """The kernel's result, what the meter counted and found, and whether the inputs are as they were."""
-    import torch  # noqa: PLC0415 - most tasks do without
-
     from mlsys_core.kernels.meter import Meter  # noqa: PLC0415
 
     arrays = (q, k_cache, v_cache, block_tables, lengths)
@@ -59,16 +58,12 @@ def decoded(
     program: ModuleType, *, q: Any, k_cache: Any, v_cache: Any, block_tables: Any, lengths: Any
 ) -> dict[str, Any]:
     """The kernel's result on a GPU."""
-    import torch  # noqa: PLC0415
-
     tensors = [torch.from_numpy(one.copy()).cuda() for one in (q, k_cache, v_cache, block_tables, lengths)]
     return {"out": np.array(program.paged_decode(*tensors).cpu().numpy())}
 
 
 def card(_: ModuleType) -> str:
     """The GPU's name, as "NVIDIA H100 80GB HBM3"."""
-    import torch  # noqa: PLC0415
-
     return str(torch.cuda.get_device_name())
 
 
@@ -88,8 +83,6 @@ def project_decode(_: ModuleType, *, seed: int, salt: int) -> list[float]:
 
 def _drawn(seed: int, dtype: str, sizes: dict[str, int]) -> list[Any]:
     """Queries, caches, shuffled tables and uneven lengths on the GPU, the same for the same seed."""
-    import torch  # noqa: PLC0415
-
     kind, generator, rng = getattr(torch, dtype), torch.Generator("cuda").manual_seed(seed), np.random.default_rng(seed)
     batch, heads, kv_heads, dim = (sizes[name] for name in ("batch", "heads", "kv_heads", "dim"))
     size, blocks = sizes["block_size"], math.ceil(sizes["longest"] / sizes["block_size"])

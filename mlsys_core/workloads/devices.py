@@ -1,11 +1,10 @@
 """What machines can do at most: arithmetic by type of number, memory, and the link to the next device.
 
 Idea      Three numbers decide how fast anything can run: FLOP/s, bytes/s to memory, bytes/s to other devices. Data sheets
-          give them for accelerators; for the processor that runs this, two short measurements do.
-Equation  FLOP/s = 2 n³ / time of a product of n × n matrices;  bytes/s = 2 · size / time of a copy (read and written)
-Paper     Data sheets named at each device; J. McCalpin, "Memory bandwidth and machine balance", IEEE TCCA newsletter, 1995
-          (STREAM: why a copy).
-Cost      A measurement of the processor takes about a third of a second.
+          give them for accelerators; for the processor that runs this, `this_cpu` measures them.
+Equation  time ≥ FLOPs / peak,  bytes / bandwidth,  sent / link
+Paper     Data sheets, named at each device.
+Cost      None: figures. The standard library is enough to read them.
 
 Peaks are without structured sparsity, which data sheets since Ampere count twice. `link` is in one direction; NVIDIA's data
 sheets give the sum of both.
@@ -13,14 +12,9 @@ sheets give the sum of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 from types import MappingProxyType
-
-import torch
 
 SIZES: Mapping[str, int] = MappingProxyType(
     {"float64": 8, "float32": 4, "tf32": 4, "bfloat16": 2, "float16": 2, "float8": 1, "int8": 1}
@@ -117,49 +111,3 @@ TPU_V4 = Device(
     source="Google Cloud, TPU v4 system architecture; link: R. Pope et al., Efficiently Scaling Transformer Inference, 2022",
 )
 DEVICES = (V100, A100, H100, H200, GH200, TPU_V4)
-
-
-def this_cpu(*, edge: int = 512, megabytes: int = 64, repeats: int = 7) -> Device:
-    """One thread of the processor that runs this, measured: products of edge × edge matrices, and copies.
-
-    The copied array should be larger than the caches. Medians of `repeats`, after one run that does not count.
-    """
-    with _one_thread():
-        flops = {
-            name: 2 * edge**3 / _seconds(lambda a, b, out: torch.mm(a, b, out=out), _square(edge, dtype), repeats)
-            for name, dtype in (("float32", torch.float32), ("float64", torch.float64))
-        }
-        count = megabytes * 2**20 // 4
-        arrays = (torch.ones(count), torch.empty(count))
-        seconds = _seconds(lambda source, target: target.copy_(source), arrays, repeats)
-    # the memory of a processor is the machine's, and no limit here
-    return Device(
-        "this CPU", MappingProxyType(flops), 2 * 4 * count / seconds, float("inf"), source="measured, one thread"
-    )
-
-
-def _square(edge: int, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
-    draws = torch.Generator().manual_seed(0)
-    a, b = (torch.rand(edge, edge, dtype=dtype, generator=draws) for _ in range(2))
-    return a, b, torch.empty_like(a)
-
-
-def _seconds(run: Callable[..., object], arguments: tuple[torch.Tensor, ...], repeats: int) -> float:
-    """Median time of a call."""
-    run(*arguments)
-    times = []
-    for _ in range(repeats):
-        start = perf_counter()
-        run(*arguments)
-        times.append(perf_counter() - start)
-    return median(times)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from mlsys_core.workloads import accounting
 from mlsys_core.workloads.catalogue import BOTH, Workload, table
-from mlsys_core.workloads.devices import DEVICES, Device, this_cpu
+from mlsys_core.workloads.devices import DEVICES, Device
 from mlsys_core.workloads.dit import DiTBlock, DiTConfig, dit_block
 from mlsys_core.workloads.dlrm import DLRM, DLRMConfig, embeddings
 from mlsys_core.workloads.gpt import GPT, GPTConfig
 from mlsys_core.workloads.resnet import Stage, StageConfig, stage
+from mlsys_core.workloads.this_cpu import this_cpu
 
 Step = Callable[[], Tensor]
 

@@ -6,7 +6,6 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,12 @@ from grader.lab import Lab
 from grader.mutants import MutantSource, load_mutants, task_alone
 from grader.notebook import BEGIN, STUB, grade_id, is_solution, read_notebook
 from grader.release import release_files, write_release
-from grader.sandbox.base import SandboxUnavailable
-from grader.sandbox.choose import open_sandbox
+from tests.labs.grading import points_by_task
 from tests.support import plain_environment
 
 LAB = Lab(Path(__file__).resolve().parents[2] / "labs" / "autodiff")
 POINTS = {"1": 20.0, "2": 15.0, "3": 15.0, "4": 15.0, "5": 15.0, "6": 10.0, "7": 10.0}
 MUTANTS = list(load_mutants(LAB))
-
-
-@pytest.fixture(scope="module")
-def walls() -> SandboxKind:
-    """The walls that this machine has; the lab's own code needs none."""
-    try:
-        open_sandbox(SandboxKind.BUBBLEWRAP, allow_approximate_limits=True)
-    except SandboxUnavailable:
-        return SandboxKind.TRUSTED
-    return SandboxKind.BUBBLEWRAP
 
 
 @pytest.fixture
@@ -53,15 +41,6 @@ def graded(tmp_path: Path, walls: SandboxKind):
         return grade(msgspec.structs.replace(spec, tasks=tasks))
 
     return run
-
-
-def points_by_task(report: GradeReport) -> dict[str, float]:
-    """Points of each task; the report must be a grade."""
-    assert report.outcome is Outcome.GRADED, report.message
-    points: dict[str, float] = defaultdict(float)
-    for check in report.checks:
-        points[check.task] += check.score
-    return {task: round(value, 2) for task, value in points.items()}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 4_294_967_295])

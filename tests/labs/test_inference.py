@@ -10,7 +10,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -23,8 +23,7 @@ from grader.lab import Lab
 from grader.mutants import load_mutants
 from grader.notebook import BEGIN, STUB, grade_id, is_solution, read_notebook
 from grader.release import release_files, write_release
-from grader.sandbox.base import SandboxUnavailable
-from grader.sandbox.choose import open_sandbox
+from tests.labs.grading import points_by_task
 from tests.support import plain_environment
 
 pytest.importorskip("torch")
@@ -37,31 +36,12 @@ GPU_POINTS = {"3": 8.0, "4": 6.0, "8": 4.0}
 PREDICTIONS = ["1", "3", "4", "6", "8"]
 
 
-@pytest.fixture(scope="module")
-def walls() -> SandboxKind:
-    """The walls that this machine has; the lab's own code needs none."""
-    try:
-        open_sandbox(SandboxKind.BUBBLEWRAP, allow_approximate_limits=True)
-    except SandboxUnavailable:
-        return SandboxKind.TRUSTED
-    return SandboxKind.BUBBLEWRAP
-
-
 def graded(folder: Path, data: bytes, walls: SandboxKind, *, name: str = "notebook.ipynb") -> GradeReport:
     """The report of a submission of these bytes."""
     stored = folder / "stored"
     stored.write_bytes(data)
     file = SubmittedFile(name, str(stored), hashlib.sha256(data).hexdigest())
     return grade(JobSpec("test", str(PATH), (file,), 7, Suite.FULL, walls, allow_approximate_limits=True))
-
-
-def points_by_task(report: GradeReport) -> dict[str, float]:
-    """Points of each task; the report must be a grade."""
-    assert report.outcome is Outcome.GRADED, report.message
-    points: dict[str, float] = defaultdict(float)
-    for check in report.checks:
-        points[check.task] += check.score
-    return {task: round(value, 2) for task, value in points.items()}
 
 
 def test_the_solution_scores_every_point(tmp_path: Path, walls: SandboxKind):
@@ -179,3 +159,12 @@ def test_the_release_runs_in_plain_pytest(tmp_path: Path):
     found = [line for line in run.stdout.splitlines() if line.startswith("PASSED")]
     assert len(found) == len(load_suite(LAB).infos(Suite.PUBLIC)), run.stdout + run.stderr
     assert run.returncode == 0
+
+
+def test_a_site_without_torch_and_scipy_publishes_it():
+    """The judge runs where these need not be; only the sandbox has them."""
+    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'triton', 'scipy')))"
+    read = "from pathlib import Path; from grader.api import load_lab; print(load_lab(Path(sys.argv[1])).max_score)"
+    order = [sys.executable, "-c", f"{block}; {read}", str(PATH)]
+    done = subprocess.run(order, cwd=PATH.parents[1], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "82.0", done.stderr[-1500:]

@@ -364,3 +364,10 @@ def test_the_best_order_is_the_best_of_all_orders(checks, rng):
     assert max(found) == oracle.most_tokens(prompts)
     assert max(oracle.in_a_row(prompts, order) for order in itertools.permutations(range(6))) == max(found)
     assert min(found) < max(found)
+
+
+@pytest.mark.parametrize("freedom", range(1, 12))
+def test_the_tail_of_chi_square_is_scipys(checks, freedom):
+    for distance in (0.0, 1e-9, 0.3, 1.0, 7.5, 30.0, 250.0):
+        found = checks.speculation.chi_square_tail(distance, freedom)
+        assert found == pytest.approx(stats.chi2.sf(distance, freedom), rel=1e-11)

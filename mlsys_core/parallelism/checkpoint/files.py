@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,8 @@ import torch
 from torch import Tensor
 
 MANIFEST = "manifest.json"
+# numpy reads an array's header as Python's syntax, and CPython 3.11 counts the depth of that for all threads together (gh-106905)
+ONE_HEADER = threading.Lock()
 
 
 class CheckpointError(Exception):
@@ -106,7 +109,8 @@ class Archive:
     def read(self, place: int, dtype: torch.dtype) -> Tensor:
         """The tensor at a place of the list that was written."""
         try:
-            held = torch.from_numpy(self.arrays[str(place)])
+            with ONE_HEADER:
+                held = torch.from_numpy(self.arrays[str(place)])
         except (KeyError, ValueError, TypeError, BadZipFile) as error:
             raise CheckpointError(f"Array {place} of a checkpoint's file cannot be read: {error}.") from error
         return held.view(torch.bfloat16) if dtype == torch.bfloat16 else held

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_instructor_enrollment, get_staff_enrollment
 from courses.pages import render_page
 from gradebook.policies import selectors, services
@@ -70,7 +71,7 @@ def save(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse:
     if sent.checked.spec is None:
         return show_errors(request, sent)
     if not form.is_valid():
-        return show_trial(request, sent, refusal=_sentence(form))
+        return show_trial(request, sent, refusal=sentence(form))
     try:
         made = services.change_scheme(
             offering=sent.viewer.offering,
@@ -120,7 +121,3 @@ def revert(request: AuthenticatedHttpRequest, offering: str, pk: int) -> HttpRes
     except SchemeRefused as refusal:
         messages.error(request, str(refusal))
     return redirect("grading-change", offering, pk)
-
-
-def _sentence(form: SaveForm) -> str:
-    return next(str(message) for errors in form.errors.values() for message in errors)

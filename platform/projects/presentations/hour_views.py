@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_enrollment
 from courses.models import Enrollment
 from courses.pages import render_page
@@ -18,7 +19,6 @@ from projects.presentations.hour import answer_of, rate_page, talk_page, timer_p
 from projects.presentations.locks import TalkRefused
 from projects.presentations.models import Rating, StaffRating, Talk
 from projects.presentations.rating import RatingChanged, save_rating, save_staff_rating
-from reviews.regrades.forms import sentence
 
 
 @signed_in

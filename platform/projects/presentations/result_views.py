@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_instructor_enrollment, get_staff_enrollment
 from courses.pages import render_page
 from projects.presentations import releasing
@@ -17,7 +18,7 @@ from projects.presentations.locks import TalkRefused
 from projects.presentations.models import Moderation
 from projects.presentations.moderation import moderate
 from projects.presentations.results import comments_page, feedback_page, results_page, talk_result_page
-from reviews.regrades.forms import ReasonForm, sentence
+from reviews.regrades.forms import ReasonForm
 
 
 @signed_in

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_enrollment, get_instructor_enrollment, get_staff_enrollment
 from courses.pages import render_page
 from projects.presentations import planning
@@ -17,7 +18,6 @@ from projects.presentations.locks import TalkRefused
 from projects.presentations.orders import read_order
 from projects.presentations.schedule import new_fill_form, sessions_with_talks, talks_page
 from projects.presentations.tallies import rules_of
-from reviews.regrades.forms import sentence
 
 TEMPLATE = "presentations/talks.html"
 

@@ -47,8 +47,3 @@ class HideForm(forms.Form):
             "max_length": "Please keep the reason below 500 characters.",
         },
     )
-
-
-def sentence(form: forms.Form) -> str:
-    """The first thing that is wrong, for people."""
-    return next(str(message) for errors in form.errors.values() for message in errors)

@@ -8,10 +8,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.pages import render_page
 from reviews.boards import services
 from reviews.boards.access import get_board_member_for_staff, get_boards_for
-from reviews.boards.forms import HideForm, JoinForm, sentence
+from reviews.boards.forms import HideForm, JoinForm
 from reviews.boards.selectors import boards_page
 
 

@@ -25,8 +25,3 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         required=False, max_length=2000, error_messages={"max_length": "Please keep the reason below 2,000 characters."}
     )
-
-
-def sentence(form: forms.Form) -> str:
-    """The first thing that is wrong, for people."""
-    return next(str(message) for errors in form.errors.values() for message in errors)

@@ -9,11 +9,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
 from assignments.access import get_assignment_for, get_staff_assignment_for
+from config.sentences import sentence
 from courses.pages import render_page
 from reviews.regrades import services
 from reviews.regrades.access import get_regrade_for, get_regrade_to_decide
 from reviews.regrades.export import regrade_csv
-from reviews.regrades.forms import ReasonForm, StartForm, sentence
+from reviews.regrades.forms import ReasonForm, StartForm
 from reviews.regrades.models import Scope
 from reviews.regrades.rules import RegradeRefused
 from reviews.regrades.selectors import regrade_page, regrades_page

@@ -9,9 +9,10 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.lists import sought
 from courses.pages import render_page
-from reviews.regrades.forms import ReasonForm, sentence
+from reviews.regrades.forms import ReasonForm
 from reviews.releases import services
 from reviews.releases.access import get_assignment_to_decide, get_graded_assignment_for, get_release_to_decide
 from reviews.releases.forms import ReleaseForm

@@ -9,11 +9,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.pages import render_page
 from reviews.marking.adjustments import adjustments_of, put_back, withdraw
 from reviews.marking.services import ReviewRefused, adjust
 from reviews.rubrics.access import get_adjustment_for
-from reviews.rubrics.forms import AdjustmentForm, sentence, typed_text
+from reviews.rubrics.forms import AdjustmentForm, typed_text
 from submissions.access import SubmissionAccess, get_staff_submission_for
 
 

@@ -58,11 +58,6 @@ class AdjustmentForm(forms.Form):
     )
 
 
-def sentence(form: forms.Form) -> str:
-    """The first thing that is wrong, for people."""
-    return next((str(message) for errors in form.errors.values() for message in errors), "")
-
-
 def typed_text(data: Any, name: str) -> str:
     """A field as it was typed, to show it again."""
     return str(data.get(name, ""))

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_staff_enrollment
 from courses.models import Enrollment
 from courses.pages import render_page
@@ -18,7 +19,7 @@ from reviews.rubrics.access import get_change_for, get_rubric_for, get_rubric_to
 from reviews.rubrics.answers import read_sent, show_conflict, show_dry_run, show_editor, show_errors
 from reviews.rubrics.editor import edit_page, pressed
 from reviews.rubrics.files import to_file
-from reviews.rubrics.forms import FileForm, SaveForm, sentence
+from reviews.rubrics.forms import FileForm, SaveForm
 from reviews.rubrics.history import change_page
 from reviews.rubrics.services import OutcomeChanged, RubricConflict
 from reviews.rubrics.spec import RubricSpec, for_another, spec_of

@@ -30,8 +30,3 @@ class QuotableForm(forms.Form):
         max_length=QUOTABLE_MAX,
         error_messages={"max_length": "Please keep the text below 20,000 characters: the abstract will do."},
     )
-
-
-def sentence(form: forms.Form) -> str:
-    """The first thing that is wrong, for people."""
-    return next(str(message) for errors in form.errors.values() for message in errors)

@@ -8,11 +8,12 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import AuthenticatedHttpRequest, signed_in
+from config.sentences import sentence
 from courses.access import get_staff_enrollment
 from courses.pages import render_page
 from reviews.similar import services
 from reviews.similar.access import get_pair_for_staff, get_searched_assignment
-from reviews.similar.forms import DecideForm, QuotableForm, sentence
+from reviews.similar.forms import DecideForm, QuotableForm
 from reviews.similar.models import Status
 from reviews.similar.selectors import pair_page, search_page, similar_page
 

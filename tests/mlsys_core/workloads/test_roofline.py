@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from mlsys_core.workloads import accounting
 from mlsys_core.workloads import operations as o
-from mlsys_core.workloads.devices import A100, DEVICES, GH200, H100, H200, SIZES, TPU_V4, V100, Device, this_cpu
+from mlsys_core.workloads.devices import A100, DEVICES, GH200, H100, H200, SIZES, TPU_V4, V100, Device
 from mlsys_core.workloads.dit import DiTConfig, dit_block
 from mlsys_core.workloads.dlrm import DLRMConfig, dlrm, embeddings
 from mlsys_core.workloads.gpt import GPTConfig
 from mlsys_core.workloads.operations import Operation, Work
 from mlsys_core.workloads.resnet import RESNET50, stage
 from mlsys_core.workloads.roofline import BOUNDS, attainable, floor, profile
+from mlsys_core.workloads.this_cpu import this_cpu
 
 counts = st.integers(0, 10**15)
 works = st.builds(Work, counts, counts, counts)
