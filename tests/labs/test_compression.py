@@ -10,7 +10,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -23,8 +23,7 @@ from grader.lab import Lab
 from grader.mutants import load_mutants
 from grader.notebook import BEGIN, STUB, grade_id, is_solution, read_notebook
 from grader.release import release_files, write_release
-from grader.sandbox.base import SandboxUnavailable
-from grader.sandbox.choose import open_sandbox
+from tests.labs.grading import points_by_task
 from tests.support import plain_environment
 
 pytest.importorskip("torch")
@@ -37,31 +36,12 @@ GPU_POINTS = {"2": 8.0, "5": 4.0, "7": 4.0}
 PREDICTIONS = ["1", "2", "5", "6", "7"]
 
 
-@pytest.fixture(scope="module")
-def walls() -> SandboxKind:
-    """The walls that this machine has; the lab's own code needs none."""
-    try:
-        open_sandbox(SandboxKind.BUBBLEWRAP, allow_approximate_limits=True)
-    except SandboxUnavailable:
-        return SandboxKind.TRUSTED
-    return SandboxKind.BUBBLEWRAP
-
-
 def graded(folder: Path, data: bytes, walls: SandboxKind, *, name: str = "notebook.ipynb") -> GradeReport:
     """The report of a submission of these bytes."""
     stored = folder / "stored"
     stored.write_bytes(data)
     file = SubmittedFile(name, str(stored), hashlib.sha256(data).hexdigest())
     return grade(JobSpec("test", str(PATH), (file,), 7, Suite.FULL, walls, allow_approximate_limits=True))
-
-
-def points_by_task(report: GradeReport) -> dict[str, float]:
-    """Points of each task; the report must be a grade."""
-    assert report.outcome is Outcome.GRADED, report.message
-    points: dict[str, float] = defaultdict(float)
-    for check in report.checks:
-        points[check.task] += check.score
-    return {task: round(value, 2) for task, value in points.items()}
 
 
 def test_the_solution_scores_every_point(tmp_path: Path, walls: SandboxKind):

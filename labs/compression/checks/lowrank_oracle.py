@@ -32,6 +32,16 @@ def root(hessian: Array) -> Array:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T)
 
 
+def best_for(missing: Array, inputs: Array, rank: int, damp: float = 0.01) -> Array:
+    """The matrix (out, in) of this rank that is nearest to what is missing, by the outputs' error over inputs (letters, in)."""
+    x = inputs.astype(np.float64)
+    hessian = x.T @ x / len(x)
+    values, vectors = np.linalg.eigh(hessian + damp * np.diag(hessian).mean() * np.eye(len(hessian)))
+    half = np.sqrt(values)
+    _, _, right = np.linalg.svd(missing @ vectors * half, full_matrices=False)
+    return np.asarray(missing @ vectors * half @ right[:rank].T @ right[:rank] / half @ vectors.T)
+
+
 def levels() -> Array:
     """NF4's sixteen, from quantiles."""
     first, law = 1 - (1 / 32 + 1 / 30) / 2, NormalDist()

@@ -7,7 +7,7 @@ from typing import Any
 
 from stored import Array, looked_at
 
-LOSS = 1.0  # nats added, at the corner that all areas are measured from
+LOSS = 0.2  # nats added, at the corner that all areas are measured from
 HALVINGS = 4.0  # from sixteen bits a weight to one
 
 

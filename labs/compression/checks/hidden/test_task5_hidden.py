@@ -147,8 +147,8 @@ def test_two_of_four(student, rng, expect):
 )
 def test_loss_of_a_pruned_model(student, rng, expect, measure):
     """A language model at one half and at 2 of 4: what SparseGPT loses, over what magnitudes lose"""
-    whole, text = language.load(), language.windows(rng, 6, held_out=True)
-    inputs = language.inputs(whole, language.windows(rng, 4, held_out=False))
+    whole, text = language.load(), language.windows(rng, 24, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, 8, held_out=False))
     dense, shares, told = math.log(language.perplexity(whole, text)), [], []
     for pattern in (None, [2, 4]):
         models = pruned_models(student, expect, inputs, pattern)

@@ -9,7 +9,7 @@ from hidden import area, language
 
 pytestmark = [pytest.mark.task("8"), pytest.mark.hidden]
 
-FULL, NONE = 0.5, 0.2
+FULL, NONE = 0.6, 0.35
 
 
 @pytest.mark.points(0.65)
@@ -20,8 +20,8 @@ FULL, NONE = 0.5, 0.2
 )
 def test_hypervolume(student, rng, expect, measure):
     """compress_model: the area that the models dominate, in halvings of the bytes and nats"""
-    whole, text = language.load(), language.windows(rng, 6, held_out=True)
-    inputs = language.inputs(whole, language.windows(rng, 6, held_out=False))
+    whole, text = language.load(), language.windows(rng, 16, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, 8, held_out=False))
     weights = {name: whole[name] for name in language.matrices()}
     hessians = {name: inputs[name].T @ inputs[name] / len(inputs[name]) for name in weights}
     models = student.call("compressed_models", weights=weights, hessians=hessians)
