@@ -67,9 +67,10 @@ def test_heavy_hitters(student, rng, expect):
 )
 def test_prediction_of_bytes(student, rng, expect, measure):
     """Bytes of a KiviCache, as predicted and as counted"""
-    group = int(rng.choice([4, 8]))
-    sizes = {"bits": int(rng.choice([2, 4])), "group": group, "residual": group * int(rng.integers(1, 4))}
-    tokens, heads, dim = int(rng.integers(40, 80)), 2, 16
+    residual = 8 * int(rng.integers(3, 6))
+    sizes = {"bits": int(rng.choice([2, 4])), "group": 8, "residual": residual}
+    # just after a block of keys was packed, when keys and values differ most in how many wait
+    tokens, heads, dim = 2 * residual + int(rng.integers(8)), 2, 16
     arguments = {"tokens": tokens, "heads": heads, "dim": dim, **sizes}
     said = student.call("predicted", function="predict_kivi_bytes", arguments=arguments)
     predicted = number(expect, said, "the prediction")
