@@ -142,7 +142,7 @@ def test_outliers_smoothed(student, rng, expect, measure):
 @pytest.mark.measured
 @pytest.mark.hint("The scales with the smallest error of the outputs, for every matrix of the model.", handout="3.14")
 def test_outliers_by_awq(student, rng, expect, measure):
-    """Perplexity with weights of three bits of a model with outliers: the damage, over that of rounding to nearest"""
+    """Perplexity at three bits of a model with outliers: the damage, over that of rounding to nearest"""
     model, bits, group, steps = language.with_outliers(language.load(), rng), 3, 32, 10
     seen = language.inputs(model, language.windows(rng, 1, held_out=False))
     names = [one for one in language.matrices() if not one.endswith("down_proj.weight")]
