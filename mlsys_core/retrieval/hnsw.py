@@ -37,8 +37,7 @@ class Walker:
     def between(self, query: Array, nodes: Array) -> list[float]:
         """Squared distances of a query to some nodes."""
         self.computed += len(nodes)
-        apart = self.vectors[nodes] - query
-        distances: list[float] = np.einsum("nd,nd->n", apart, apart).tolist()
+        distances: list[float] = self._apart(query, nodes).tolist()
         return distances
 
     def search_layer(self, query: Array, start: Near, ef: int, level: int) -> Near:
@@ -67,7 +66,10 @@ class Walker:
         for distance, node in candidates:
             if len(chosen) == room:
                 break
-            if all(self.between(self.vectors[node], np.array([other]))[0] >= distance for other in chosen):
+            nearer = np.flatnonzero(self._apart(self.vectors[node], np.array(chosen, np.int64)) < distance)
+            # whoever computes one at a time stops at the first that is nearer, and so does the count
+            self.computed += int(nearer[0]) + 1 if len(nearer) else len(chosen)
+            if not len(nearer):
                 chosen.append(node)
         return chosen
 
@@ -108,6 +110,10 @@ class Walker:
         chosen = self.select_neighbors(candidates, len(row))
         row[:] = -1
         row[: len(chosen)] = chosen
+
+    def _apart(self, query: Array, nodes: Array) -> Array:
+        apart = self.vectors[nodes] - query
+        return np.einsum("nd,nd->n", apart, apart)
 
     def query(self, query: Array, k: int) -> Near:
         """The k nearest that a search finds (algorithm 5)."""
@@ -192,7 +198,7 @@ class IndexHNSWFlat(Index):
             "open": np.empty(self.ntotal + 1, np.uint64),
             "batch": np.empty(2 * self.hnsw.M, np.int32),
         }
-        numbers = {"d": self.d, "m": self.hnsw.M, "ef": ef, "entry": self.hnsw.entry}
+        numbers = {"d": self.d, "m": self.hnsw.M, "ef": int(ef), "entry": self.hnsw.entry}
         return Graph(**{name: array.ctypes.data for name, array in held.items()}, **numbers), held
 
     @staticmethod

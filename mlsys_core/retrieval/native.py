@@ -75,4 +75,4 @@ def call(function: Any, *arguments: Any) -> Any:
 def _argument(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return pointer(value)
-    return ctypes.byref(value) if isinstance(value, ctypes.Structure) else ctypes.c_int64(value)
+    return ctypes.byref(value) if isinstance(value, ctypes.Structure) else ctypes.c_int64(int(value))
