@@ -4,9 +4,9 @@ Idea      |q - x|² = |q|² - 2 q·x + |x|² makes all distances one matrix prod
           badly: where |q|² is large and the distance small, the digits cancel. So the product only proposes somewhat more than k
           candidates. Their distances are computed again in float64, from differences. If the k-th is nearer than everything that was
           not proposed can be, by a bound of the rounding, the answer is exact; if not, that query looks at all vectors in float64.
-Equation  |fl(|q|² - 2 q·x + |x|²) - |q - x|²| ≤ (d + 8) u (|q| + |x|)²,   u = 2⁻²⁴
+Equation  |fl(|x|² - 2 q·x) + |q|² - |q - x|²| ≤ (d + 8) u (|q| + |x|)²,   u = 2⁻²⁴
 Paper     N. Higham, "Accuracy and stability of numerical algorithms", 2nd edition, 2002, section 3.1 (the error of an inner product).
-Cost      `flat_cost`: n distances a query, 4 d bytes a vector. Beside the vectors, a search holds blocks of 256 × 16,384 numbers.
+Cost      `flat_cost`: n distances a query, 4 d bytes a vector and 4 for its square. Beside them, a search holds blocks of 256 × 16,384 numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNIT = 2.0**-24
 
 def flat_cost(n: int, d: int) -> dict[str, float]:
     """Bytes of the index, and distances that a query computes."""
-    return {"bytes": 4 * n * d, "ndis": n}
+    return {"bytes": 4 * n * (d + 1), "ndis": n}
 
 
 class _Flat(Index):
@@ -53,6 +53,10 @@ class _Flat(Index):
     def arrays(self) -> dict[str, Array]:
         """The vectors."""
         return {"vectors": self.vectors}
+
+    def derived(self) -> dict[str, Array]:
+        """Squared lengths."""
+        return {"norms": self.norms}
 
     @classmethod
     def restored(cls, stored: Stored) -> Self:
@@ -85,7 +89,7 @@ class _Flat(Index):
         order = np.lexsort((ids, exact))[:, :k]
         exact, ids = (np.take_along_axis(a, order, 1) for a in (exact, ids))
         if wide < self.ntotal:
-            for row in np.flatnonzero(exact[:, -1] >= rough.max(1) - self._bound(x)):
+            for row in np.flatnonzero(exact[:, -1:] >= self._at_least(x, rough.max(1, keepdims=True))):
                 exact[row], ids[row] = self._everything(x[row], k)
         return exact, ids
 
@@ -112,15 +116,15 @@ class _Flat(Index):
 
     @abstractmethod
     def _rough(self, x: Array, start: int, stop: int) -> Array:
-        """What is least for the nearest, in float32, by a product: (n, stop - start)."""
+        """What orders vectors as their distances do, but for its error, in float32 by a product: (n, stop - start)."""
 
     @abstractmethod
     def _exact(self, x: Array, vectors: Array) -> Array:
-        """The same in float64 from the numbers themselves; x and vectors are broadcast."""
+        """What is least for the nearest, in float64 from the numbers themselves; x and vectors are broadcast."""
 
     @abstractmethod
-    def _bound(self, x: Array) -> Array:
-        """How far a rough value may be from the exact one, for each query."""
+    def _at_least(self, x: Array, rough: Array) -> Array:
+        """What an exact value is at least, where the rough one is this: (n, …) for queries (n, d)."""
 
     def _shown(self, found: Array) -> Array:
         return found
@@ -130,18 +134,18 @@ class IndexFlatL2(_Flat):
     """The nearest by squared Euclidean distance, exactly."""
 
     def _rough(self, x: Array, start: int, stop: int) -> Array:
-        rough = x @ self.vectors[start:stop].T
-        rough *= -2
+        # without |q|², which is the same for all vectors
+        rough: Array = (-2 * x) @ self.vectors[start:stop].T
         rough += self.norms[start:stop]
-        rough += np.einsum("nd,nd->n", x, x, dtype=np.float64).astype(np.float32)[:, None]
         return rough
 
     def _exact(self, x: Array, vectors: Array) -> Array:
         apart = x.astype(np.float64) - vectors
         return np.einsum("...d,...d->...", apart, apart)
 
-    def _bound(self, x: Array) -> Array:
-        return (self.d + 8) * UNIT * (np.linalg.norm(x.astype(np.float64), axis=1) + np.sqrt(self.norms.max())) ** 2
+    def _at_least(self, x: Array, rough: Array) -> Array:
+        length = np.linalg.norm(x.astype(np.float64), axis=1)[:, None]
+        return length**2 + rough - (self.d + 8) * UNIT * (length + np.sqrt(self.norms.max())) ** 2
 
 
 class IndexFlatIP(_Flat):
@@ -155,8 +159,9 @@ class IndexFlatIP(_Flat):
     def _exact(self, x: Array, vectors: Array) -> Array:
         return -np.einsum("...d,...d->...", x.astype(np.float64), vectors.astype(np.float64))
 
-    def _bound(self, x: Array) -> Array:
-        return (self.d + 8) * UNIT * np.linalg.norm(x.astype(np.float64), axis=1) * np.sqrt(self.norms.max())
+    def _at_least(self, x: Array, rough: Array) -> Array:
+        length = np.linalg.norm(x.astype(np.float64), axis=1)[:, None]
+        return rough - (self.d + 8) * UNIT * length * np.sqrt(self.norms.max())
 
     def _shown(self, found: Array) -> Array:
         return -found

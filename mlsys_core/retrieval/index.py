@@ -50,8 +50,9 @@ class Index(ABC):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays that the index keeps."""
-        return sum(a.nbytes for a in self.arrays().values()) + sum(part.nbytes for part in self.parts().values())
+        """Bytes of all arrays that the index keeps in memory."""
+        kept = (*self.arrays().values(), *self.derived().values(), *self.parts().values())
+        return sum(one.nbytes for one in kept)
 
     def train(self, x: ArrayLike) -> None:
         """Learns what the index needs from x (n, d). One that learns nothing only looks at the shape."""
@@ -107,6 +108,10 @@ class Index(ABC):
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """All that the index learned and stores, by name."""
+
+    def derived(self) -> dict[str, Array]:
+        """What the index keeps beside them, because it would take time to compute it again."""
+        return {}
 
     def parts(self) -> dict[str, Index]:
         """Indices within this one, by name."""

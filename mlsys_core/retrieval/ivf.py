@@ -26,7 +26,7 @@ ITERATIONS = 10  # of k-means for cells, as in Faiss
 
 def ivf_cost(n: int, d: int, nlist: int, nprobe: int) -> dict[str, float]:
     """Bytes of the index with a flat quantizer, and distances that a query computes if lists are equally long."""
-    return {"bytes": n * (4 * d + 4) + nlist * 4 * d + (nlist + 1) * 8, "ndis": nlist + nprobe * n / nlist}
+    return {"bytes": n * (4 * d + 4) + nlist * 4 * (d + 1) + (nlist + 1) * 8, "ndis": nlist + nprobe * n / nlist}
 
 
 @dataclass

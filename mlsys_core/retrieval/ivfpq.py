@@ -22,9 +22,10 @@ from mlsys_core.retrieval.scan import Found, scan_residuals
 
 
 def ivfpq_cost(n: int, d: int, nlist: int, nprobe: int, M: int, nbits: int = 8) -> dict[str, float]:
-    """Bytes of the index with a flat quantizer, those of the second part of the tables, and distances a query if lists are equal."""
-    kept = n * (M + 4) + 4 * d * (nlist + 2**nbits) + (nlist + 1) * 8
-    return {"bytes": kept, "tables": 4 * nlist * M * 2**nbits, "ndis": nlist + nprobe * n / nlist}
+    """Bytes of the index with a flat quantizer, those of them that are tables of lists, and distances a query if lists are equal."""
+    kept = n * (M + 4) + 4 * d * (nlist + 2**nbits) + 4 * nlist + (nlist + 1) * 8
+    tables = 4 * nlist * M * 2**nbits
+    return {"bytes": kept + tables, "tables": tables, "ndis": nlist + nprobe * n / nlist}
 
 
 class IndexIVFPQ(IndexIVF):
@@ -47,6 +48,10 @@ class IndexIVFPQ(IndexIVF):
     def arrays(self) -> dict[str, Array]:
         """The lists, and the centroids of parts."""
         return {**super().arrays(), "centroids": self.pq.centroids}
+
+    def derived(self) -> dict[str, Array]:
+        """The part of the tables that depends on the list."""
+        return {"terms": self.terms}
 
     @classmethod
     def restored(cls, stored: Stored) -> Self:
