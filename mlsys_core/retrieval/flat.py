@@ -6,7 +6,7 @@ Idea      |q - x|² = |q|² - 2 q·x + |x|² makes all distances one matrix prod
           not proposed can be, by a bound of the rounding, the answer is exact; if not, that query looks at all vectors in float64.
 Equation  |fl(|x|² - 2 q·x) + |q|² - |q - x|²| ≤ (d + 8) u (|q| + |x|)²,   u = 2⁻²⁴
 Paper     N. Higham, "Accuracy and stability of numerical algorithms", 2nd edition, 2002, section 3.1 (the error of an inner product).
-Cost      `flat_cost`: n distances a query, 4 d bytes a vector and 4 for its square. Beside them, a search holds blocks of 256 × 16,384 numbers.
+Cost      `flat_cost`: n distances a query, 4 d bytes a vector and 4 for its square. A search holds blocks of 256 × 16,384 numbers.
 """
 
 from __future__ import annotations

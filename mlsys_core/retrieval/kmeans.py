@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlsys_core.retrieval.index import Array
+from mlsys_core.retrieval.native import call, library
 
 BLOCK = 2**22  # distances at a time
+NARROW = 16  # numbers of a vector, up to which a loop is faster than a product
 
 
 def kmeans_cost(n: int, d: int, k: int, niter: int = 25, max_points_per_centroid: int = 256) -> int:
@@ -75,10 +77,17 @@ class Kmeans:
         return nearest, apart
 
 
-def nearest_centroid(vectors: Array, centroids: Array) -> Array:
-    """The nearest of centroids (k, d) for each of vectors (n, d), within what float32 rounds; the lower number of equal ones."""
+def nearest_centroid(x: Array, centroids: Array) -> Array:
+    """The nearest of centroids (k, d) for each of x (n, d), within what float32 rounds; the lower number of equal ones."""
+    vectors = np.ascontiguousarray(x)
     half = np.einsum("kd,kd->k", centroids, centroids) / 2
     nearest = np.empty(len(vectors), np.int64)
+    native = library()
+    if native is not None and centroids.shape[1] <= NARROW:
+        more = -len(centroids) % 64
+        columns, filled = np.pad(centroids.T, ((0, 0), (0, more))), np.pad(half, (0, more), constant_values=np.inf)
+        call(native.nearest_centroids, vectors, *vectors.shape, columns, filled, len(filled), nearest)
+        return nearest
     step = max(1, BLOCK // len(centroids))
     for start in range(0, len(vectors), step):
         # |x - c|² / 2 without |x|² / 2, which is the same for all centroids

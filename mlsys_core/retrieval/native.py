@@ -23,8 +23,9 @@ import numpy as np
 from mlsys_core.compiler.build import CompilerError, build_library, default_cache
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-SOURCES = ("heap.c", "scan.c", "hnsw.c")
+SOURCES = ("heap.c", "nearest.c", "scan.c", "hnsw.c")
 RETURNS = {
+    "nearest_centroids": None,
     "scan_vectors": ctypes.c_int64,
     "scan_codes": ctypes.c_int64,
     "scan_residuals": ctypes.c_int64,

@@ -29,7 +29,7 @@ def test_the_objective_never_rises(n, d, k, seed, tied):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_it_ends_where_scikit_learn_does_from_the_same_centroids(seed, held):
+def test_it_ends_where_scikit_learn_does_from_the_same_centroids(seed, loops, held):
     x = clustered(600, 11, seed)
     first = x[np.random.default_rng(seed).permutation(600)[:13]]
     ours = Kmeans(11, 13, niter=12, seed=seed)
@@ -61,10 +61,10 @@ def test_no_centroid_is_left_without_vectors_where_there_are_enough():
         assert len(np.unique(kmeans.assign(x))) == 6
 
 
-@pytest.mark.parametrize("k", [1, 7, 300])
-def test_each_vector_goes_to_the_nearest_centroid_and_of_equal_ones_to_the_lower(k, monkeypatch):
+@pytest.mark.parametrize(("k", "d"), [(1, 1), (7, 4), (64, 3), (300, 4), (65, 16), (40, 17)])
+def test_each_vector_goes_to_the_nearest_centroid_and_of_equal_ones_to_the_lower(k, d, monkeypatch, loops):
     monkeypatch.setattr("mlsys_core.retrieval.kmeans.BLOCK", 1000)
-    x, centroids = grid(431, 4, 1), grid(k, 4, 2)
+    x, centroids = grid(431, d, 1), grid(k, d, 2)
     np.testing.assert_array_equal(nearest_centroid(x, centroids), cdist(x, centroids, "sqeuclidean").argmin(1))
 
 
