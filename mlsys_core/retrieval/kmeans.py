@@ -79,13 +79,15 @@ class Kmeans:
 
 def nearest_centroid(x: Array, centroids: Array) -> Array:
     """The nearest of centroids (k, d) for each of x (n, d), within what float32 rounds; the lower number of equal ones."""
-    vectors = np.ascontiguousarray(x)
+    # seen from one of the centroids: far from zero, the digits of a product are not those of a distance
+    vectors, centroids = np.ascontiguousarray(x - centroids[0]), centroids - centroids[0]
     half = np.einsum("kd,kd->k", centroids, centroids) / 2
     nearest = np.empty(len(vectors), np.int64)
     native = library()
     if native is not None and centroids.shape[1] <= NARROW:
         more = -len(centroids) % 64
-        columns, filled = np.pad(centroids.T, ((0, 0), (0, more))), np.pad(half, (0, more), constant_values=np.inf)
+        columns = np.ascontiguousarray(np.pad(centroids, ((0, more), (0, 0))).T)
+        filled = np.pad(half, (0, more), constant_values=np.inf)
         call(native.nearest_centroids, vectors, *vectors.shape, columns, filled, len(filled), nearest)
         return nearest
     step = max(1, BLOCK // len(centroids))

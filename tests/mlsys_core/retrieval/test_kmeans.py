@@ -68,6 +68,19 @@ def test_each_vector_goes_to_the_nearest_centroid_and_of_equal_ones_to_the_lower
     np.testing.assert_array_equal(nearest_centroid(x, centroids), cdist(x, centroids, "sqeuclidean").argmin(1))
 
 
+@pytest.mark.parametrize("d", [5, 30])
+def test_far_from_zero_it_is_as_good_as_at_zero(d, loops):
+    x, centroids = (1e4 + clustered(n, d, n) for n in (500, 20))
+    x, centroids = x.astype(np.float32), centroids.astype(np.float32)
+    expected = cdist(x.astype(np.float64), centroids.astype(np.float64)).argmin(1)
+    np.testing.assert_array_equal(nearest_centroid(x, centroids), expected)
+    near, far = Kmeans(d, 20, niter=10), Kmeans(d, 20, niter=10)
+    near.train(x - np.float32(1e4))
+    far.train(x)
+    assert far.obj[-1] == pytest.approx(near.obj[-1], rel=1e-3)
+    assert all(after <= before for before, after in pairwise(far.obj))
+
+
 def test_with_as_many_centroids_as_vectors_nothing_is_left_over():
     x = clustered(20, 3, 0)
     kmeans = Kmeans(3, 20, niter=2)
