@@ -17,10 +17,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mlsys_core.retrieval.index import Array, Index, Stored
+from mlsys_core.retrieval.scan import Least
 
 QUERIES, VECTORS = 256, 16384  # of a block
 NUMBERS = 2**22  # of the candidates' coordinates at a time
-SPARE = 16  # candidates beyond k
+SPARE = 8  # candidates beyond k
 UNIT = 2.0**-24
 
 
@@ -67,7 +68,7 @@ class _Flat(Index):
 
     def _add(self, x: Array) -> None:
         self.vectors = np.concatenate((self.vectors, x)) if self.ntotal else x.copy()
-        norms = np.einsum("nd,nd->n", x, x, dtype=np.float64).astype(np.float32)
+        norms = np.einsum("nd,nd->n", x, x)
         self.norms = np.concatenate((self.norms, norms))
 
     def _search(self, x: Array, k: int) -> tuple[Array, Array]:
@@ -89,22 +90,16 @@ class _Flat(Index):
         order = np.lexsort((ids, exact))[:, :k]
         exact, ids = (np.take_along_axis(a, order, 1) for a in (exact, ids))
         if wide < self.ntotal:
-            for row in np.flatnonzero(exact[:, -1:] >= self._at_least(x, rough.max(1, keepdims=True))):
+            for row in np.flatnonzero(exact[:, -1:] >= self._at_least(x, rough[:, -1:])):
                 exact[row], ids[row] = self._everything(x[row], k)
         return exact, ids
 
     def _candidates(self, x: Array, wide: int) -> tuple[Array, Array]:
-        """The `wide` nearest by the product, in no order."""
-        held = np.empty((len(x), 0), np.float32)
-        ids = np.empty((len(x), 0), np.int64)
+        """The `wide` nearest by the product, and its values."""
+        least = Least(len(x), wide)
         for start in range(0, self.ntotal, VECTORS):
-            rough = self._rough(x, start, start + VECTORS)
-            nearest = _least(rough, wide)
-            held = np.concatenate((held, np.take_along_axis(rough, nearest, 1)), 1)
-            ids = np.concatenate((ids, nearest + start), 1)
-            kept = _least(held, wide)
-            held, ids = (np.take_along_axis(a, kept, 1) for a in (held, ids))
-        return held, ids
+            least.add(self._rough(x, start, start + VECTORS), start)
+        return least.found()
 
     def _everything(self, query: Array, k: int) -> tuple[Array, Array]:
         """The k nearest of all, in float64; of equal ones those with the lowest numbers."""
@@ -165,10 +160,3 @@ class IndexFlatIP(_Flat):
 
     def _shown(self, found: Array) -> Array:
         return -found
-
-
-def _least(rough: Array, count: int) -> Array:
-    """The columns of the `count` least of each row, in no order."""
-    if rough.shape[1] <= count:
-        return np.broadcast_to(np.arange(rough.shape[1]), rough.shape)
-    return np.argpartition(rough, count - 1, axis=1)[:, :count]

@@ -29,6 +29,8 @@ RETURNS = {
     "scan_vectors": ctypes.c_int64,
     "scan_codes": ctypes.c_int64,
     "scan_residuals": ctypes.c_int64,
+    "keep_rows": None,
+    "report_rows": None,
     "hnsw_add": None,
     "hnsw_search": None,
 }

@@ -26,6 +26,35 @@ def nearest(distances: Array, ids: Array, k: int) -> tuple[Array, Array]:
     return found, np.pad(ids[order].astype(np.int64), short, constant_values=-1)
 
 
+class Least:
+    """The `room` least of each of `count` rows of distances whose columns come in blocks."""
+
+    def __init__(self, count: int, room: int) -> None:
+        self.native, self.room = library(), room
+        self.distances, self.ids = np.empty((count, 0), np.float32), np.empty((count, 0), np.int64)
+        self.held, self.heaps = np.zeros(count, np.int64), np.empty((count, room), np.uint64)
+
+    def add(self, rows: Array, start: int) -> None:
+        """A block (count, m) float32: the columns from `start` on."""
+        if self.native is not None:
+            call(self.native.keep_rows, rows, *rows.shape, start, self.room, self.held, self.heaps)
+            return
+        ids = np.broadcast_to(np.arange(start, start + rows.shape[1]), rows.shape)
+        self.distances, self.ids = np.concatenate((self.distances, rows), 1), np.concatenate((self.ids, ids), 1)
+        if self.ids.shape[1] > self.room:
+            kept = np.argpartition(self.distances, self.room - 1, axis=1)[:, : self.room]
+            self.distances, self.ids = (np.take_along_axis(a, kept, 1) for a in (self.distances, self.ids))
+
+    def found(self) -> tuple[Array, Array]:
+        """Distances in ascending order, and columns: (count, room) both. At least as many columns as room must have come."""
+        if self.native is not None:
+            distances, ids = np.empty(self.heaps.shape, np.float32), np.empty(self.heaps.shape, np.int64)
+            call(self.native.report_rows, *self.heaps.shape, self.held, self.heaps, distances, ids)
+            return distances, ids
+        order = np.lexsort((self.ids, self.distances))
+        return np.take_along_axis(self.distances, order, 1), np.take_along_axis(self.ids, order, 1)
+
+
 def places(lists: Array, offsets: Array) -> Array:
     """Where the members of some lists lie, list by list; -1 is no list."""
     return np.concatenate(

@@ -82,3 +82,26 @@ int64_t scan_residuals(const float *products, int64_t count, int64_t m, int64_t 
     }
     return computed;
 }
+
+/* Of rows of m distances, those of the vectors start, start + 1, …, the `room` nearest join those that each row's heap holds. */
+void keep_rows(const float *rows, int64_t count, int64_t m, int64_t start, int64_t room, int64_t *held, sortable *heaps)
+{
+    for (int64_t i = 0; i < count; i++) {
+        sortable *heap = heaps + i * room;
+        const float *row = rows + i * m;
+        float limit = held[i] == room ? distance_of(heap[0]) : INFINITY;
+        for (int64_t j = 0; j < m; j++)
+            if (row[j] <= limit) {
+                keep(heap, &held[i], room, pack(row[j], (uint32_t)(start + j)));
+                limit = held[i] == room ? distance_of(heap[0]) : INFINITY;
+            }
+    }
+}
+
+void report_rows(int64_t count, int64_t room, const int64_t *held, sortable *heaps, float *distances, int64_t *found)
+{
+    for (int64_t i = 0; i < count; i++) {
+        ascend(heaps + i * room, held[i]);
+        report(heaps + i * room, held[i], room, distances + i * room, found + i * room);
+    }
+}

@@ -87,7 +87,8 @@ def test_what_is_not_there_or_another_thing_is_told(tmp_path):
     with pytest.raises(IndexFileError, match="nowhere is not there: look at the path"):
         read_index(tmp_path / "nowhere")
     path = tmp_path / "other"
-    np.savez(path.open("wb"), vectors=np.ones((2, 2)))
+    with path.open("wb") as file:
+        np.savez(file, vectors=np.ones((2, 2)))
     with pytest.raises(IndexFileError, match="other is an archive without a header"):
         read_index(path)
     for other in (b"GIF89a", pickle.dumps({"a": 1})):

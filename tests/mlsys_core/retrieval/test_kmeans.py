@@ -78,7 +78,7 @@ def test_far_from_zero_it_is_as_good_as_at_zero(d, loops):
     near.train(x - np.float32(1e4))
     far.train(x)
     assert far.obj[-1] == pytest.approx(near.obj[-1], rel=1e-3)
-    assert all(after <= before for before, after in pairwise(far.obj))
+    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(far.obj))
 
 
 def test_with_as_many_centroids_as_vectors_nothing_is_left_over():
