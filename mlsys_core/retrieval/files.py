@@ -55,7 +55,7 @@ def write_index(index: Index, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     beside = target.with_name(target.name + ".part")
     with beside.open("wb") as file:
-        np.savez(file, **{HEADER: np.frombuffer(header, np.uint8)}, **arrays)
+        np.savez(file, **{HEADER: np.frombuffer(header, np.uint8)}, **arrays)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
     beside.replace(target)
@@ -138,7 +138,7 @@ def _restored(described: dict[str, Any], arrays: dict[str, Array], prefix: str) 
 
 
 def _digest(array: Array) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _body_digest(body: dict[str, Any]) -> str:

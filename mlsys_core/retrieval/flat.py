@@ -136,11 +136,13 @@ class IndexFlatL2(_Flat):
 
     def _exact(self, x: Array, vectors: Array) -> Array:
         apart = x.astype(np.float64) - vectors
-        return np.einsum("...d,...d->...", apart, apart)
+        exact: Array = np.einsum("...d,...d->...", apart, apart)
+        return exact
 
     def _at_least(self, x: Array, rough: Array) -> Array:
         length = np.linalg.norm(x.astype(np.float64), axis=1)[:, None]
-        return length**2 + rough - (self.d + 8) * UNIT * (length + np.sqrt(self.norms.max())) ** 2
+        least: Array = length**2 + rough - (self.d + 8) * UNIT * (length + np.sqrt(self.norms.max())) ** 2
+        return least
 
 
 class IndexFlatIP(_Flat):
@@ -152,11 +154,13 @@ class IndexFlatIP(_Flat):
         return np.negative(x @ self.vectors[start:stop].T)
 
     def _exact(self, x: Array, vectors: Array) -> Array:
-        return -np.einsum("...d,...d->...", x.astype(np.float64), vectors.astype(np.float64))
+        exact: Array = -np.einsum("...d,...d->...", x.astype(np.float64), vectors.astype(np.float64))
+        return exact
 
     def _at_least(self, x: Array, rough: Array) -> Array:
         length = np.linalg.norm(x.astype(np.float64), axis=1)[:, None]
-        return rough - (self.d + 8) * UNIT * length * np.sqrt(self.norms.max())
+        least: Array = rough - (self.d + 8) * UNIT * length * np.sqrt(self.norms.max())
+        return least
 
     def _shown(self, found: Array) -> Array:
         return -found

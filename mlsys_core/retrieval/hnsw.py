@@ -113,7 +113,8 @@ class Walker:
 
     def _apart(self, query: Array, nodes: Array) -> Array:
         apart = self.vectors[nodes] - query
-        return np.einsum("nd,nd->n", apart, apart)
+        distances: Array = np.einsum("nd,nd->n", apart, apart)
+        return distances
 
     def query(self, query: Array, k: int) -> Near:
         """The k nearest that a search finds (algorithm 5)."""

@@ -51,8 +51,8 @@ class Index(ABC):
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays that the index keeps in memory."""
-        kept = (*self.arrays().values(), *self.derived().values(), *self.parts().values())
-        return sum(one.nbytes for one in kept)
+        own = sum(array.nbytes for array in (*self.arrays().values(), *self.derived().values()))
+        return own + sum(part.nbytes for part in self.parts().values())
 
     def train(self, x: ArrayLike) -> None:
         """Learns what the index needs from x (n, d). One that learns nothing only looks at the shape."""

@@ -66,7 +66,8 @@ class ProductQuantizer:
 
     def decode(self, codes: Array) -> Array:
         """The vectors (n, d) that codes (n, M) stand for."""
-        return self.centroids[np.arange(self.M), codes].reshape(len(codes), self.d)
+        decoded: Array = self.centroids[np.arange(self.M), codes].reshape(len(codes), self.d)
+        return decoded
 
     def products(self, x: Array) -> Array:
         """Inner products of the parts of x (n, d) with all centroids: (n, M, ksub)."""
@@ -74,15 +75,17 @@ class ProductQuantizer:
 
     def norms(self) -> Array:
         """Squared lengths of the centroids (M, ksub)."""
-        return np.einsum("mkd,mkd->mk", self.centroids, self.centroids)
+        squares: Array = np.einsum("mkd,mkd->mk", self.centroids, self.centroids)
+        return squares
 
     def compute_distance_tables(self, x: Array) -> Array:
         """Squared distances of the parts of x (n, d) to all centroids: (n, M, ksub)."""
-        tables = self.products(x)
+        tables: Array = self.products(x)
         tables *= -2
         tables += self.norms()
         lengths = np.einsum("mnd,mnd->nm", self.parts(x), self.parts(x))
-        return np.maximum(tables + lengths[:, :, None], 0, out=tables)
+        tables += lengths[:, :, None]
+        return np.maximum(tables, 0, out=tables)
 
     def distortion(self, x: Array) -> float:
         """The mean of |x - q(x)|² over x (n, d)."""

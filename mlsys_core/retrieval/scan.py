@@ -31,7 +31,8 @@ class Least:
 
     def __init__(self, count: int, room: int) -> None:
         self.native, self.room = library(), room
-        self.distances, self.ids = np.empty((count, 0), np.float32), np.empty((count, 0), np.int64)
+        self.distances: Array = np.empty((count, 0), np.float32)
+        self.ids: Array = np.empty((count, 0), np.int64)
         self.held, self.heaps = np.zeros(count, np.int64), np.empty((count, room), np.uint64)
 
     def add(self, rows: Array, start: int) -> None:
@@ -126,7 +127,8 @@ def _residuals(
 def _summed(table: Array, codes: Array, base: float) -> Array:
     """base + Σ_j table[j, code_j] of each code, and not below 0, where rounding may lead."""
     parts = np.take_along_axis(table.T, codes.astype(np.int64), 0)
-    return np.maximum(parts.sum(1) + np.float32(base), 0)
+    sums: Array = np.maximum(parts.sum(1) + np.float32(base), 0)
+    return sums
 
 
 def _room(n: int, k: int) -> tuple[Array, Array, Array]:
