@@ -10,8 +10,9 @@ Paper     Y. Malkov, D. Yashunin, "Efficient and robust approximate nearest neig
           graphs", IEEE TPAMI 42, 2020, algorithms 1 (insert), 2 (search of a layer), 4 (selection), 5 (query).
 Cost      `hnsw_cost` for memory; distances are counted. About efSearch · M of them a query, and a logarithm of n in the layers above.
 
-As in Faiss and unlike the paper, a new node chooses up to 2 M links in layer 0. The loops stand here in Python, to be read, and for
-machines without a compiler; `c/hnsw.c` has the same steps. A graph of many equal vectors may fall apart: they link only to each other.
+As in Faiss and unlike the paper, a new node chooses up to 2 M links in layer 0, and takes all candidates where they are fewer. The loops
+stand here in Python, to be read, and for machines without a compiler; `c/hnsw.c` has the same steps. Where clusters lie far apart, or many
+vectors are equal, all that a node finds is its own cluster, and the graph may fall apart: M and efConstruction have to be larger there.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ class Walker:
         return sorted((-distance, -node) for distance, node in near)
 
     def select_neighbors(self, candidates: Near, room: int) -> list[int]:
-        """Of candidates, those that are not nearer to one chosen before than to the node itself (algorithm 4)."""
+        """Of candidates, those that are not nearer to one chosen before than to the node itself (algorithm 4).
+
+        Where there is room to spare for all, all are chosen.
+        """
+        if len(candidates) < room:
+            return [node for _, node in candidates]
         chosen: list[int] = []
         for distance, node in candidates:
             if len(chosen) == room:

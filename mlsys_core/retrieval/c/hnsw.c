@@ -70,14 +70,15 @@ static int64_t search_layer(graph *g, const float *query, int64_t found, int64_t
     return found;
 }
 
-/* Of n ascending keys, those that are nearer to the new node than to every one chosen before, at most `room`; the rest of the row is -1. */
+/* Of n ascending keys, those that are nearer to the new node than to every one chosen before, at most `room`, or all where there is room to
+   spare; the rest of the row is -1. */
 static int64_t select_neighbors(graph *g, const sortable *ascending, int64_t n, int64_t room, int32_t *row)
 {
     int64_t chosen = 0;
     for (int64_t i = 0; i < n && chosen < room; i++) {
         const float *candidate = g->vectors + id_of(ascending[i]) * g->d;
         float distance = distance_of(ascending[i]);
-        int64_t j = 0;
+        int64_t j = n < room ? chosen : 0;
         while (j < chosen && between(g, candidate, row[j]) >= distance)
             j++;
         if (j == chosen)

@@ -85,6 +85,7 @@ def test_select_neighbors_is_algorithm_4_on_a_drawing():
     candidates = [(float(x[i, 0] ** 2), i) for i in (1, 2, 3, 4)]
     assert walker.select_neighbors(candidates, 4) == [1, 3]
     assert walker.select_neighbors(candidates, 1) == [1]
+    assert walker.select_neighbors(candidates, 5) == [1, 2, 3, 4], "with room to spare there is nothing to choose"
 
 
 @pytest.mark.parametrize(("n", "d", "M", "ef"), [(400, 4, 3, 9), (300, 19, 8, 25), (350, 40, 2, 4), (120, 16, 6, 200)])
@@ -112,8 +113,8 @@ def test_c_and_python_build_the_same_graph_and_find_the_same(n, d, M, ef, withou
 @pytest.mark.parametrize("seed", range(3))
 def test_recall_and_work_never_fall_with_a_wider_search(seed):
     n = 2500
-    x, q = clustered(n, 12, seed, centers=5), clustered(n, 12, seed, centers=5)[:80] + 0.2
-    index, exact = built(x, 4, 20), IndexFlatL2(12)
+    x, q = clustered(n, 12, seed) / 2, clustered(n, 12, seed)[:80] / 2 + 0.2
+    index, exact = built(x, 6), IndexFlatL2(12)
     exact.add(x)
     _, truth = exact.search(q, 10)
     recalls, work = [], []
