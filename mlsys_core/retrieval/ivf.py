@@ -53,7 +53,8 @@ class InvertedLists:
         wanted = np.concatenate((np.repeat(np.arange(nlist), self.lengths), lists))
         order = np.argsort(wanted, kind="stable")
         self.ids = np.concatenate((self.ids, np.arange(n, n + len(rows), dtype=np.int32)))[order]
-        self.rows = np.concatenate((self.rows, rows))[order]
+        # into empty lists, without a copy between: a million vectors of 128 numbers are half a gigabyte
+        self.rows = (np.concatenate((self.rows, rows)) if n else rows)[order]
         self.offsets = np.concatenate(([0], np.cumsum(np.bincount(wanted, minlength=nlist)))).astype(np.int64)
 
     @classmethod

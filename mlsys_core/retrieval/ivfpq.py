@@ -20,6 +20,8 @@ from mlsys_core.retrieval.ivf import IndexIVF
 from mlsys_core.retrieval.pq import TABLES, ProductQuantizer
 from mlsys_core.retrieval.scan import Found, scan_residuals
 
+BLOCK = 2**15  # vectors whose differences are held at a time
+
 
 def ivfpq_cost(n: int, d: int, nlist: int, nprobe: int, M: int, nbits: int = 8) -> dict[str, float]:
     """Bytes of the index with a flat quantizer, those of them that are tables of lists, and distances a query if lists are equal."""
@@ -67,6 +69,9 @@ class IndexIVFPQ(IndexIVF):
 
     def _train(self, x: Array) -> None:
         super()._train(x)
+        # k-means of a part takes no more than this many; the differences of the others need not be known
+        sample = np.random.default_rng(self.pq.seed).permutation(len(x))[: 256 * self.pq.ksub]
+        x = x[sample]
         _, lists = self.quantizer.search(x, 1)
         self.pq.train(x - self._centroids(lists[:, 0]))
         self.terms = self._terms()
@@ -82,7 +87,8 @@ class IndexIVFPQ(IndexIVF):
         return self.quantizer.reconstruct_batch(lists)
 
     def _rows(self, x: Array, lists: Array) -> Array:
-        return self.pq.compute_codes(x - self._centroids(lists))
+        blocks = (slice(at, at + BLOCK) for at in range(0, len(x), BLOCK))
+        return np.concatenate([self.pq.compute_codes(x[one] - self._centroids(lists[one])) for one in blocks])
 
     def _vectors(self, lists: Array, rows: Array) -> Array:
         return self._centroids(lists) + self.pq.decode(rows)

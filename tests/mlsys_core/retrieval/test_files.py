@@ -217,6 +217,19 @@ def test_what_does_not_fit_together_is_told_though_its_digests_are_right(kind, c
         read_index(path)
 
 
+def test_a_header_that_was_edited_is_told(tmp_path):
+    path = tmp_path / "index"
+    write_index(filled("IndexIVFFlat", clustered(50, 3, 0)), path)
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    edited = arrays["header"].tobytes().replace(b'"nprobe": 3', b'"nprobe": 4')
+    assert edited != arrays["header"].tobytes()
+    with path.open("wb") as file:
+        np.savez(file, **{**arrays, "header": np.frombuffer(edited, np.uint8)})
+    with pytest.raises(IndexFileError, match="The header of index was changed after it was written"):
+        read_index(path)
+
+
 def test_another_version_is_told_apart_from_damage(tmp_path):
     path = tmp_path / "index"
     write_index(IndexFlatL2(3), path)

@@ -86,7 +86,8 @@ def test_one_part_is_plain_vector_quantization_and_its_error_is_that_of_k_means(
 
 
 @pytest.mark.parametrize("quantizer", [IndexFlatL2, lambda d: IndexHNSWFlat(d, 6)])
-def test_lists_of_codes_give_distances_to_centroid_plus_code(quantizer, loops, held):
+def test_lists_of_codes_give_distances_to_centroid_plus_code(quantizer, loops, held, monkeypatch):
+    monkeypatch.setattr("mlsys_core.retrieval.ivfpq.BLOCK", 250)
     x, q = clustered(900, 12, 0), clustered(21, 12, 1)
     index = IndexIVFPQ(quantizer(12), 12, 10, 4, 5)
     index.train(x)
