@@ -49,12 +49,12 @@ class Graph(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The built loops; None where this machine has no compiler or one that refuses."""
+    """The built loops; None where this machine has no compiler, one that refuses, or no folder to keep and load libraries."""
     folder = Path(__file__).parent / "c"
     text = "\n".join((folder / name).read_text() for name in SOURCES)
     try:
         built = build_library([text], default_cache())
-    except CompilerError:
+    except (CompilerError, OSError):
         return None
     for name, kind in RETURNS.items():
         getattr(built, name).restype = kind

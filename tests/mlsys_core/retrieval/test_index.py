@@ -117,6 +117,20 @@ def test_recall_counts_what_was_found_whatever_its_place():
         recall(np.empty((0, 3)), np.empty((0, 3)))
 
 
+def test_where_nothing_can_be_built_or_kept_numpy_is_used(tmp_path, monkeypatch, without_compiler):
+    """No compiler; and a cache folder that cannot be made."""
+    x = clustered(50, 4, 0)
+    expected = filled("IndexIVFFlat", x).search(x, 3)[1]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    native.library.cache_clear()
+    assert native.library() is None
+    np.testing.assert_array_equal(filled("IndexIVFFlat", x).search(x, 3)[1], expected)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    without_compiler()
+    np.testing.assert_array_equal(filled("IndexIVFFlat", x).search(x, 3)[1], expected)
+
+
 def test_loops_in_c_refuse_arrays_with_gaps():
     with pytest.raises(ValueError, match="has gaps"):
         native.pointer(np.ones((4, 4))[:, ::2])
