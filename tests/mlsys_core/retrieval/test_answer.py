@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +70,7 @@ def test_a_higher_threshold_only_refuses_more(answerer):
         [Answerer(answerer.search, threshold).answer(question).refused for question in questions]
         for threshold in (0.0, 0.3, 0.6, 0.9, 1.0)
     ]
-    for lower, higher in zip(refused, refused[1:], strict=False):
+    for lower, higher in pairwise(refused):
         assert all(b or not a for a, b in zip(lower, higher, strict=True))
     assert not any(refused[0])
 
