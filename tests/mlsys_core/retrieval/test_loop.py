@@ -122,7 +122,7 @@ def test_a_budget_of_steps_is_that_many_calls(steps):
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 600), st.integers(1, 6))
 def test_no_run_uses_more_tokens_than_its_budget(tokens, steps):
-    model, prompts = says('Thought: again and again.\nAction: calculator {"expression": "2*3"}')
+    model, _ = says('Thought: again and again.\nAction: calculator {"expression": "2*3"}')
     trace = run("Go on.", model, [CALCULATOR], Budget(steps, tokens))
     assert trace.tokens <= tokens
     assert len(trace.steps) <= steps

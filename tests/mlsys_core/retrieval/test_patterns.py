@@ -128,7 +128,7 @@ def runs(code):
     try:
         with contextlib.redirect_stdout(out):
             exec(code, {})
-    except Exception as error:
+    except (ArithmeticError, NameError) as error:
         return Execution(ok=False, output=f"{type(error).__name__}: {error}")
     return Execution(ok=True, output=out.getvalue())
 
