@@ -59,4 +59,6 @@ def _told(done: Execution) -> str:
     output = done.output.strip()
     if len(output) > LONGEST:
         output = f"(the first {len(output) - LONGEST} characters are left out)\n{output[-LONGEST:]}"
-    return f"{'It ran' if done.ok else 'It failed'}{' and printed' if output else ', and printed nothing'}.\n{output}".strip()
+    if done.ok:
+        return f"It ran and printed:\n{output}" if output else "It ran and printed nothing."
+    return f"It failed:\n{output}"

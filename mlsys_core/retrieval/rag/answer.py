@@ -21,7 +21,7 @@ from itertools import pairwise
 
 from mlsys_core.retrieval.rag.chunks import Chunk, Sentence
 from mlsys_core.retrieval.rag.hybrid import Hit, Hybrid
-from mlsys_core.retrieval.rag.terms import terms
+from mlsys_core.retrieval.rag.terms import named, terms
 
 SENTENCES = 2  # that an answer quotes at most
 
@@ -45,7 +45,7 @@ class Answer:
     """Quoted sentences with their places, one citation a sentence; both empty when it refuses.
 
     support   in [0, 1], of the best chunk that was found
-    missing   stems of the question that the best chunk does not have, in their order
+    missing   words of the question that the best chunk does not have, in their order
     """
 
     question: str
@@ -62,8 +62,10 @@ class Answer:
     def __str__(self) -> str:
         """For a reader: the quotations with their places, or why there are none."""
         if self.refused:
-            unsaid = ", ".join(self.missing) or "its words"
-            return f"The documents do not answer this: nothing in them goes together with {unsaid}. Ask in other words."
+            unsaid = (
+                f"{', '.join(self.missing)} beside the rest" if self.missing else "all of its words in one sentence"
+            )
+            return f"The documents do not answer this: no passage has {unsaid}. Ask in other words."
         return "\n".join(
             f"{sentence} [{place}]" for sentence, place in zip(self.sentences, self.citations, strict=True)
         )
@@ -88,12 +90,12 @@ class Answerer:
 
     def answer(self, question: str) -> Answer:
         """Quotes what supports an answer, or refuses. Raises ValueError for a question without a word to look for."""
-        asked = list(dict.fromkeys(terms(question)))
+        asked = dict(named(question))
         if not asked:
             raise ValueError("This question has no word that could be looked for: name what it is about.")
         support, chunk = self.best(question)
         having = set(terms(chunk.text)) if chunk else set()
-        missing = tuple(term for term in asked if term not in having)
+        missing = tuple(word for term, word in asked.items() if term not in having)
         if chunk is None or support < self.threshold:
             return Answer(question, (), (), support, missing)
         quoted = self._quoted(question, chunk)

@@ -42,11 +42,10 @@ class BM25:
         for i, count in enumerate(counts):
             for term in count:
                 self._texts.setdefault(term, []).append(i)
-        self._weights = {
-            term: np.array([count * (k1 + 1) / (count + slow[i]) for i in having for count in (counts[i][term],)])
-            * self.idf(term)
-            for term, having in self._texts.items()
-        }
+        self._weights: dict[str, Scores] = {}
+        for term, having in self._texts.items():
+            said = np.array([counts[i][term] for i in having], dtype=np.float64)
+            self._weights[term] = self.idf(term) * said * (k1 + 1) / (said + slow[having])
 
     def idf(self, term: str) -> float:
         """How much it says that a text has this stem."""
@@ -63,5 +62,5 @@ class BM25:
     def coverage(self, question: str, having: Iterable[str]) -> float:
         """The part of what a question's words say, each counted once, that is said by these stems: in [0, 1]."""
         asked, said = set(terms(question)), set(having)
-        whole = sum(self.idf(term) for term in asked)
-        return sum(self.idf(term) for term in asked & said) / whole if whole else 0.0
+        whole = math.fsum(self.idf(term) for term in asked)
+        return math.fsum(self.idf(term) for term in asked & said) / whole if whole else 0.0

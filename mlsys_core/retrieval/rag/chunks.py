@@ -20,9 +20,10 @@ from dataclasses import dataclass
 
 HEADING = re.compile(r"(#{1,6}) +(.*?)[ #]*$")
 FENCE = re.compile(r" {0,3}(```|~~~)")
-ITEM = re.compile(r" *(?:[-*+]|\d+\.) +")
+ITEM = re.compile(r" *(?:[-*+]|\d{1,2}\.) +")
 RULE = re.compile(r"[ |:-]+$")
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+EMPHASIS = re.compile(r"(?<![\w*])(\*\*?)(?=\S)([^*]+)(?<=\S)\1(?![\w*])")
 # the end of a sentence: a mark and a gap, what follows begins anew, and the mark ends no initial ("J. Su")
 END = re.compile(r"(?<=[.!?])(?<![ .(][A-Z]\.)\s+(?=[A-Z0-9“\"'`*(\[])")
 
@@ -106,8 +107,8 @@ def chunks(parts: Iterator[Section], words: int = 110, overlap: int = 30) -> Ite
 
 
 def plain(text: str) -> str:
-    """A text without the marks of links, weight and code; a link is its label."""
-    return LINK.sub(r"\1", text).replace("**", "").replace("`", "").strip()
+    """A text without the marks of links, weight and code, and with single spaces; a link is its label."""
+    return " ".join(EMPHASIS.sub(r"\2", LINK.sub(r"\1", text)).replace("`", "").split())
 
 
 def sentences(lines: Sequence[tuple[int, str]]) -> list[Sentence]:
@@ -143,7 +144,7 @@ def _paragraphs(lines: Sequence[tuple[int, str]]) -> Iterator[list[tuple[int, st
 
 
 def _sentences(block: Sequence[tuple[int, str]]) -> Iterator[Sentence]:
-    text, starts = "", []
+    text, starts = "", list[tuple[int, int]]()
     for number, line in block:
         text += " " if text else ""
         starts.append((len(text), number))

@@ -11,12 +11,14 @@ Cost      A read of each file.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from mlsys_core.retrieval.rag.chunks import Chunk, Section, Sentence, chunks, sections, sentences
 
 TOLD = ("title", "idea")  # the texts of a study
+FIELD = re.compile("(?:Idea|Equation|Paper|Cost) ")  # where a paragraph of a docstring begins
 
 
 def corpus(root: Path, *, words: int = 110, overlap: int = 30) -> list[Chunk]:
@@ -39,7 +41,11 @@ def paper_section(file: str, source: str) -> Iterator[Section]:
     if "title" not in told or not ast.get_docstring(tree):
         return
     end = tree.body[0].end_lineno or 1
-    lines = [(number, line.strip().strip('"')) for number, line in enumerate(source.splitlines()[:end], start=1)]
+    lines: list[tuple[int, str]] = []
+    for number, line in enumerate(source.splitlines()[:end], start=1):
+        if FIELD.match(line):
+            lines.append((number, ""))
+        lines.append((number, line.strip().strip('"')))
     found = sentences(lines)
     if "idea" in told:
         idea = told["idea"]

@@ -79,7 +79,7 @@ class Hybrid:
         texts = [chunk.text for chunk in chunks]
         self.chunks = list(chunks)
         self.words, self.vectors = BM25(texts), LatentSemantics(texts, directions)
-        self._index: VectorIndex = index or Scan()
+        self._index: VectorIndex = Scan() if index is None else index
         self._index.add(self.vectors.embed(texts))
 
     def search(self, question: str, k: int = 10, depth: int = 50) -> list[Hit]:

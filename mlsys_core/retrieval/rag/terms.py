@@ -32,8 +32,13 @@ _ENDINGS = (("ization", "iz"), ("isation", "iz"), ("ation", ""), ("ition", "it")
 
 def terms(text: str) -> list[str]:
     """The stems of a text in their order; a word with a hyphen is its parts."""
+    return [term for term, _ in named(text)]
+
+
+def named(text: str) -> list[tuple[str, str]]:
+    """The same, each stem with the word that it comes from, in lower case."""
     words = (found.group().partition("'")[0] for found in WORD.finditer(text.lower()))
-    return [stem(word) for word in words if word and word not in STOP]
+    return [(stem(word), word) for word in words if word not in STOP]
 
 
 def stem(word: str) -> str:

@@ -52,7 +52,7 @@ def test_a_program_is_written_run_and_mended_behind_walls(execute):
     chat = write_and_execute("Add 0 to 4 with numpy.", writer, execute)
     assert chat.finished
     assert len(chat.messages) == 5
-    assert chat.last == "It ran and printed.\n10"
+    assert chat.last == "It ran and printed:\n10"
 
 
 def test_a_program_that_reaches_for_the_host_or_never_ends_is_stopped_and_told(execute, tmp_path):

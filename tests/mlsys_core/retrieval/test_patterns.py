@@ -144,10 +144,8 @@ def test_a_writer_mends_a_program_by_what_the_executor_said():
     chat = write_and_execute("Print half of the sum of 0 to 9.", repairs, runs)
     assert chat.finished
     assert [m.speaker for m in chat.messages] == ["user", "writer", "executor", "writer", "executor"]
-    assert chat.messages[2].text == "It failed and printed.\nZeroDivisionError: float division by zero" or (
-        "division by zero" in chat.messages[2].text
-    )
-    assert chat.last == "It ran and printed.\n22.5"
+    assert chat.messages[2].text == "It failed:\nZeroDivisionError: division by zero"
+    assert chat.last == "It ran and printed:\n22.5"
 
 
 def test_a_writer_without_a_program_is_told_so_and_rounds_end():
@@ -163,7 +161,7 @@ def test_of_a_long_output_the_writer_reads_the_end():
     )
     assert long.last.endswith("END")
     assert "3003 characters are left out" in long.last
-    assert write_and_execute("Go.", lambda _m: "```\n```", runs).last == "It ran, and printed nothing."
+    assert write_and_execute("Go.", lambda _m: "```\n```", runs).last == "It ran and printed nothing."
 
 
 def test_the_last_block_of_a_text_is_the_program():
