@@ -99,6 +99,12 @@ def test_runs_hold_every_sentence_in_order_and_repeat_no_more_than_the_overlap(l
         last = numbers[-1]
 
 
+def test_a_run_begins_with_the_end_of_the_one_before():
+    made = tuple(Sentence(f"w{i} w{i}", i, i) for i in range(8))
+    runs = list(chunks(iter([Section("f", ("h",), made)]), words=10, overlap=5))
+    assert [[sentence.start for sentence in run.sentences] for run in runs] == [[0, 1, 2, 3, 4], [3, 4, 5, 6, 7]]
+
+
 def test_an_overlap_that_leaves_nothing_new_is_refused():
     with pytest.raises(ValueError, match="overlap is less"):
         list(chunks(iter(()), words=10, overlap=10))

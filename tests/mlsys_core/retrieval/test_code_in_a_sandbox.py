@@ -12,7 +12,7 @@ from mlsys_core.retrieval.agents.coding import Execution, write_and_execute
 from tests.support import require
 
 pytestmark = pytest.mark.sandbox
-LIMITS = Limits(wall_s=5.0, load_s=5.0, cpu_s=5.0, memory_mb=256, processes=8, disk_mb=4, output_kb=16)
+LIMITS = Limits(wall_s=5.0, load_s=1.5, cpu_s=5.0, memory_mb=256, processes=8, disk_mb=4, output_kb=16)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def execute(sandbox):
             channel = Channel(walled, LIMITS, lambda: False)
             load = {"op": "load", "library": {}, "driver": "", "cells": [["program", code, False]], "watched": []}
             try:
-                channel.ask(load, LIMITS.load_s)
+                faults = channel.ask(load, LIMITS.load_s)
             except StudentFault as fault:
-                return Execution(ok=False, output=channel.take_output() + str(fault))
-            return Execution(ok=True, output=channel.take_output())
+                faults = [str(fault)]
+            return Execution(ok=not faults, output="\n".join([channel.take_output(), *faults]))
         finally:
             walled.close()
 
@@ -58,11 +58,12 @@ def test_a_program_is_written_run_and_mended_behind_walls(execute):
 def test_a_program_that_reaches_for_the_host_or_never_ends_is_stopped_and_told(execute, tmp_path):
     target = tmp_path / "written"
     tries = {
-        "file": f"open({str(target)!r}, 'w').write('x')",
-        "network": "import socket; socket.create_connection(('198.51.100.1', 80), timeout=1)",
+        f"open({str(target)!r}, 'w').write('x')": "Error",
+        "import socket; socket.create_connection(('198.51.100.1', 80), timeout=1)": "Error",
+        "while True: pass": "1.5 s",
     }
-    for code in tries.values():
+    for code, told in tries.items():
         done = execute(code)
         assert not done.ok
-        assert done.output
+        assert told in done.output
     assert not target.exists()
