@@ -52,7 +52,7 @@ class LatentSemantics:
 
     def _rows(self, counted: Sequence[Counter[str]]) -> sparse.csr_matrix:
         """The matrix A of texts and words, in float64."""
-        rows, columns, values = [], [], []
+        rows, columns, values = list[int](), list[int](), list[float]()
         for i, count in enumerate(counted):
             weights = {t: (1 + math.log(n)) * self._idf[t] for t, n in count.items() if t in self._place}
             length = math.sqrt(sum(weight**2 for weight in weights.values()))
