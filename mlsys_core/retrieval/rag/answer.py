@@ -1,10 +1,12 @@
 """Answers that are quotations: the sentences that support them, with file, heading and lines, or a refusal.
 
 Idea      A system that always answers is wrong whenever the documents are silent, and nobody can tell when. This one says nothing of its
-          own. Of the chunks that were found it takes the one that says most of the question, quotes the sentences in it that carry that,
-          and names the place. When even the best chunk leaves too much of the question unsaid, it refuses and names what is missing.
+          own. Of the chunks that were found it takes the one that says most of the question, by how much of it is said and by how well
+          its BM25 score, which is low for a long chunk that has the words by chance. It quotes the sentences that carry that, and names
+          the place. When even the best chunk leaves too much of the question unsaid, it refuses and names what is missing.
 Equation  support(q, c) = w · cover(q, c) + (1 - w) · max over sentences s of c of cover(q, s with its headings),
-          cover = Σ_{t in q ∩ ·} idf(t) / Σ_{t in q} idf(t);   it answers when support ≥ threshold
+          cover = Σ_{t in q ∩ ·} idf(t) / Σ_{t in q} idf(t)
+          chunk = argmax over found c of support(q, c) + BM25(q, c) / max BM25(q, ·);   it answers when its support ≥ threshold
           threshold: the cut between answerable and unanswerable questions with the fewest errors, in the middle of its gap
 Paper     P. Rajpurkar, R. Jia, P. Liang, "Know what you don't know: unanswerable questions for SQuAD", ACL 2018: to abstain is half of
           answering. B. Bohnet et al., "Attributed question answering", arXiv 2212.08037: an answer counts with its source only.
@@ -18,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+import numpy as np
 
 from mlsys_core.retrieval.rag.chunks import Chunk, Sentence
 from mlsys_core.retrieval.rag.hybrid import Hit, Hybrid
@@ -44,8 +48,8 @@ class Citation:
 class Answer:
     """Quoted sentences with their places, one citation a sentence; both empty when it refuses.
 
-    support   in [0, 1], of the best chunk that was found
-    missing   words of the question that the best chunk does not have, in their order
+    support   in [0, 1], of the chunk that was chosen
+    missing   words of the question that this chunk does not have, in their order
     """
 
     question: str
@@ -80,13 +84,14 @@ class Answerer:
         self.search, self.threshold, self.depth, self.weight = search, threshold, depth, weight
 
     def best(self, question: str) -> tuple[float, Chunk | None]:
-        """The chunk with the most support among those found, and how much; of equals the one that the search put first."""
+        """The chunk to answer from, among those found, and its support; of equals the one that the search put first."""
         hits = self.search.search(question, self.depth)
-        supported = [(self._support(question, hit), -i, hit) for i, hit in enumerate(hits)]
-        if not supported:
+        if not hits:
             return 0.0, None
-        support, _, hit = max(supported, key=lambda found: found[:2])
-        return support, self.search.chunks[hit.number]
+        scores = self.search.words.scores(question)[[hit.number for hit in hits]]
+        supports = [self._support(question, hit) for hit in hits]
+        chosen = int(np.argmax(np.array(supports) + scores / max(float(scores.max()), 1e-12)))
+        return supports[chosen], self.search.chunks[hits[chosen].number]
 
     def answer(self, question: str) -> Answer:
         """Quotes what supports an answer, or refuses. Raises ValueError for a question without a word to look for."""

@@ -2,7 +2,8 @@
 
 Idea      Answers about a course come from what the course wrote. Pages are Markdown; of a paper's module in `papers` the docstring says
           the idea, the equation and the source, and the study's text what was measured. Both are read as text, so each sentence keeps its
-          line and nothing is run.
+          line and nothing is run. A page ends with links to others: they name what is said elsewhere and say none of it, so they are
+          left out.
 Equation  corpus = chunks(docs/**/*.md) ∪ chunks(mlsys_core/papers/*.py)
 Paper     None.
 Cost      A read of each file.
@@ -12,26 +13,34 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mlsys_core.retrieval.rag.chunks import Chunk, Section, Sentence, chunks, sections, sentences
 
 TOLD = ("title", "idea")  # the texts of a study
+ELSEWHERE = {"Read next", "Read on", "Where to read"}  # headings of links to other pages
 FIELD = re.compile("(?:Idea|Equation|Paper|Cost) ")  # where a paragraph of a docstring begins
 
 
-def corpus(root: Path, *, words: int = 110, overlap: int = 30) -> list[Chunk]:
-    """All documents below a checkout's folder in runs of sentences, files in the order of their names.
+def corpus(root: Path, files: Collection[str] | None = None, *, words: int = 110, overlap: int = 30) -> list[Chunk]:
+    """The documents below a checkout's folder in runs of sentences, files in the order of their names.
 
-    Raises FileNotFoundError where there are none.
+    files   those to take, as paths below `root`; without it all
+
+    Raises FileNotFoundError where there are none, or one of `files` is not a document.
     """
     pages, papers = sorted((root / "docs").rglob("*.md")), sorted((root / "mlsys_core/papers").glob("*.py"))
     if not pages:
         raise FileNotFoundError(
             f"{root} has no docs/*.md, so there is nothing to answer from: name a checkout's folder."
         )
-    return list(chunks(_sections(root, pages, papers), words, overlap))
+    found = {path.relative_to(root).as_posix(): path for path in (*pages, *papers)}
+    gone = sorted(set(files or ()) - found.keys())
+    if gone:
+        raise FileNotFoundError(f"{', '.join(gone)} is no document of {root}: it was moved or removed.")
+    taken = {name: path for name, path in found.items() if files is None or name in files}
+    return list(chunks(_sections(taken), words, overlap))
 
 
 def paper_section(file: str, source: str) -> Iterator[Section]:
@@ -64,8 +73,10 @@ def _told(tree: ast.Module) -> dict[str, ast.Constant]:
     }
 
 
-def _sections(root: Path, pages: list[Path], papers: list[Path]) -> Iterator[Section]:
-    for path in pages:
-        yield from sections(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
-    for path in papers:
-        yield from paper_section(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+def _sections(files: Mapping[str, Path]) -> Iterator[Section]:
+    for name, path in files.items():
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".py":
+            yield from paper_section(name, text)
+        else:
+            yield from (part for part in sections(name, text) if not ELSEWHERE.intersection(part.headings))

@@ -48,7 +48,8 @@ class LatentSemantics:
         """Unit vectors (texts, size); zeros for a text without a word that the documents have."""
         found = np.asarray(self._rows([Counter(terms(text)) for text in texts]) @ self._directions)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-12).astype(np.float32)
+        unit: Vectors = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-12).astype(np.float32)
+        return unit
 
     def _rows(self, counted: Sequence[Counter[str]]) -> sparse.csr_matrix:
         """The matrix A of texts and words, in float64."""

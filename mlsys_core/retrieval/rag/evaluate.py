@@ -14,17 +14,20 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from mlsys_core.retrieval.rag.answer import Answer, Answerer, calibrate
 from mlsys_core.retrieval.rag.hybrid import Hybrid
 
-Split = Literal["test", "calibration"]
+Split = Literal["test", "calibration", "development"]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question, the places (file, heading) that answer it, none if nothing does, and what it is for."""
+    """A question, the places (file, heading) that answer it, none if nothing does, and what it is for.
+
+    "test" questions are counted, "calibration" sets the threshold, and on "development" ways to search and to choose are compared.
+    """
 
     text: str
     sources: frozenset[tuple[str, str]]
@@ -70,12 +73,21 @@ def load(path: Path) -> list[Question]:
     return found
 
 
+def documents(path: Path) -> list[str]:
+    """The documents, as paths below the checkout, that were read when the places of these questions were written down.
+
+    A page that is added later may answer a question, too, and nobody has looked; so questions are asked of these documents alone.
+    """
+    with path.open("rb") as file:
+        return [str(name) for name in tomllib.load(file)["documents"]]
+
+
 def _question(table: dict[str, object], number: int) -> Question:
     text, split, sources = table.get("text"), table.get("split"), table.get("sources", [])
     if not isinstance(text, str) or split not in get_args(Split) or not isinstance(sources, list):
         raise ValueError(f"Question {number} needs a text, a split of {get_args(Split)} and a list of sources.")
     places = frozenset((str(file), str(heading)) for file, heading in sources)
-    return Question(text, places, "test" if split == "test" else "calibration")
+    return Question(text, places, cast(Split, split))
 
 
 def calibrated(search: Hybrid, questions: Iterable[Question]) -> Answerer:
