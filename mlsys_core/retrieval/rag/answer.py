@@ -1,9 +1,9 @@
 """Answers that are quotations: the sentences that support them, with file, heading and lines, or a refusal.
 
 Idea      A system that always answers is wrong whenever the documents are silent, and nobody can tell when. This one says nothing of its
-          own. Of the chunks that were found it takes the one that says most of the question, by how much of it is said and by how well
-          its BM25 score, which is low for a long chunk that has the words by chance. It quotes the sentences that carry that, and names
-          the place. When even the best chunk leaves too much of the question unsaid, it refuses and names what is missing.
+          own. Of the chunks that were found it takes the one that supports the question best; BM25's score has a say, too, since a long
+          chunk has many words by chance. It quotes the sentences that carry the answer and names the place. Where the chunk leaves too
+          much of the question unsaid, it refuses and names what is missing.
 Equation  support(q, c) = w · cover(q, c) + (1 - w) · max over sentences s of c of cover(q, s with its headings),
           cover = Σ_{t in q ∩ ·} idf(t) / Σ_{t in q} idf(t)
           chunk = argmax over found c of support(q, c) + BM25(q, c) / max BM25(q, ·);   it answers when its support ≥ threshold

@@ -87,7 +87,7 @@ def _question(table: dict[str, object], number: int) -> Question:
     if not isinstance(text, str) or split not in get_args(Split) or not isinstance(sources, list):
         raise ValueError(f"Question {number} needs a text, a split of {get_args(Split)} and a list of sources.")
     places = frozenset((str(file), str(heading)) for file, heading in sources)
-    return Question(text, places, cast(Split, split))
+    return Question(text, places, cast("Split", split))
 
 
 def calibrated(search: Hybrid, questions: Iterable[Question]) -> Answerer:

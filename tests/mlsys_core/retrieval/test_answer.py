@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlsys_core.retrieval.rag.answer import Answerer, Citation, calibrate
 from mlsys_core.retrieval.rag.chunks import chunks, sections
-from mlsys_core.retrieval.rag.hybrid import Hybrid
+from mlsys_core.retrieval.rag.hybrid import Hit, Hybrid
 
 TEXT = """# Garden
 
@@ -62,6 +62,17 @@ def test_support_grows_with_what_is_said_and_never_leaves_its_range(answerer):
     supports = [answerer.best(q)[0] for q in ("Pears on Mars and Venus", "Pears on Mars", "Pears ripen", "Pears")]
     assert supports == sorted(supports)
     assert 0 < supports[0] < supports[-1] <= 1
+
+
+def test_of_two_texts_that_say_as_much_the_short_one_is_quoted():
+    words = " ".join(f"Word{i} is far from all else." for i in range(20))
+    text = f"# Long\n{words} Figs ripen early.\n# Short\nFigs ripen early.\n# Other\nPlums fall.\n# More\nNuts crack.\n"
+    long, *others = chunks(sections("figs.md", text), words=200)
+    search = Hybrid([long, *others], directions=4)
+    search.search = lambda _question, _k: [Hit(number, 0.0, 0, 0) for number in range(4)]  # the long one first
+    support, chosen = Answerer(search, 0.5).best("Which figs ripen early?")
+    assert chosen.heading == "Short"
+    assert support == pytest.approx(1)
 
 
 def test_a_higher_threshold_only_refuses_more(answerer):

@@ -138,6 +138,24 @@ def test_the_corpus_has_all_guides_and_all_papers_and_needs_documents(tmp_path):
         corpus(tmp_path)
 
 
+def test_a_corpus_of_named_documents_has_these_alone_and_says_which_one_is_gone():
+    named = ["docs/student.md", "mlsys_core/papers/zero.py"]
+    found = corpus(ROOT, named)
+    assert {chunk.file for chunk in found} == set(named)
+    assert found == [chunk for chunk in corpus(ROOT) if chunk.file in named]
+    with pytest.raises(FileNotFoundError, match=r"docs/gone\.md is no document"):
+        corpus(ROOT, [*named, "docs/gone.md"])
+
+
+@pytest.mark.parametrize("heading", ["Read next", "Read on", "Where to read"])
+def test_links_to_other_pages_are_no_text_to_answer_from(tmp_path, heading):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text(
+        f"# A\n\nSaid here.\n\n## {heading}\n\n- [B](b.md): all of it.\n\n## Last\n\nSaid too.\n"
+    )
+    assert [chunk.heading for chunk in corpus(tmp_path)] == ["A", "Last"]
+
+
 @pytest.mark.parametrize(
     "family",
     [
