@@ -117,7 +117,7 @@ BESIDE = (
     Topic(
         "mixture-of-quantization",
         ("Mixture of quantization",),
-        modules=("compression/mixture.py",),
+        modules=("compression/mixture.py", "compression/pareto.py"),
         pages=("quantization",),
         labs=(compression("8"),),
         beside="quantization",
@@ -125,7 +125,7 @@ BESIDE = (
     Topic(
         "lora",
         ("LoRA",),
-        modules=("compression/lora",),
+        modules=("compression/lora.py", "compression/nf4.py", "compression/qlora.py"),
         pages=("low-rank-and-lora",),
         studies=("lora",),
         labs=(compression("6"),),

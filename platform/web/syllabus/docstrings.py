@@ -12,7 +12,8 @@ from textwrap import dedent
 
 from django.utils.safestring import SafeString, mark_safe
 
-QUOTES = '"""'
+# how a file's own words begin and end: in Python, in C
+MARKS = (('"""', '"""'), ("/*", "*/"))
 _FACT = re.compile(r"(Idea|Equation|Paper|Cost) +(?=\S)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -50,10 +51,11 @@ class Docstring:
 
 @lru_cache(maxsize=512)
 def docstring_of(source: str) -> Docstring:
-    """The docstring of a module's text, which begins with it or has none."""
-    if not source.startswith(QUOTES):
+    """The docstring of a module's text, or the comment of a C file's; the file begins with it or has none."""
+    marks = next((marks for marks in MARKS if source.startswith(marks[0])), None)
+    if marks is None:
         return Docstring("", (), (), 0)
-    body = source.split(QUOTES)[1]
+    body = source.removeprefix(marks[0]).partition(marks[1])[0]
     title, *blocks = re.split(r"\n\s*\n", body.strip("\n"))
     facts: list[Fact] = []
     rest: list[Paragraph] = []

@@ -16,31 +16,31 @@ from django.conf import settings
 
 from web.syllabus.docstrings import Docstring, docstring_of
 
-NAME = "mlsys_core"
+NAME, INIT = "mlsys_core", "__init__.py"
+SUFFIXES = (".py", ".c")
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A module. `path` begins with mlsys_core; `title` is the first sentence of its docstring; `lines` counts all of its lines."""
+    """A module, or the C beside one. `path` begins with mlsys_core, `package` is the path of the package in which it lies.
+
+    `title` is the first sentence about it, and `lines` counts all of its lines.
+    """
 
     path: str
+    package: str
     title: str
     lines: int
 
     @property
     def name(self) -> str:
-        """The file's own name."""
-        return PurePosixPath(self.path).name
+        """As its package calls it."""
+        return self.path.removeprefix(f"{self.package}/")
 
     @property
-    def package(self) -> str:
-        """The path of the package in which it lies."""
-        return str(PurePosixPath(self.path).parent)
-
-    @property
-    def module(self) -> str:
-        """As Python names it."""
-        return self.path.removesuffix(".py").replace("/", ".")
+    def is_python(self) -> bool:
+        """Whether it is a module."""
+        return self.path.endswith(".py")
 
     def text(self) -> str:
         """The file itself."""
@@ -82,18 +82,19 @@ def files() -> Mapping[str, SourceFile]:
     """Every module by its path. A link in the tree is not followed, so that nothing outside of it is found."""
     root = Path(settings.BASE_DIR)
     found = {}
-    for path in sorted((root / NAME).rglob("*.py")):
+    for path in sorted(path for suffix in SUFFIXES for path in (root / NAME).rglob(f"*{suffix}")):
         place = path.relative_to(root)
         if not any((root / part).is_symlink() for part in (place, *place.parents)):
             text = path.read_text(encoding="utf-8")
-            found[str(place)] = SourceFile(str(place), docstring_of(text).title, len(text.splitlines()))
+            package = next(parent for parent in place.parents if (root / parent / INIT).is_file())
+            found[str(place)] = SourceFile(str(place), str(package), docstring_of(text).title, len(text.splitlines()))
     return found
 
 
 @cache
 def packages() -> Mapping[str, Package]:
     """Every package by its path."""
-    inits = {file.package: file for file in files().values() if file.name == "__init__.py"}
+    inits = {file.package: file for file in files().values() if file.name == INIT}
     return {
         path: Package(
             path,
@@ -111,7 +112,7 @@ def within(path: str) -> tuple[SourceFile, ...]:
     return tuple(
         file
         for file in files().values()
-        if file.path == whole or (file.path.startswith(f"{whole}/") and file.name != "__init__.py")
+        if file.path == whole or (file.path.startswith(f"{whole}/") and file.name != INIT)
     )
 
 

@@ -162,11 +162,16 @@ def source_page(viewer: Enrollment, what: SourceFile | Package) -> SourcePage:
         parents=_parents(what.path),
         docstring=docstring,
         links=_links(package, slug),
-        definitions=definitions(text),
-        source=render_source(text, after=docstring.last_line, prefix=source_url(slug, NAME).removesuffix(NAME)),
+        definitions=definitions(text) if file.is_python else (),
+        source=_source(file, text, docstring, slug),
         topics=topics_with(what.path.removeprefix(f"{NAME}/")),
         packages=tuple(packages()[path] for path in package.packages),
     )
+
+
+def _source(file: SourceFile, text: str, docstring: Docstring, slug: str) -> SafeString:
+    prefix = source_url(slug, NAME).removesuffix(NAME)
+    return render_source(text, after=docstring.last_line, prefix=prefix, python=file.is_python)
 
 
 def _text(page: LibraryPage, viewer: Enrollment) -> Text:
@@ -183,8 +188,7 @@ def _groups(listed: Iterable[SourceFile]) -> tuple[ModuleGroup, ...]:
 
 def _parents(path: str) -> tuple[Package, ...]:
     """The packages around a path, the outermost first."""
-    steps = path.split("/")
-    return tuple(packages()["/".join(steps[:depth])] for depth in range(1, len(steps)))
+    return tuple(package for place, package in packages().items() if path.startswith(f"{place}/"))
 
 
 def _links(package: Package, slug: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import CLexer, PythonLexer
 
 from web.syllabus.library import NAME, files, packages
 
@@ -22,9 +22,10 @@ _IMPORT = re.compile(rf'<span class="nn">({NAME}[\w.]*)</span>')
 
 
 @lru_cache(maxsize=64)
-def render_source(text: str, *, after: int, prefix: str) -> SafeString:
+def render_source(text: str, *, after: int, prefix: str, python: bool = True) -> SafeString:
     """The lines of a module below line `after`, by their numbers in the file. `prefix` is what the address of a source page begins with."""
-    html = highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    lexer = PythonLexer(stripnl=False) if python else CLexer(stripnl=False)
+    html = highlight(text, lexer, HtmlFormatter(nowrap=True))
     lines = enumerate(html.rstrip("\n").split("\n"), 1)
     shown = [(number, line) for number, line in lines if number > after]
     while shown and not shown[0][1]:

@@ -20,6 +20,7 @@ from web.syllabus.source import render_source
 
 ROOT = Path(__file__).resolve().parents[4]
 SOURCES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "mlsys_core").rglob("*.py"))
+IN_C = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "mlsys_core").rglob("*.c"))
 
 
 @pytest.fixture
@@ -28,13 +29,14 @@ def tree(tmp_path, settings):
     outside = tmp_path / "secret.py"
     outside.write_text('"""Secret."""\n')
     root = tmp_path / "base" / "mlsys_core"
-    (root / "part").mkdir(parents=True)
+    (root / "part" / "fast").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "more.py").write_text('"""More."""\n')
     for path, text in {
         "__init__.py": '"""All."""\n',
         "part/__init__.py": '"""Part. Of it."""\n',
         "part/one.py": "x = 1\n",
+        "part/fast/two.c": "/* Two at once.\n\n   It is fast. */\n\nint two(void) { return 2; }\n",
     }.items():
         (root / path).write_text(text)
     (root / "notes.txt").write_text("not a module")
@@ -49,17 +51,31 @@ def tree(tmp_path, settings):
 
 
 def test_the_catalogue_has_every_module_and_nothing_else():
-    assert sorted(files()) == SOURCES
+    assert sorted(files()) == sorted(SOURCES + IN_C)
     assert set(packages()) == {str(Path(path).parent) for path in SOURCES if path.endswith("__init__.py")}
 
 
 def test_no_link_of_the_file_system_is_followed(tree):
-    assert sorted(files()) == ["mlsys_core/__init__.py", "mlsys_core/part/__init__.py", "mlsys_core/part/one.py"]
+    assert sorted(files()) == [
+        "mlsys_core/__init__.py",
+        "mlsys_core/part/__init__.py",
+        "mlsys_core/part/fast/two.c",
+        "mlsys_core/part/one.py",
+    ]
     assert sorted(packages()) == ["mlsys_core", "mlsys_core/part"]
     assert packages()["mlsys_core"].packages == ("mlsys_core/part",)
     assert (files()["mlsys_core/part/one.py"].title, files()["mlsys_core/part/one.py"].lines) == ("", 1)
-    assert [file.path for file in within("part")] == ["mlsys_core/part/one.py"]
+    assert [file.path for file in within("part")] == ["mlsys_core/part/fast/two.c", "mlsys_core/part/one.py"]
     assert within("par") == within("../secret.py") == within("") == ()
+
+
+def test_c_beside_a_module_belongs_to_its_package(tree):
+    file = files()["mlsys_core/part/fast/two.c"]
+    assert (file.package, file.name, file.title, file.lines) == ("mlsys_core/part", "fast/two.c", "Two at once", 5)
+    assert [paragraph.text for paragraph in docstring_of(file.text()).rest] == ["It is fast."]
+    assert [file.path for file in within("part/fast")] == ["mlsys_core/part/fast/two.c"]
+    read = Reader(render_source(file.text(), after=3, prefix="/s/", python=False))
+    assert read.lines == {"L5": "5int two(void) { return 2; }\n"}
 
 
 def test_reading_the_library_imports_nothing_of_it():
