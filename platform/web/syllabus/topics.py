@@ -59,6 +59,11 @@ def topics_with_page(name: str) -> tuple[Topic, ...]:
     return tuple(topic for topic in TOPICS.values() if name in topic.pages)
 
 
+def topics_reading(link: str) -> tuple[Topic, ...]:
+    """The topics for which a paper is read, by where it can be read."""
+    return tuple(topic for topic in TOPICS.values() if link and link in topic.readings)
+
+
 def _named(words: str) -> Topic | None:
     return _names().get(_key(words)) or _names().get(_key(_NUMBER.sub("", words)))
 

@@ -164,6 +164,13 @@ def test_a_reading_stands_on_its_topic_as_it_stands_for_the_student(see, world):
     assert "Memory Optimizations" not in see("topic", "moe")
 
 
+def test_a_paper_and_its_table_lead_to_the_topics_for_which_it_is_read(see, world):
+    there = f'href="{reverse("topic", args=[world.offering.slug, "zero"])}"'
+    assert there in see("reading", listed(world).slug)
+    assert there in see("study", "zero")
+    assert there not in see("study", "orca")
+
+
 def test_a_hidden_reading_is_for_staff(see, world):
     listed(world, hidden=True)
     assert "ZeRO: Memory Optimizations" not in see("topic", "zero")
