@@ -247,15 +247,17 @@ COMPRESSION = (
             "compression/sparsegpt.py",
             "compression/pruning.py",
             "compression/trials.py",
+            "papers/sparsity.py",
         ),
         pages=("sparsity",),
+        studies=("sparsity",),
         labs=(compression("5"),),
     ),
     Topic(
         "distillation",
         ("Distillation",),
         modules=("compression/distillation.py",),
-        pages=("low-rank-and-lora",),
+        pages=("distillation",),
     ),
     Topic(
         "low-rank",

@@ -44,18 +44,20 @@ NOT_YET: dict[str, set[str]] = {
             for name in ("index", "flat", "kmeans", "ivf", "pq", "ivfpq", "scan", "graph", "hnsw")
         ),
         *("compression/kv", "papers/gptq.py", "retrieval/files.py", "retrieval/native.py", "retrieval/c"),
-        *("retrieval/rag", "retrieval/agents"),
+        *("retrieval/rag", "retrieval/agents", "papers/lora.py", "papers/sparsity.py"),
     },
     "pages": {
         "quantization",
         "sparsity",
         "low-rank-and-lora",
         "kv-compression",
+        "distillation",
+        "pareto",
         "vector-search",
         "retrieval-augmented-generation",
         "agents",
     },
-    "studies": {"gptq", "lora"},
+    "studies": {"gptq", "lora", "sparsity"},
     "tasks": {f"compression {task}" for task in range(1, 9)},
 }
 
