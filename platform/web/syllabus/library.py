@@ -84,7 +84,7 @@ def files() -> Mapping[str, SourceFile]:
     found = {}
     for path in sorted(path for suffix in SUFFIXES for path in (root / NAME).rglob(f"*{suffix}")):
         place = path.relative_to(root)
-        if not any((root / part).is_symlink() for part in (place, *place.parents)):
+        if not any((root / part).is_symlink() for part in (place, *place.parents[:-1])):
             text = path.read_text(encoding="utf-8")
             package = next(parent for parent in place.parents if (root / parent / INIT).is_file())
             found[str(place)] = SourceFile(str(place), str(package), docstring_of(text).title, len(text.splitlines()))
