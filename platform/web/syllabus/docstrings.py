@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ def docstring_of(source: str) -> Docstring:
     if marks is None:
         return Docstring("", (), (), 0)
     body = source.removeprefix(marks[0]).partition(marks[1])[0]
-    title, *blocks = re.split(r"\n\s*\n", body.strip("\n"))
+    # in Python two backslashes are one; a literal is read, not run
+    told: str = ast.literal_eval(f'"""{body}"""') if "\\" in body and marks == MARKS[0] else body
+    title, *blocks = re.split(r"\n\s*\n", told.strip("\n"))
     facts: list[Fact] = []
     rest: list[Paragraph] = []
     for block in blocks:
