@@ -58,8 +58,8 @@ class Package:
 
     @property
     def title(self) -> str:
-        """The first sentence of its docstring."""
-        return self.init.title
+        """The first sentence of its docstring; what to read first stands on its own page."""
+        return self.init.title.partition(". ")[0]
 
     @property
     def name(self) -> str:

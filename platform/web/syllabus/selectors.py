@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from django.utils.safestring import SafeString
 
@@ -180,10 +179,10 @@ def _text(page: LibraryPage, viewer: Enrollment) -> Text:
 
 
 def _groups(listed: Iterable[SourceFile]) -> tuple[ModuleGroup, ...]:
-    unique = dict.fromkeys(listed)
-    return tuple(
-        ModuleGroup(packages()[path], tuple(rows)) for path, rows in groupby(unique, key=lambda file: file.package)
-    )
+    groups: dict[str, dict[SourceFile, None]] = {}
+    for file in listed:
+        groups.setdefault(file.package, {})[file] = None
+    return tuple(ModuleGroup(packages()[path], tuple(rows)) for path, rows in groups.items())
 
 
 def _parents(path: str) -> tuple[Package, ...]:
