@@ -99,6 +99,19 @@ def test_every_word_of_every_docstring_is_shown():
             assert [fact.label for fact in found.facts] == ["Idea", "Equation", "Paper", "Cost"], path
 
 
+def test_every_line_of_every_module_stands_at_its_number_and_its_links_lead_somewhere():
+    for path, file in files().items():
+        text = file.text()
+        after = docstring_of(text).last_line
+        read = Reader(render_source(text, after=after, prefix="/s/", python=file.is_python))
+        lines = {f"L{number}": f"{number}{line}\n" for number, line in enumerate(text.splitlines(), 1)}
+        assert read.lines == {place: lines[place] for place in read.lines}, path
+        hidden = [line for number, line in enumerate(text.splitlines(), 1) if f"L{number}" not in read.lines]
+        assert "".join(hidden[after:]) == "", path
+        ours = {href.removeprefix("/s/") for href in read.hrefs if not href.startswith("#")}
+        assert ours <= {*files(), *packages()}, path
+
+
 def test_an_import_of_ours_is_a_link_and_others_are_not():
     text = (
         "import os\nfrom mlsys_core.parallelism.zero.cost import held_bytes\n"
