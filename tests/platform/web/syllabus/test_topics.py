@@ -39,12 +39,8 @@ NOT_YET: dict[str, set[str]] = {
         *(f"compression/{name}.py" for name in ("calibration", "methods", "apply", "ladder", "mixture", "pareto")),
         *(f"compression/{name}.py" for name in ("masks", "magnitude", "wanda", "sparsegpt", "pruning", "trials")),
         *(f"compression/{name}.py" for name in ("distillation", "low_rank", "lora", "nf4", "qlora")),
-        *(
-            f"retrieval/{name}.py"
-            for name in ("index", "flat", "kmeans", "ivf", "pq", "ivfpq", "scan", "graph", "hnsw")
-        ),
-        *("compression/kv", "papers/gptq.py", "retrieval/files.py", "retrieval/native.py", "retrieval/c"),
-        *("retrieval/rag", "retrieval/agents", "papers/lora.py", "papers/sparsity.py"),
+        *("compression/kv", "papers/gptq.py"),
+        *("papers/lora.py", "papers/sparsity.py"),
     },
     "pages": {
         "quantization",
@@ -53,9 +49,6 @@ NOT_YET: dict[str, set[str]] = {
         "kv-compression",
         "distillation",
         "pareto",
-        "vector-search",
-        "retrieval-augmented-generation",
-        "agents",
     },
     "studies": {"gptq", "lora", "sparsity"},
     "tasks": {f"compression {task}" for task in range(1, 9)},
