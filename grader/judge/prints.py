@@ -42,7 +42,7 @@ class Prints:
         self.open = True
         self._descriptor, self._limit = descriptor, limit
         self._output = _Output(limit)
-        self._mark, self._held, self._ended = b"", b"", True
+        self._mark, self._held, self._ended, self._patient = b"", b"", True, True
 
     @property
     def dropped(self) -> int:
@@ -67,11 +67,12 @@ class Prints:
         return True
 
     def settle(self) -> None:
-        """Read until the mark of the request, whose answer has come; at most `PATIENCE_S`."""
-        until = time.monotonic() + PATIENCE_S
+        """Read until the mark of the request, whose answer has come; at most `PATIENCE_S`, and not again after a mark stayed away."""
+        until = time.monotonic() + (PATIENCE_S if self._patient else 0)
         while self.open and not self._ended and (left := until - time.monotonic()) > 0:
             select.select([self._descriptor], [], [], left)
             self.drain()
+        self._patient = self._ended
 
     def take(self) -> str:
         """What was printed since the last call."""
@@ -85,7 +86,7 @@ class Prints:
         """Keep it without the mark, and hold back what may be the mark's beginning."""
         data = self._held + data
         if not self._ended and self._mark in data:
-            data, self._ended = data.replace(self._mark, b"", 1), True
+            data, self._ended, self._patient = data.replace(self._mark, b"", 1), True, True
         start = len(data) if self._ended else _beginning(data, self._mark)
         self._output.add(data[:start])
         self._held = data[start:]

@@ -75,6 +75,10 @@ def test_a_program_that_keeps_the_mark_back_is_not_waited_for_for_long(pipe):
     prints.settle()
     assert PATIENCE_S <= time.monotonic() - started < 10
     assert prints.take() == "mine" + end_of_prints(2).decode().replace("\0", "\ufffd")
+    prints.expect(3)
+    started = time.monotonic()
+    prints.settle()
+    assert time.monotonic() - started < PATIENCE_S / 2  # or a hundred requests would cost the worker a hundred seconds
 
 
 def test_a_stream_that_ended_is_not_waited_for():

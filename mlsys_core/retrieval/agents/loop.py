@@ -86,11 +86,15 @@ def run(task: str, model: Model, tools: Sequence[Tool], budget: Budget | None = 
 
 def _step(completion: Completion, tools: Mapping[str, Tool], act: Act) -> tuple[Step, str | None]:
     """What a text leads to: a step, and the answer if it is one."""
-    said, tokens = completion.text, (completion.prompt_tokens, completion.output_tokens)
+    said = completion.text
+
+    def seen(observation: str | None, *, failed: bool = False) -> Step:
+        return Step(said, observation, failed, completion.prompt_tokens, completion.output_tokens)
+
     try:
         asked = parse(said)
         if isinstance(asked, str):
-            return Step(said, None, False, *tokens), asked  # noqa: FBT003 - a record's field
-        return Step(said, act(asked, tools), False, *tokens), None  # noqa: FBT003
+            return seen(None), asked
+        return seen(act(asked, tools)), None
     except ToolError as error:
-        return Step(said, str(error), True, *tokens), None  # noqa: FBT003
+        return seen(str(error), failed=True), None

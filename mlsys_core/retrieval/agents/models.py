@@ -38,11 +38,11 @@ class Completion:
 class Model(Protocol):
     """Continues texts."""
 
-    def count(self, text: str) -> int:
+    def count(self, text: str, /) -> int:
         """Tokens of a text."""
         ...
 
-    def complete(self, prompt: str, limit: int) -> Completion:
+    def complete(self, prompt: str, limit: int, /) -> Completion:
         """What comes after the prompt, of at most `limit` tokens; cut there, like any model."""
         ...
 

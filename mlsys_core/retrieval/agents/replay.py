@@ -28,13 +28,13 @@ class Recorded:
     def __init__(self, trace: Trace) -> None:
         self._trace, self._next = trace, 0
 
-    def count(self, text: str) -> int:  # noqa: ARG002 - a Model; the record counted it
+    def count(self, _text: str) -> int:
         """What was counted then. Behind the last step, too much where the run ended for want of tokens, and nothing elsewhere."""
         if self._next < len(self._trace.steps):
             return self._trace.steps[self._next].prompt_tokens
         return self._trace.budget.tokens + 1 if self._trace.outcome == "tokens" else 0
 
-    def complete(self, prompt: str, limit: int) -> Completion:  # noqa: ARG002 - a Model
+    def complete(self, _prompt: str, _limit: int) -> Completion:
         """The next text of the record. Raises `ReplayError` behind its end."""
         if self._next == len(self._trace.steps):
             raise ReplayError(f"The record ends after {self._next} steps, and the run asks for another one.")
@@ -42,7 +42,7 @@ class Recorded:
         self._next += 1
         return Completion(step.said, step.prompt_tokens, step.output_tokens)
 
-    def act(self, call: Call, tools: Mapping[str, Tool]) -> str:  # noqa: ARG002 - an Act
+    def act(self, _call: Call, _tools: Mapping[str, Tool]) -> str:
         """What the tool said at this step."""
         step = self._trace.steps[self._next - 1]
         if step.failed or step.observation is None:

@@ -6,10 +6,8 @@ import re
 from functools import lru_cache
 
 from django.utils.safestring import SafeString, mark_safe
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import CLexer, PythonLexer
 
+from web.colours import coloured
 from web.syllabus.library import NAME, files, packages
 
 # the classes for which components.css has a colour; all other spans would only make a page long
@@ -24,13 +22,12 @@ _IMPORT = re.compile(rf'<span class="nn">({NAME}[\w.]*)</span>')
 @lru_cache(maxsize=64)
 def render_source(text: str, *, after: int, prefix: str, python: bool = True) -> SafeString:
     """The lines of a module below line `after`, by their numbers in the file. `prefix` is what the address of a source page begins with."""
-    lexer = PythonLexer(stripnl=False) if python else CLexer(stripnl=False)
-    html = highlight(text, lexer, HtmlFormatter(nowrap=True))
+    html = coloured(text, "python" if python else "c")
     lines = enumerate(html.rstrip("\n").split("\n"), 1)
     shown = [(number, line) for number, line in lines if number > after]
     while shown and not shown[0][1]:
         del shown[0]
-    return mark_safe("".join(_line(number, line, prefix) for number, line in shown))  # noqa: S308 - Pygments escapes
+    return mark_safe("".join(_line(number, line, prefix) for number, line in shown))  # noqa: S308 - `coloured` escaped it; names of modules are letters and dots
 
 
 def _line(number: int, html: str, prefix: str) -> str:
