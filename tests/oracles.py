@@ -19,12 +19,17 @@ def difference(found: Any, expected: Any) -> float:
     if isinstance(expected, list | tuple):
         assert len(found) == len(expected)
         return max((difference(a, b) for a, b in zip(found, expected, strict=True)), default=0.0)
-    a, b = (np.asarray(x.detach() if hasattr(x, "detach") else x, dtype=np.float64) for x in (found, expected))
+    a, b = _array(found), _array(expected)
     assert a.shape == b.shape
     if not a.size:
         return 0.0
     assert np.isfinite(a).all() == np.isfinite(b).all()
     return float(np.max(np.abs(a - b) / np.maximum(1.0, np.abs(b))))
+
+
+def _array(values: Any) -> np.ndarray:
+    """Numbers, or a tensor of any type on any device, in 64 bits."""
+    return np.asarray(values.detach().cpu().double() if hasattr(values, "detach") else values, dtype=np.float64)
 
 
 @pytest.fixture

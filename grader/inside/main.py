@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from . import init, wire
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def serve(request: int, response: int) -> None:
-    """Answer each request in turn. A child that the student's code forked and let return here answers nothing."""
+    """Answer each request in turn, a mark behind its prints. A child of the student's code that returns here answers nothing."""
     program, me = Program(), os.getpid()
     while True:
         prefix = _read(request, wire.PREFIX.size)
@@ -50,6 +51,7 @@ def serve(request: int, response: int) -> None:
         answer = _packed(_answer(program, message), message.get("id"))
         if os.getpid() != me:
             os._exit(0)
+        _mark(message.get("id"))
         _write(response, answer)
 
 
@@ -91,6 +93,11 @@ def _flush() -> None:
             stream.flush()
         except BaseException:  # noqa: BLE001, S112 - a student may have replaced or closed the stream
             continue
+
+
+def _mark(request_id: object) -> None:
+    with suppress(OSError):  # nobody reads the stream of prints any more, or a student's code closed it
+        _write(2, wire.end_of_prints(request_id))
 
 
 def _read(descriptor: int, size: int) -> bytes | None:

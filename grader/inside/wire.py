@@ -44,6 +44,11 @@ class WireError(ValueError):
     """Bytes that are not a frame, or a value that cannot cross."""
 
 
+def end_of_prints(request_id: object) -> bytes:
+    """What stands after the prints of a request, on the stream of prints."""
+    return f"\0end {request_id}\0".encode()
+
+
 def pack(message: dict[str, Any]) -> bytes:
     """One frame. Raises `WireError` for a value that is no plain data."""
     tensors: list[np.ndarray] = []

@@ -5,7 +5,6 @@ The three pipes are served together, so that a flood on one cannot block another
 
 from __future__ import annotations
 
-import codecs
 import os
 import secrets
 import selectors
@@ -13,12 +12,12 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..contract import Verdict
 from ..inside import wire
 from ..sandbox.base import Limits, SandboxUnavailable, Walled
+from .prints import Prints
 from .sentences import cleaned, exit_words, is_stub, verdict_of, witnessed
 
 HELD = "This check could not be scored; course staff will look at it."
@@ -39,24 +38,6 @@ class Stopped(Exception):  # noqa: N818 - somebody asked for it
     """The job was cancelled, or its lease was lost, while the student's code ran."""
 
 
-@dataclass
-class _Output:
-    """What the student printed, up to a limit."""
-
-    limit: int
-    kept: bytearray = field(default_factory=bytearray)
-    dropped: int = 0
-
-    def add(self, data: bytes) -> None:
-        room = max(0, self.limit - len(self.kept))
-        self.kept += data[:room]
-        self.dropped += len(data) - min(room, len(data))
-
-    def text(self) -> str:
-        text = codecs.decode(bytes(self.kept), "utf-8", "replace").replace("\x00", "\ufffd")
-        return f"{text}\n[cut: {self.dropped:,} more bytes]" if self.dropped else text
-
-
 class Channel:
     """Requests and answers over a sandbox's pipes."""
 
@@ -65,27 +46,25 @@ class Channel:
         self._stdin, self._stdout, self._stderr = walled.stdin, walled.stdout, walled.stderr
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
-        self._output = _Output(limits.output_kb << 10)
+        self._prints = Prints(self._stderr, limits.output_kb << 10)
         self._received = bytearray()
-        self._printing = True
         self._id = 0
         self.seen: dict[str, str] = {}  # watched operations that the last request's code called, and where
         self.alive = True
 
     def take_output(self) -> str:
         """What was printed since the last call."""
-        if self._printing:
-            self._drain(self._stderr)
-        text, self._output = self._output.text(), _Output(self._limits.output_kb << 10)
-        return text
+        return self._prints.take()
 
     def ask(self, message: dict[str, Any], wall_s: float) -> Any:
         """Send a request and return the answer's value; raises `StudentFault`, after which the sandbox is spent unless it answered."""
         self.seen = {}
         self._refuse_what_nobody_asked_for()
         self._id = secrets.randbits(52)  # so that no answer can be given before its question
+        self._prints.expect(self._id)
         refused_before = self._walled.usage().refused_processes
         answer = self._exchange(memoryview(wire.pack(message | {"id": self._id})), wall_s)
+        self._prints.settle()
         self.seen = witnessed(answer.get("witness"))
         if answer.get("ok") is True:
             return answer.get("value")
@@ -104,7 +83,7 @@ class Channel:
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
-            if self._printing:
+            if self._prints.open:
                 selector.register(self._stderr, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select(TICK_S):
@@ -122,8 +101,7 @@ class Channel:
                 selector.unregister(descriptor)
             return request
         if descriptor == self._stderr:
-            if not self._drain(descriptor):
-                self._printing = False
+            if not self._prints.drain():
                 selector.unregister(descriptor)
             return request
         data = os.read(descriptor, 1 << 20)
@@ -131,18 +109,6 @@ class Channel:
             self._fail_at_end()
         self._received += data
         return request
-
-    def _drain(self, descriptor: int) -> bool:
-        """Read what is there, at most 1 MiB; False at the end of the stream."""
-        for _ in range(16):
-            try:
-                data = os.read(descriptor, 1 << 16)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            self._output.add(data)
-        return True
 
     def _answer(self) -> dict[str, Any] | None:
         """The frame that has arrived whole, if one has."""
@@ -174,7 +140,7 @@ class Channel:
             raise self._memory_fault()
         if usage.cpu_s > self._limits.cpu_s:
             raise self._end(Verdict.TIME_LIMIT, f"Stopped after {usage.cpu_s:.1f} s of {self._limits.cpu_s:g} s (CPU).")
-        if self._output.dropped > FLOOD:
+        if self._prints.dropped > FLOOD:
             raise self._end(Verdict.OUTPUT_LIMIT, f"Printed more than {FLOOD >> 20} MB; the rest was dropped.")
         if elapsed > wall_s:
             raise self._end(Verdict.TIME_LIMIT, f"Stopped after {elapsed:.1f} s of {wall_s:g} s (wall clock).")

@@ -110,18 +110,19 @@ def build(*programs: Program, folder: Path | None = None) -> list[Kernel]:
 
     Raises CompilerError where there is no compiler.
     """
-    command = compiler_command()
-    host, wide = target(command)
+    _, wide = target(compiler_command())
     sources = [generate(program, vector_bytes=wide) for program in programs]
-    flags = [*FLAGS, *(["-fopenmp"] if any("#pragma omp" in source for source in sources) else [])]
-    key = hashlib.sha256("\0".join([*sources, *flags, command, host]).encode()).hexdigest()[:32]
-    library = _library(folder or default_cache(), key, sources, [command, *flags])
+    library = build_library(sources, folder or default_cache())
     return [
         Kernel(program, source, _function(library, program)) for program, source in zip(programs, sources, strict=True)
     ]
 
 
-def _library(folder: Path, key: str, sources: list[str], command: list[str]) -> ctypes.CDLL:
+def build_library(sources: Sequence[str], folder: Path) -> ctypes.CDLL:
+    """Builds C texts as one library with `FLAGS`, or finds it in the folder. Raises CompilerError where that cannot be done."""
+    command = compiler_command()
+    flags = [*FLAGS, *(["-fopenmp"] if any("#pragma omp" in source for source in sources) else [])]
+    key = hashlib.sha256("\0".join([*sources, *flags, command, target(command)[0]]).encode()).hexdigest()[:32]
     path = folder / f"{key}.so"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def _library(folder: Path, key: str, sources: list[str], command: list[str]) -> 
             files = [Path(own) / f"{n}.c" for n in range(len(sources))]
             for file, source in zip(files, sources, strict=True):
                 file.write_text(source)
-            _ask([*command, "-o", f"{own}/built.so", *map(str, files), "-lm"])
+            _ask([command, *flags, "-o", f"{own}/built.so", *map(str, files), "-lm"])
             Path(f"{own}/built.so").replace(path)
     return ctypes.CDLL(str(path))
 

@@ -35,6 +35,7 @@ urlpatterns = [
     path("", include("gradebook.urls")),
     path("", include("exchange.urls")),
     path("", include("lti.urls")),
+    path("", include("web.syllabus.urls")),
     path("", include("web.urls")),
 ]
 

@@ -151,12 +151,15 @@ def demo_clock() -> datetime | None:
 
 
 def _item(request: HttpRequest, enrollment: Enrollment, label: str, name: str, icon: str, *, badge: int) -> NavItem:
-    url = reverse(name, args=[enrollment.offering.slug])
+    url, home = (reverse(page, args=[enrollment.offering.slug]) for page in (name, "dashboard"))
     here = request.path == url if name == "dashboard" else request.path.startswith(url)
     is_format = "/format/" in request.path
     if name == "labs" and request.path.startswith("/submissions/") and not is_format:
         here = True
     if name == "readings" and request.path.startswith("/summaries/"):
+        here = True
+    # topics and the library are reached from the schedule
+    if name == "schedule" and request.path.startswith((f"{home}topics/", f"{home}library/")):
         here = True
     # a deliverable lies below the student's project; staff have a list of them instead
     if name in {"project", "deliverables"} and (is_format or request.path.startswith("/deliverables/")):

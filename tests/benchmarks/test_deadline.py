@@ -95,17 +95,23 @@ class TestAudit:
     """The reading finds what it is there to find: each fault is planted in a copy of the books."""
 
     FAULTS = (
-        (
+        pytest.param(
             "DELETE FROM grading_gradereport WHERE job_id = (SELECT id FROM grading_gradingjob WHERE submission_id = {pk})",
             "lost",
+            id="no report",
         ),
-        ("UPDATE submissions_submittedfile SET sha256 = 'f' WHERE submission_id = {pk}", "lost"),
-        ("UPDATE submissions_submission SET client_token = 'another' WHERE id = {pk}", "lost"),
-        (
+        pytest.param(
+            "UPDATE submissions_submittedfile SET sha256 = 'f' WHERE submission_id = {pk}", "lost", id="another file"
+        ),
+        pytest.param(
+            "UPDATE submissions_submission SET client_token = 'another' WHERE id = {pk}", "lost", id="another press"
+        ),
+        pytest.param(
             "UPDATE grading_gradereport SET score = 1 WHERE job_id = (SELECT id FROM grading_gradingjob WHERE submission_id = {pk})",
             "wrong",
+            id="another score",
         ),
-        ("UPDATE submissions_submission SET sha256 = 'f' WHERE id = {pk}", "wrong"),
+        pytest.param("UPDATE submissions_submission SET sha256 = 'f' WHERE id = {pk}", "wrong", id="another list"),
     )
 
     @pytest.mark.parametrize(("fault", "kind"), FAULTS)
@@ -161,7 +167,7 @@ def test_open_streams_keep_no_connection_from_others(narrow: Installation):
             await Browser(way, url, late, seen).get("lab page", LAB_PAGE)
             took = time.perf_counter() - started
             for browser in watching:
-                browser.leave()
+                await browser.leave()
             return seen, took
 
     seen, took = asyncio.run(crowd())

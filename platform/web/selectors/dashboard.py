@@ -25,6 +25,7 @@ from reviews.regrades.models import ScoreChange
 from reviews.regrades.notices import notices_of
 from reviews.scores import Scored
 from web.selectors.states import LabState, lab_states
+from web.syllabus.topics import Part, parts
 
 AROUND = timedelta(days=14)
 
@@ -68,6 +69,11 @@ class SessionRow:
     number: int
     is_today: bool
     talks: int = 0
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its title by the topics that it names."""
+        return parts(self.topic)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from courses.models import Enrollment, Session
 from projects.deliverables.crew import crew_of, due_dates
 from projects.presentations.schedule import talks_by_session
 from web.selectors.dashboard import SessionRow
+from web.syllabus.topic import Topic
+from web.syllabus.topics import beside, topics_of
 
 PAGES: dict[str, str] = {Kind.LAB: "lab", Kind.READING: "reading", Kind.DELIVERABLE: "deliverable"}
 
@@ -43,6 +45,12 @@ class WeekRow:
     due: tuple[DueRow, ...]
     recess: str
     is_current: bool
+
+    @property
+    def beside(self) -> tuple[Topic, ...]:
+        """What the course names beside the topics of this week."""
+        named = dict.fromkeys(topic for session in self.sessions for topic in topics_of(session.topic))
+        return tuple(other for topic in named for other in beside(topic))
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
+
+from web.colours import coloured
 
 register = template.Library()
 
@@ -38,10 +37,9 @@ ATTRIBUTES = {
 
 def _code(source: str, language: str, _: str) -> str:
     try:
-        lexer = get_lexer_by_name(language or "text")
+        return coloured(source, language or "text")
     except ClassNotFound:
         return ""  # markdown-it escapes and shows it as it is
-    return str(highlight(source, lexer, HtmlFormatter(nowrap=True)))
 
 
 def _formula(source: str, _options: dict[str, bool]) -> str:
@@ -92,7 +90,7 @@ def inline_prose(text: str) -> SafeString:
 @register.filter
 def python_source(text: str) -> SafeString:
     """Python in colours, by class names."""
-    return mark_safe(highlight(text, get_lexer_by_name("python"), HtmlFormatter(nowrap=True)))  # noqa: S308 - Pygments escapes
+    return coloured(text.strip("\n"), "python")
 
 
 _HEADING = re.compile(r'<(/?)h([1-6])(?: id="[^"]*")?>')

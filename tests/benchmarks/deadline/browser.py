@@ -92,7 +92,7 @@ class Browser:
 
     async def open_form(self) -> Form | None:
         """The lab page, with what its upload form must send along."""
-        self.leave()
+        await self.leave()
         found = FORM.search(await self.get("lab page", LAB_PAGE))
         if found is None:
             self._seen.errors.append(f"{self.email} found no form on the lab page")
@@ -165,14 +165,15 @@ class Browser:
         else:
             await self.get("result page, graded", f"/submissions/{submission}/")
 
-    def leave(self) -> None:
-        """Go to another page: the stream of the one before ends."""
-        if self._watching is not None:
-            self._watching.cancel()
-            self._watching = None
+    async def leave(self) -> None:
+        """Go to another page: the stream of the one before ends, and its connection is closed when this returns."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.leave()
+        await self.leave()

@@ -116,7 +116,7 @@ async def _hand_in(
         if not plan.watch:
             await _each(_read_results(minute) for minute in minutes)
         for browser in browsers:
-            browser.leave()
+            await browser.leave()
         return [press for minute in minutes for press in minute.presses], sent
 
 

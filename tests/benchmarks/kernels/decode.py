@@ -16,7 +16,7 @@ from mlsys_core.kernels.decode import (
     quantized_cache,
     write_cache,
 )
-from tests.benchmarks.kernels.harness import Case, Goal
+from tests.benchmarks.kernels.harness import Case, Goal, captured
 
 HEADS, KV_HEADS, DIM = 32, 8, 128
 BACKENDS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash2": SDPBackend.FLASH_ATTENTION}
@@ -61,10 +61,11 @@ def decode(batch: int, context: int, block: int) -> Case:
     keys, values, table, lengths = pages(batch, context, block)
     q = torch.randn(batch, HEADS, DIM, device="cuda", dtype=torch.bfloat16)
     main = (batch, context) == (64, 8192)
+    runs = {"ours": lambda: paged_attention(q, keys, values, table, lengths), **contiguous(q, batch, context)}
     return Case(
         family="decode",
         name=f"B{batch} S{context} block {block}",
-        contenders={"ours": lambda: paged_attention(q, keys, values, table, lengths), **contiguous(q, batch, context)},
+        contenders={name: captured(run) for name, run in runs.items()},
         bytes=decode_bytes([context] * batch, HEADS, KV_HEADS, DIM),
         goals=(Goal("cudnn", 0.9),) if main else (),
         floor_goal=0.85 if main else None,

@@ -18,7 +18,7 @@ from mlsys_core.kernels.rms_norm import add_rms_norm, rms_norm
 from mlsys_core.kernels.rope import rope, rope_table
 from mlsys_core.kernels.softmax import softmax
 from mlsys_core.kernels.swiglu import swiglu, swiglu_packed
-from tests.benchmarks.kernels.harness import Case, Goal, Run
+from tests.benchmarks.kernels.harness import Case, Goal, Run, captured
 
 FAMILY, HALF, EPS = "elementwise", torch.bfloat16, 1e-5
 SHAPES = [(16384, 4096), (8192, 8192)]
@@ -31,27 +31,35 @@ def normal(*shape: int, grad: bool = False) -> torch.Tensor:
 
 
 def called(ours: Function, theirs: Function, *inputs: torch.Tensor) -> dict[str, Run]:
-    """The forwards, without gradients; each is called once, so that what is compiled at the first call is compiled."""
+    """The forwards, without gradients, as CUDA graphs; each is called once, so that what is compiled at the first call is compiled."""
     torch._dynamo.reset()
     functions = {"ours": ours, "eager": theirs, "compile": torch.compile(theirs)}
     with torch.no_grad():
         for function in functions.values():
             function(*inputs)
-    return {name: lambda f=function: f(*inputs) for name, function in functions.items()}
+        return {name: captured(lambda f=function: f(*inputs)) for name, function in functions.items()}
 
 
-def differentiated(ours: Function, theirs: Function, *inputs: torch.Tensor, forward: bool) -> dict[str, Run]:
-    """Gradients of the inputs: with the forward in each call, or of a graph that is kept, under one cotangent."""
+def differentiated(ours: Function, theirs: Function, *inputs: torch.Tensor) -> dict[str, Run]:
+    """Gradients of the inputs along a graph that is kept, under one cotangent. No CUDA graph: a backward runs where its forward ran."""
     torch._dynamo.reset()
     runs: dict[str, Run] = {}
     for name, function in {"ours": ours, "eager": theirs, "compile": torch.compile(theirs)}.items():
         kept = function(*inputs)
-        cotangent = None if forward else torch.randn_like(kept)
-        runs[name] = lambda f=function, k=kept, c=cotangent: torch.autograd.grad(
-            f(*inputs) if forward else k, inputs, c, retain_graph=not forward
-        )
+        cotangent = torch.randn_like(kept)
+        runs[name] = lambda k=kept, c=cotangent: torch.autograd.grad(k, inputs, c, retain_graph=True)
         runs[name]()
     return runs
+
+
+def trained(ours: Function, theirs: Function, *inputs: torch.Tensor) -> dict[str, Run]:
+    """Forward and gradients of the inputs, as CUDA graphs."""
+    torch._dynamo.reset()
+    functions = {"ours": ours, "eager": theirs, "compile": torch.compile(theirs)}
+    return {
+        name: captured(lambda f=function: torch.autograd.grad(f(*inputs), inputs))
+        for name, function in functions.items()
+    }
 
 
 def rms(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -83,9 +91,9 @@ def norms() -> Iterator[Case]:
         yield Case(FAMILY, f"add_layer_norm {shape}", runs, 4 * size)
         for one in (x, weight, bias):
             one.requires_grad_()
-        runs = differentiated(rms_norm, rms, x, weight, forward=False)
+        runs = differentiated(rms_norm, rms, x, weight)
         yield Case(FAMILY, f"rms_norm backward {shape}", runs, 3 * size)
-        runs = differentiated(layer_norm, layer, x, weight, bias, forward=False)
+        runs = differentiated(layer_norm, layer, x, weight, bias)
         yield Case(FAMILY, f"layer_norm backward {shape}", runs, 3 * size)
 
 
@@ -112,7 +120,7 @@ def gates() -> Iterator[Case]:
     yield Case(FAMILY, "swiglu packed 16384x11008", called(swiglu_packed, packed, x), 3 * size, goals=goals)
     gate, up = (one.contiguous() for one in x.chunk(2, -1))
     yield Case(FAMILY, "swiglu 16384x11008", called(swiglu, apart, gate, up), 3 * size, goals=goals)
-    runs = differentiated(swiglu, apart, gate.requires_grad_(), up.requires_grad_(), forward=False)
+    runs = differentiated(swiglu, apart, gate.requires_grad_(), up.requires_grad_())
     yield Case(FAMILY, "swiglu backward 16384x11008", runs, 5 * size)
     heads = normal(4, 4096, 32, 128).transpose(1, 2)
     cos, sin = rope_table(torch.arange(4096, device="cuda"), 128, 1e4, HALF)
@@ -130,9 +138,9 @@ def losses() -> Iterator[Case]:
     words = 128256
     for rows in (4096, 8192):
         targets, logits = torch.randint(words, (rows,), device="cuda"), normal(rows, words, grad=True)
-        runs = differentiated(
-            lambda x, t=targets: cross_entropy(x, t), lambda x, t=targets: F.cross_entropy(x.float(), t), logits, forward=True
-        )  # fmt: skip
+        runs = trained(
+            lambda x, t=targets: cross_entropy(x, t), lambda x, t=targets: F.cross_entropy(x.float(), t), logits
+        )
         size = 2 * logits.numel() * 2
         yield Case(FAMILY, f"cross_entropy fwd+bwd {rows}x{words}", runs, size, goals=(Goal("compile", 2.0),))
     del logits, runs
@@ -141,7 +149,7 @@ def losses() -> Iterator[Case]:
     def head(hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy((hidden @ weight.T).float(), targets[:4096])
 
-    runs = differentiated(lambda h, w: linear_cross_entropy(h, w, targets[:4096]), head, hidden, weight, forward=True)
+    runs = trained(lambda h, w: linear_cross_entropy(h, w, targets[:4096]), head, hidden, weight)
     flops = linear_cross_entropy_cost(4096, 4096, words, 2).flops
     yield Case(FAMILY, "linear cross_entropy 4096x4096x128256", runs, flops=flops)
 

@@ -13,20 +13,10 @@ from torch import Tensor
 
 from mlsys_core.kernels.matmul import fp8_matmul, grouped_matmul, int4_matmul, int8_matmul, matmul, pack_int4
 from mlsys_core.kernels.matmul.int4 import dequantize_int4
-from tests.benchmarks.kernels.harness import Case, Goal
+from tests.benchmarks.kernels.harness import Case, Goal, captured
 
 BF16 = torch.bfloat16
 LAYERS = 4
-
-
-def captured(run: Callable[[], object]) -> Callable[[], None]:
-    """A CUDA graph of a call, as decoders launch a step: what the host takes for a launch would hide short kernels."""
-    run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
-    return graph.replay
 
 
 def cases() -> Iterator[Case]:
