@@ -94,6 +94,16 @@ def test_only_the_marked_check_gets_the_card_and_each_change_of_place_a_fresh_sa
     assert ("2", True) not in opened
 
 
+def test_without_walls_too_a_program_that_was_opened_without_the_card_finds_none(lab):
+    """Else code that measures where there is a card would measure kernels that are interpreted, for hours."""
+    told = "\n\ndef cards(_):\n    import os\n\n    return os.environ.get('CUDA_VISIBLE_DEVICES')\n"
+    with (lab / "driver.py").open("a") as file:
+        file.write(told)
+    program = SandboxedProgram(Lab(lab), [], TrustedSandbox(), lambda: False)
+    assert program.call("cards") == ""
+    program.close()
+
+
 def test_all_checks_of_a_gpu_lab_get_the_card(lab):
     text = (
         (lab / "lab.toml")
