@@ -75,10 +75,10 @@ def timed_product(
     draws = torch.Generator("cuda").manual_seed(seed)
     x = torch.randn(m, k, generator=draws, device="cuda").half()
     if plain:
-        w = torch.randn(n, k, generator=draws, device="cuda").half()
+        w = torch.randn(n, k, generator=draws, device="cuda", dtype=torch.float16)
         return dict(timing.timed(lambda x, w: x @ w.mT, [x, w], seed, audit=audit))
     low, high = -(1 << 31), 1 << 31
-    words = torch.randint(low, high, (n, k // 8), generator=draws, device="cuda").to(torch.int32)
+    words = torch.randint(low, high, (n, k // 8), generator=draws, device="cuda", dtype=torch.int32)
     scale = (torch.rand(n, k // group, generator=draws, device="cuda") * 0.02 + 0.01).half()
     return dict(timing.timed(lambda *given: program.w4a16_matmul(*given, group), [x, words, scale], seed, audit=audit))
 

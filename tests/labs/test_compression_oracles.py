@@ -112,11 +112,13 @@ def test_elimination_is_a_sequence_of_least_squares(checks, rng, held):
 
 
 def test_an_identity_rounds_to_nearest(checks, rng):
-    w = rng.normal(size=(3, 12))
-    plain = checks.rtn_oracle.quantized(w, 4, symmetric=False, per="group", group=4)
-    got = checks.gptq_oracle.nearest(w, 4, group=4)
-    assert np.array_equal(got["q"], plain["q"])
-    assert np.allclose(checks.gptq_oracle.weights(got), checks.rtn_oracle.weights(plain))
+    w, oracle = rng.normal(size=(3, 12)), checks.gptq_oracle
+    for group in (4, 12):
+        plain = checks.rtn_oracle.quantized(w, 4, symmetric=False, per="group", group=group)
+        got = oracle.obq(w, np.eye(12), 4, group=group)
+        assert np.array_equal(got["q"], plain["q"])
+        assert np.allclose(oracle.weights(got), checks.rtn_oracle.weights(plain))
+    assert all(np.array_equal(oracle.nearest(w, 4)[name], got[name]) for name in got)
 
 
 def test_repairing_beats_rounding(checks, rng):
@@ -174,6 +176,16 @@ def test_the_judges_model_is_the_librarys(checks, held):
         loss = model.loss(*(torch.from_numpy(one) for one in (codes[:, :-1], codes[:, 1:])))
     held("lab 3, logits", "workloads.gpt", language.logits(language.load(), codes[:, :-1]), want, 1e-4)
     held("lab 3, perplexity", "workloads.gpt", language.perplexity(language.load(), codes), loss.exp(), 1e-4)
+
+
+def test_how_far_predictions_are_apart_is_torchs(checks, rng, held):
+    exact, found = (np.log(rng.dirichlet(np.ones(9), size=(2, 5))) for _ in range(2))
+    want = torch.nn.functional.kl_div(
+        wide(found).flatten(0, 1), wide(exact).flatten(0, 1), reduction="batchmean", log_target=True
+    )
+    held("lab 3, divergence", "torch.nn.functional.kl_div", checks.language.divergence(exact, found), want, 1e-12)
+    assert checks.language.divergence(exact, exact) == 0
+    assert checks.language.divergence(exact, np.full_like(found, np.nan)) == np.inf
 
 
 def test_outliers_are_planted_and_change_nothing(checks):

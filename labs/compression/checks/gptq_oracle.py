@@ -34,26 +34,27 @@ def order_of(h: Array, *, act_order: bool) -> Array:
 
 def obq(w: Array, h: Array, bits: int, *, group: int = 0, act_order: bool = False, damp: float = 0.01) -> Answer:
     """Codes, scales, zeros and the run of each column."""
-    w, k = w.copy(), w.shape[1]
-    w[:, np.diag(h) == 0] = 0
-    group, inverse, order = group or k, np.linalg.inv(damped(h, damp)), order_of(h, act_order=act_order)
-    q, group_of, scales, zeros = np.zeros(w.shape, np.int32), np.zeros(k, np.int64), [], []
-    for step, column in enumerate(order):
-        if step % group == 0:
-            scale, zero = grid(w[:, order[step : step + group]], bits)
-            scales.append(scale)
-            zeros.append(zero)
-        code = np.clip(np.round(w[:, column] / scale) + zero, 0, 2**bits - 1)
-        lost, later = (w[:, column] - (code - zero) * scale) / inverse[column, column], order[step + 1 :]
-        w[:, later] -= np.outer(lost, inverse[column, later])
-        inverse -= np.outer(inverse[:, column], inverse[column]) / inverse[column, column]
-        q[:, column], group_of[column] = code, step // group
-    return {"q": q, "scale": np.stack(scales, 1), "zero": np.stack(zeros, 1), "group_of": group_of}
+    k, order = w.shape[1], order_of(h, act_order=act_order)
+    inverse, w = np.linalg.inv(damped(h, damp))[order][:, order], np.where(np.diag(h) == 0, 0, w)[:, order]
+    group, q, group_of, grids = group or k, np.zeros(w.shape, np.int32), np.zeros(k, np.int64), []
+    for i, column in enumerate(order):
+        if i % group == 0:
+            grids.append(grid(w[:, i : i + group], bits))
+        scale, zero = grids[-1]
+        code, later = np.clip(np.round(w[:, i] / scale) + zero, 0, 2**bits - 1), slice(i + 1, None)
+        lost = (w[:, i] - (code - zero) * scale) / inverse[i, i]
+        w[:, later] -= np.outer(lost, inverse[i, later])
+        inverse[later, later] -= np.outer(inverse[later, i], inverse[i, later]) / inverse[i, i]
+        q[:, column], group_of[column] = code, i // group
+    scales, zeros = (np.stack(one, 1) for one in zip(*grids, strict=True))
+    return {"q": q, "scale": scales, "zero": zeros, "group_of": group_of}
 
 
-def nearest(w: Array, bits: int, group: int = 0) -> Answer:
-    """Rounding to nearest on the same grids: what an identity for a Hessian gives."""
-    return obq(w, np.eye(w.shape[1]), bits, group=group)
+def nearest(w: Array, bits: int) -> Answer:
+    """Rounding to nearest on one grid a row: what an identity for a Hessian gives."""
+    scale, zero = (one[:, None] for one in grid(w, bits))
+    q = np.clip(np.round(w / scale) + zero, 0, 2**bits - 1).astype(np.int32)
+    return {"q": q, "scale": scale, "zero": zero, "group_of": np.zeros(w.shape[1], np.int64)}
 
 
 def weights(got: Answer) -> Array:

@@ -64,11 +64,22 @@ def norm(x: Array, weight: Array) -> Array:
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5) * weight
 
 
+@cache
+def _turns(time: int, half: int) -> tuple[Array, Array]:
+    """Cosines and sines (time, half) of the rotary positions, float32."""
+    angles = np.arange(time)[:, None] * 10_000.0 ** (-np.arange(half) / half)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+@cache
+def _ahead(time: int) -> Array:
+    """What is added to scores (time, time): -∞ for letters that are still to come."""
+    return np.where(np.tri(time, dtype=bool), np.float32(0), np.float32(-np.inf))
+
+
 def _rope(x: Array) -> Array:
-    half = x.shape[-1] // 2
-    angles = np.arange(x.shape[-2])[:, None] * 10_000.0 ** (-np.arange(half) / half)
-    cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
-    a, b = x[..., :half], x[..., half:]
+    cos, sin = _turns(x.shape[-2], x.shape[-1] // 2)
+    a, b = np.split(x, 2, -1)
     return np.concatenate((a * cos - b * sin, b * cos + a * sin), -1)
 
 
@@ -76,10 +87,12 @@ def _attention(q: Array, k: Array, v: Array) -> Array:
     """q (B, T, H, D), k and v (B, T, K, D), causal."""
     q, k, v = (one.transpose(0, 2, 1, 3) for one in (q, k, v))
     k, v = (np.repeat(one, q.shape[1] // one.shape[1], axis=1) for one in (_rope(k), v))
-    scores = _rope(q) @ k.transpose(0, 1, 3, 2) / np.sqrt(np.float32(q.shape[-1]))
-    scores[..., ~np.tri(scores.shape[-1], dtype=bool)] = -np.inf
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
+    scores = (_rope(q) / np.sqrt(np.float32(q.shape[-1]))) @ k.transpose(0, 1, 3, 2)
+    # in place: these are the largest arrays of all
+    scores += _ahead(scores.shape[-1])
+    scores -= scores.max(-1, keepdims=True)
+    np.exp(scores, out=scores)
+    return (scores @ v / scores.sum(-1, keepdims=True)).transpose(0, 2, 1, 3)
 
 
 def logits(weights: Weights, tokens: Array, linear: Linear = plain) -> Array:
@@ -104,14 +117,27 @@ def logits(weights: Weights, tokens: Array, linear: Linear = plain) -> Array:
     return norm(x, weights["norm.weight"]) @ weights["head.weight"].T
 
 
-def perplexity(weights: Weights, codes: Array, linear: Linear = plain) -> float:
-    """Of windows of codes (B, T + 1); infinite where the weights are no numbers or give none."""
+def predictions(weights: Weights, codes: Array, linear: Linear = plain) -> Array:
+    """ln p (B, T, vocabulary) of the letter after each of windows of codes (B, T + 1), float64; nan where the weights give none."""
     with np.errstate(all="ignore"):
         scores = logits(weights, codes[:, :-1], linear).astype(np.float64)
         scores -= scores.max(-1, keepdims=True)
-        chosen = np.take_along_axis(scores, codes[:, 1:, None], -1)[..., 0] - np.log(np.exp(scores).sum(-1))
+        return np.asarray(scores - np.log(np.exp(scores).sum(-1, keepdims=True)))
+
+
+def perplexity(weights: Weights, codes: Array, linear: Linear = plain) -> float:
+    """Of windows of codes (B, T + 1); infinite where the weights are no numbers or give none."""
+    chosen = np.take_along_axis(predictions(weights, codes, linear), codes[:, 1:, None], -1)
+    with np.errstate(all="ignore"):
         found = float(np.exp(-chosen.mean()))
     return found if np.isfinite(found) else float("inf")
+
+
+def divergence(exact: Array, found: Array) -> float:
+    """Mean over letters of Σ p (ln p - ln q), in nats, for predictions ln p and ln q; infinite where q is no number."""
+    with np.errstate(all="ignore"):
+        nats = float((np.exp(exact) * (exact - found)).sum(-1).mean())
+    return nats if np.isfinite(nats) else float("inf")
 
 
 def inputs(weights: Weights, codes: Array) -> dict[str, Array]:

@@ -50,4 +50,6 @@ def test_speed_of_a_sparse_product(student, reference, rng, measure):
     rate = flops / (found.ratio * best / 1e3)
     name = f"time / the instructor's ({rate / 1e12:.0f} TFLOP/s of the dense product; dense {flops / dense / 1e9:.0f})"
     interval = {"low": found.low, "high": found.high, "samples": found.samples}
-    measure.ratio(name, found.ratio, full_at=1.04, zero_at=max(dense / best, 1.1), **interval)
+    none = max(dense / best, 1.1)
+    # 0.85 of the instructor's speed, or half of what it gains over a dense product where that is less
+    measure.ratio(name, found.ratio, full_at=min(1 / 0.85, none**0.5), zero_at=none, **interval)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import lowrank_oracle as oracle
 import numpy as np
 import pytest
@@ -124,7 +122,7 @@ def test_double_quantization(student, rng, expect):
     oracle.check_scales(expect, student.call("scales_twice", scales=equal, block=8), equal, 8, "equal scales")
 
 
-BITS, RANK, STEPS = 3, 32, 200
+BITS, RANK, STEPS, WINDOWS = 3, 32, 200, 8
 
 
 def three_bits(weight):
@@ -142,8 +140,8 @@ def three_bits(weight):
 )
 def test_repair_of_three_bits(student, rng, expect, measure):
     """A language model at three bits: the damage that is left with adapters, over the damage without"""
-    whole, text = language.load(), language.windows(rng, 16, held_out=True)
-    inputs = language.inputs(whole, language.windows(rng, 8, held_out=False))
+    whole, text = language.load(), language.windows(rng, 12, held_out=True)
+    inputs = language.inputs(whole, language.windows(rng, WINDOWS, held_out=False))
     broken, yours, ours = dict(whole), dict(whole), dict(whole)
     for block in range(language.LAYERS):
         names = [name for name in language.matrices() if name.startswith(f"blocks.{block}.")]
@@ -154,7 +152,8 @@ def test_repair_of_three_bits(student, rng, expect, measure):
             broken[name], base = layer["base"], layer["base"].astype(np.float64)
             yours[name] = (base + oracle.product(expect, [b, a], base.shape, RANK)).astype(np.float32)
             ours[name] = (base + oracle.best_for(whole[name] - base, layer["inputs"], RANK)).astype(np.float32)
-    dense, lost, best, left = (math.log(language.perplexity(one, text)) for one in (whole, broken, ours, yours))
-    shares = [max(one - dense, 0.0) / (lost - dense) for one in (best, left)]
-    name = f"damage left / damage (loss {dense:.3f} whole, {lost:.3f} at three bits, {best:.3f} with ours, {left:.3f} with yours)"
-    measure.ratio(name, shares[1], full_at=max(1.05 * shares[0], 0.05), zero_at=1.0)
+    exact, *others = (language.predictions(one, text) for one in (whole, broken, ours, yours))
+    lost, best, left = (language.divergence(exact, one) for one in others)
+    told = f"{lost:.4f} at three bits, {best:.4f} with ours, {left:.4f} with yours"
+    name = f"damage left / damage (nats from the whole model's predictions: {told})"
+    measure.ratio(name, left / lost, full_at=1.05 * best / lost, zero_at=1.0)

@@ -51,7 +51,6 @@ NOT_YET: dict[str, set[str]] = {
         "pareto",
     },
     "studies": {"gptq", "lora", "sparsity"},
-    "tasks": {f"compression {task}" for task in range(1, 9)},
 }
 
 
