@@ -101,6 +101,7 @@ def compared(expect: Any, got: Any, want: Answer, what: str = "") -> None:
     """Equal codes on equal grids."""
     place = f", {what}" if what else ""
     expect.close(field(expect, got, "group_of"), want["group_of"], what=f"runs of the columns{place}", rtol=0, atol=0)
+    # grids within a matrix are found from weights that moved: float64 times what the damped inverse makes of it
     expect.close(field(expect, got, "scale"), want["scale"], what=f"scales{place}", rtol=1e-7, atol=0)
     expect.close(field(expect, got, "zero"), want["zero"], what=f"zeros{place}", rtol=0, atol=0)
     expect.close(field(expect, got, "q"), want["q"], what=f"codes{place}", rtol=0, atol=0)

@@ -30,6 +30,7 @@ def check_kivi(expect: Any, state: Any, tokens: tuple[Array, Array], sizes: dict
             f"{what}: {which}_codes should be uint8 {(heads, old[which], dim)}",
         )
         low, high = _ends(x[:, : old[which]], axis, group)
+        # all is float32; a number that is as far from two codes may have either
         expect.close(zero, low, what=f"{what}: {which}_zero", rtol=1e-6, atol=1e-7)
         expect.that(zero.shape == shapes[which], f"{what}: {which}_zero should have the shape {shapes[which]}")
         expect.close(scale, (high - low) / (2**bits - 1), what=f"{what}: {which}_scale", rtol=1e-5, atol=1e-7)
@@ -89,6 +90,7 @@ def check_streaming(expect: Any, state: dict[str, Any], tokens: int, given: dict
         want[:, : len(slots)] = x[:, slots]
         expect.equal(state[name], want, what=f"{what}: {name[7:]}, the buffer")
     keys, values = turned(k[:, order], np.arange(len(order))), v[:, order]
+    # sums and turns in float32 of numbers of about 1
     expect.close(state["k"], keys.astype(np.float32), what=f"{what}: keys as read", rtol=0, atol=1e-5)
     expect.equal(state["v"], values, what=f"{what}: values as read")
     query = turned(q[:, tokens - 1 : tokens], np.array([len(order) - 1]))

@@ -51,7 +51,7 @@ def levels() -> Array:
 
 
 def check_nf4(expect: Any, got: dict[str, Any], weight: Array, block: int, what: str) -> None:
-    """Scales are exact, codes are the nearest level's (either of two that are as near), and back is what they stand for."""
+    """Scales are exact, codes are the nearest level's (either of two that are as near), and back is what they stand for; all in float32."""
     flat, table = weight.ravel().astype(np.float64), levels()
     starts = range(0, flat.size, block)
     scales = np.array([np.abs(flat[at : at + block]).max() for at in starts])
@@ -72,7 +72,7 @@ def check_nf4(expect: Any, got: dict[str, Any], weight: Array, block: int, what:
 
 
 def check_scales(expect: Any, got: dict[str, Any], scales: Array, block: int, what: str) -> None:
-    """Eight bits a scale: every one within half a step of its block."""
+    """Eight bits a scale: every one within half a step of its block. Tolerances are float32's, for differences from a mean."""
     codes, absmax = got["codes"], got["absmax"]
     mean = float(scales.astype(np.float64).mean())
     expect.close(got["mean"], mean, what=f"{what}: mean", rtol=1e-5, atol=1e-7)

@@ -52,6 +52,7 @@ def checked(expect: Any, got: Any, w: Array, bits: int, what: str = "", **settin
     want = quantized(w, bits, **settings)
     place = f", {what}" if what else ""
     scale = field(expect, got, "scale")
+    # a scale is a subtraction and a division, codes are whole numbers
     expect.close(scale, want["scale"], what=f"scales{place}", rtol=8 * float(np.finfo(w.dtype).eps), atol=0)
     expect.close(field(expect, got, "zero"), want["zero"], what=f"zeros{place}", rtol=0, atol=0)
     expect.close(field(expect, got, "q"), want["q"], what=f"codes{place}", rtol=0, atol=0)

@@ -9,6 +9,12 @@ import numpy as np
 Array = np.ndarray
 
 
+def correlated(rng: np.random.Generator, samples: int, width: int, common: float = 0.0) -> Array:
+    """Inputs (samples, width) that depend on each other, and each a little on nothing else: no draw is close to singular."""
+    mixed = rng.normal(size=(samples, width)) @ (rng.normal(size=(width, width)) + common)
+    return np.asarray(mixed + rng.normal(size=(samples, width)))
+
+
 def without_smallest(scores: Array, count: int) -> Array:
     """True but for the `count` smallest of all scores; of equals the first in memory go first."""
     order = sorted(range(scores.size), key=lambda at: (scores.flat[at], at))

@@ -27,6 +27,7 @@ def test_inverse_factor(student, rng, expect):
     k = int(rng.integers(5, 9))
     h = oracle.second_moments(rng.normal(size=(4 * k, k)))
     lower = np.linalg.cholesky(np.linalg.inv(oracle.damped(h, 0.02)))
+    # an inverse and two factorisations: float64 times the matrix' condition, at most some thousands
     expect.close(student.call("factor", h=h, damp=0.02), lower.T, what="triangle", rtol=1e-8, atol=1e-9)
 
 

@@ -52,5 +52,6 @@ def test_awq(student, rng, expect):
     expect.equal(
         round(number(expect, field(expect, got, "alpha"), "the exponent"), 9), round(alpha, 9), what="exponent"
     )
+    # powers differ in their last digits; the error is a mean of squares of differences, and so has fewer digits
     expect.close(field(expect, got, "scales"), scales, what="scales", rtol=1e-9, atol=0)
     expect.close(field(expect, got, "error"), error, what="error", rtol=1e-6, atol=0)

@@ -64,7 +64,7 @@ def test_any_mask(student, rng, expect):
         mask = rng.random((8, width)) < rng.uniform(0.2, 0.8)
         mask[2], mask[5] = False, True
         weight = rng.normal(size=(8, width))
-        inputs = rng.normal(size=(4 * width, width)) @ (rng.normal(size=(width, width)) + 2)
+        inputs = oracle.correlated(rng, 4 * width, width, common=2)
         got = student.call("best_on_mask", weight=weight, hessian=inputs.T @ inputs, mask=mask)
         expect.close(got, oracle.fitted(weight, inputs, mask), what=f"weights, {width} columns", rtol=1e-5, atol=1e-6)
 
