@@ -84,15 +84,14 @@ def _rope(x: Array) -> Array:
 
 
 def _attention(q: Array, k: Array, v: Array) -> Array:
-    """q (B, T, H, D), k and v (B, T, K, D), causal."""
-    q, k, v = (one.transpose(0, 2, 1, 3) for one in (q, k, v))
-    k, v = (np.repeat(one, q.shape[1] // one.shape[1], axis=1) for one in (_rope(k), v))
-    scores = (_rope(q) / np.sqrt(np.float32(q.shape[-1]))) @ k.transpose(0, 1, 3, 2)
-    # in place: these are the largest arrays of all
+    """q (T, H, D), k and v (T, K, D) of one window, whose scores stay in the processor's cache; causal."""
+    q, k, v = (one.transpose(1, 0, 2) for one in (q, k, v))
+    k, v = (np.repeat(one, q.shape[0] // one.shape[0], axis=0) for one in (_rope(k), v))
+    scores = (_rope(q) / np.sqrt(np.float32(q.shape[-1]))) @ k.transpose(0, 2, 1)
     scores += _ahead(scores.shape[-1])
     scores -= scores.max(-1, keepdims=True)
     np.exp(scores, out=scores)
-    return (scores @ v / scores.sum(-1, keepdims=True)).transpose(0, 2, 1, 3)
+    return (scores @ v / scores.sum(-1, keepdims=True)).transpose(1, 0, 2)
 
 
 def logits(weights: Weights, tokens: Array, linear: Linear = plain) -> Array:
@@ -110,7 +109,8 @@ def logits(weights: Weights, tokens: Array, linear: Linear = plain) -> Array:
             layer(f"{block}.attn.{one}_proj", h).reshape(batch, time, heads, -1)
             for one, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS))
         )
-        x = x + layer(f"{block}.attn.o_proj", _attention(q, k, v).reshape(batch, time, -1))
+        mixed = np.stack([_attention(*one) for one in zip(q, k, v, strict=True)])
+        x = x + layer(f"{block}.attn.o_proj", mixed.reshape(batch, time, -1))
         h = norm(x, weights[f"{block}.ffn_norm.weight"])
         gate, up = (layer(f"{block}.ffn.{one}_proj", h) for one in ("gate", "up"))
         x = x + layer(f"{block}.ffn.down_proj", gate / (1 + np.exp(-np.maximum(gate, -80))) * up)

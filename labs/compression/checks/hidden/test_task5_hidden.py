@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import sparsity_oracle as oracle
@@ -146,24 +144,24 @@ def test_two_of_four(student, rng, expect):
     handout="3.23",
 )
 def test_loss_of_a_pruned_model(student, rng, expect, measure):
-    """A language model at one half and at 2 of 4: what SparseGPT loses, over what magnitudes lose"""
-    whole, text = language.load(), language.windows(rng, 24, held_out=True)
+    """A language model at one half and at 2 of 4: the damage by SparseGPT, over that by magnitudes"""
+    whole, text = language.load(), language.windows(rng, 8, held_out=True)
     inputs = language.inputs(whole, language.windows(rng, 8, held_out=False))
-    dense, shares, told = math.log(language.perplexity(whole, text)), [], []
+    exact, shares, told = language.predictions(whole, text), [], []
     for pattern in (None, [2, 4]):
         models = pruned_models(student, expect, inputs, pattern)
-        lost = {name: math.log(language.perplexity(whole | model, text)) - dense for name, model in models.items()}
+        found = {name: language.predictions(whole | model, text) for name, model in models.items()}
+        lost = {name: language.divergence(exact, one) for name, one in found.items()}
         what = "2 of 4" if pattern else "one half"
         order = ", ".join(f"{name} {nats:.3f}" for name, nats in lost.items())
-        slack = 0.0 if pattern else CHANCE
         expect.that(
-            lost["magnitude"] + slack > lost["Wanda"] > lost["SparseGPT"],
-            f"{what}: nats lost are not in the order magnitude, Wanda, SparseGPT: {order}",
+            lost["magnitude"] > lost["Wanda"] > lost["SparseGPT"],
+            f"{what}: the damage is not in the order magnitude, Wanda, SparseGPT: {order}",
         )
-        shares.append(max(lost["SparseGPT"], 1e-3) / lost["magnitude"])
+        shares.append(lost["SparseGPT"] / lost["magnitude"])
         told.append(f"{what}: {order}")
     measure.ratio(
-        f"nats lost by SparseGPT / by magnitudes ({'; '.join(told)})",
+        f"damage by SparseGPT / by magnitudes (nats from the whole model's predictions, {'; '.join(told)})",
         float(np.prod(shares)) ** 0.5,
         full_at=FULL,
         zero_at=1.0,
@@ -171,7 +169,6 @@ def test_loss_of_a_pruned_model(student, rng, expect, measure):
 
 
 FULL = 0.5
-CHANCE = 0.01  # nats: at one half Wanda and magnitudes differ by no more than this on some texts
 
 
 def blocks():

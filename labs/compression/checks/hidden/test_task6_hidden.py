@@ -140,7 +140,7 @@ def three_bits(weight):
 )
 def test_repair_of_three_bits(student, rng, expect, measure):
     """A language model at three bits: the damage that is left with adapters, over the damage without"""
-    whole, text = language.load(), language.windows(rng, 12, held_out=True)
+    whole, text = language.load(), language.windows(rng, 8, held_out=True)
     inputs = language.inputs(whole, language.windows(rng, WINDOWS, held_out=False))
     broken, yours, ours = dict(whole), dict(whole), dict(whole)
     for block in range(language.LAYERS):
