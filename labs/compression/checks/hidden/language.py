@@ -125,12 +125,17 @@ def predictions(weights: Weights, codes: Array, linear: Linear = plain) -> Array
         return np.asarray(scores - np.log(np.exp(scores).sum(-1, keepdims=True)))
 
 
-def perplexity(weights: Weights, codes: Array, linear: Linear = plain) -> float:
-    """Of windows of codes (B, T + 1); infinite where the weights are no numbers or give none."""
-    chosen = np.take_along_axis(predictions(weights, codes, linear), codes[:, 1:, None], -1)
+def perplexity_of(said: Array, codes: Array) -> float:
+    """Of predictions ln p for windows of codes; infinite where there are none."""
+    chosen = np.take_along_axis(said, codes[:, 1:, None], -1)
     with np.errstate(all="ignore"):
         found = float(np.exp(-chosen.mean()))
     return found if np.isfinite(found) else float("inf")
+
+
+def perplexity(weights: Weights, codes: Array, linear: Linear = plain) -> float:
+    """Of windows of codes (B, T + 1); infinite where the weights are no numbers or give none."""
+    return perplexity_of(predictions(weights, codes, linear), codes)
 
 
 def divergence(exact: Array, found: Array) -> float:
@@ -177,14 +182,14 @@ def _rounded(x: Array) -> tuple[Array, Array]:
     return np.round(x / scale), scale
 
 
-def damage(found: float, nearest: float, exact: float) -> float:
-    """What of the damage of rounding to nearest is left, in logarithms of perplexity; 0 when nothing is."""
-    return max(float(np.log(found / exact)), 0.0) / float(np.log(nearest / exact))
+def damage(exact: Array, nearest: Array, found: Array) -> float:
+    """How far predictions are from those before, over how far rounding to nearest took them."""
+    return divergence(exact, found) / divergence(exact, nearest)
 
 
-def told(names: dict[str, float]) -> str:
-    """Perplexities by name, for a measurement."""
-    return ", ".join(f"{name} {value:.3f}" for name, value in names.items())
+def told(codes: Array, said: dict[str, Array]) -> str:
+    """Perplexities of predictions by name, for a measurement."""
+    return "perplexity " + ", ".join(f"{name} {perplexity_of(one, codes):.3f}" for name, one in said.items())
 
 
 def weights_of(expect: Any, answer: Any, count: int) -> list[Any]:

@@ -90,7 +90,7 @@ def test_groups(student, rng, expect):
 def _hessians(rng):
     """The small model, and what the inputs of its matrices say."""
     model = language.load()
-    seen = language.inputs(model, language.windows(rng, 12, held_out=False))
+    seen = language.inputs(model, language.windows(rng, 8, held_out=False))
     return model, {name: oracle.second_moments(x.astype(np.float64)) for name, x in seen.items()}
 
 
@@ -121,7 +121,7 @@ def test_error_of_a_layer(student, rng, expect, measure):
     "It is your gptq on every matrix of the model: look at the checks of one layer first.", handout="3.10"
 )
 def test_three_bits(student, rng, expect, measure):
-    """Perplexity of the small model at 3 bits: the damage, over that of rounding to nearest"""
+    """The small model at 3 bits: the damage, over that of rounding to nearest"""
     model, hessians = _hessians(rng)
     names = language.matrices()
     wide = {name: model[name].astype(np.float64) for name in names}
@@ -134,8 +134,8 @@ def test_three_bits(student, rng, expect, measure):
         yours[name] = oracle.weights(oracle.usable(expect, got, w, 3, 0)).astype(np.float32)
         plain[name] = oracle.weights(oracle.nearest(w, 3)).astype(np.float32)
         ours[name] = oracle.weights(oracle.obq(w, h, 3, act_order=True)).astype(np.float32)
-    codes = language.windows(rng, 16, held_out=True)
-    exact, nearest, reference, found = (language.perplexity(one, codes) for one in (model, plain, ours, yours))
-    says = language.told({"before": exact, "rounding": nearest, "ours": reference, "yours": found})
-    value, best = (language.damage(one, nearest, exact) for one in (found, reference))
+    codes = language.windows(rng, 8, held_out=True)
+    exact, nearest, reference, found = (language.predictions(one, codes) for one in (model, plain, ours, yours))
+    says = language.told(codes, {"before": exact, "rounding": nearest, "ours": reference, "yours": found})
+    value, best = (language.damage(exact, nearest, one) for one in (found, reference))
     measure.ratio(f"damage / rounding's ({says})", value, full_at=1.05 * best, zero_at=1.0)
