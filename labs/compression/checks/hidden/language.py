@@ -145,12 +145,12 @@ def divergence(exact: Array, found: Array) -> float:
     return nats if np.isfinite(nats) else float("inf")
 
 
-def inputs(weights: Weights, codes: Array) -> dict[str, Array]:
-    """What each matrix of the blocks is given, (letters, k), over windows of codes."""
+def inputs(weights: Weights, codes: Array, *, every: int = 1) -> dict[str, Array]:
+    """What each matrix of the blocks is given, (letters, k), at every so many letters of windows of codes."""
     seen: dict[str, Array] = {}
 
     def noting(name: str, x: Array, w: Array) -> Array:
-        seen[name] = x
+        seen[name] = np.ascontiguousarray(x[::every])
         return x @ w.T
 
     logits(weights, codes[:, :-1], noting)

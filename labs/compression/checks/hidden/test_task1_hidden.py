@@ -122,7 +122,7 @@ def test_perplexity(student, rng, expect, measure):
         theirs[name] = oracle.weights(found).astype(np.float32)
         runs = oracle.runs(model[name].shape[1], "group", group)
         ours[name] = np.concatenate([fake_quantize(model[name][:, run], 4, run.stop - run.start) for run in runs], 1)
-    codes = language.windows(rng, 8, held_out=True)
+    codes = language.windows(rng, 6, held_out=True)
     exact, reference, found = (language.predictions(one, codes) for one in (model, ours, theirs))
     says = language.told(codes, {"before": exact, "reference": reference, "yours": found})
     value = language.perplexity_of(found, codes) / language.perplexity_of(reference, codes)

@@ -134,7 +134,7 @@ def test_three_bits(student, rng, expect, measure):
         yours[name] = oracle.weights(oracle.usable(expect, got, w, 3, 0)).astype(np.float32)
         plain[name] = oracle.weights(oracle.nearest(w, 3)).astype(np.float32)
         ours[name] = oracle.weights(oracle.obq(w, h, 3, act_order=True)).astype(np.float32)
-    codes = language.windows(rng, 8, held_out=True)
+    codes = language.windows(rng, 6, held_out=True)
     exact, nearest, reference, found = (language.predictions(one, codes) for one in (model, plain, ours, yours))
     says = language.told(codes, {"before": exact, "rounding": nearest, "ours": reference, "yours": found})
     value, best = (language.damage(exact, nearest, one) for one in (found, reference))

@@ -129,7 +129,7 @@ def test_outliers_smoothed(student, rng, expect, measure):
     for names, place, got in zip(where, places, answer, strict=True):
         new_norm, new_weights = _moved(expect, got, place["norm"], place["weights"])
         yours |= dict(zip(names, [new_norm, *new_weights], strict=True))
-    codes = language.windows(rng, 8, held_out=True)
+    codes = language.windows(rng, 6, held_out=True)
     exact, same = (language.predictions(one, codes) for one in (model, yours))
     moved = language.divergence(exact, same)
     expect.that(moved < SAME, f"without rounding the model changed: its predictions are {moved:.2g} nats off")
@@ -159,7 +159,7 @@ def test_outliers_by_awq(student, rng, expect, measure):
         plain[name] = oracle.fake_quantize(w, bits, group)
         for into, scale in ((yours, s.astype(np.float32)), (ours, best)):
             into[name] = (oracle.fake_quantize(w * scale, bits, group) / scale).astype(np.float32)
-    codes = language.windows(rng, 8, held_out=True)
+    codes = language.windows(rng, 6, held_out=True)
     exact, nearest, reference, found = (language.predictions(one, codes) for one in (model, plain, ours, yours))
     says = language.told(codes, {"before": exact, "rounding": nearest, "ours": reference, "yours": found})
     value, best = (language.damage(exact, nearest, one) for one in (found, reference))
