@@ -12,11 +12,28 @@ import pytest
 from django.core.cache import cache
 from django.test import override_settings
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling, LoadGroupScheduling
+from xdist.workermanage import WorkerController
 
 from config import clock
 
 FOLDER = Path(__file__).resolve().parent
+# files with few tests that take long; of the others those with the most tests begin
+LONGEST = (
+    "tests/e2e/test_compose.py",
+    "tests/e2e/test_xss.py",
+    "tests/e2e/test_story.py",
+    "tests/e2e/test_queue.py",
+    "tests/e2e/test_presentations.py",
+    "tests/benchmarks/test_deadline.py",
+    "tests/platform/web/matrix/test_access.py",
+    "tests/platform/web/matrix/test_query_counts.py",
+    "tests/platform/submissions/test_backup.py",
+    "tests/platform/web/test_seed.py",
+    "tests/semester/test_semester.py",
+    "tests/platform/grading/test_broker.py",
+    "tests/platform/grading/test_lanes.py",
+)
 
 
 class OneProcessAFile(LoadGroupScheduling):
@@ -33,9 +50,22 @@ class OneProcessAFile(LoadGroupScheduling):
         return frozenset(path.relative_to(FOLDER.parent).as_posix() for path in files)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessAFile | None:
-    """For `--dist loadgroup` alone."""
-    return OneProcessAFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+class LongestFirst(LoadFileScheduling):
+    """A file in one process, so that what it shares is made once; and no process ends minutes after the other."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if first := next((file for file in LONGEST if file in self.workqueue), None):
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
+
+
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> LoadFileScheduling | LoadGroupScheduling | None:
+    """For two ways to distribute."""
+    ways = {"loadgroup": OneProcessAFile, "loadfile": LongestFirst}
+    way = ways.get(config.getvalue("dist"))
+    return way(config, log) if way else None
 
 
 pytest_plugins = ["tests.oracles", "tests.databases"]

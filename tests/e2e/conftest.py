@@ -21,13 +21,6 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 # a machine that is busy is slow and not wrong
 expect.set_options(timeout=20_000)
-LONGEST = {"test_compose.py", "test_xss.py"}
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take minutes begin, so that no process ends long after the other; all else stays as it was shuffled."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
