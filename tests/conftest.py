@@ -100,12 +100,20 @@ def _session_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_keepdb() -> bool:
+    """Django takes the file that is there, and has nothing left to migrate."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Callable[[Path], Path]
+) -> None:
     """A database in a file, as in production, so that threads and processes meet in it. Nothing needs to survive a power cut."""
     from django.db import connections
 
     database = connections["default"].settings_dict
-    database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    database["TEST"]["NAME"] = str(migrated_sqlite(tmp_path_factory.mktemp("database")))
     database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA foreign_keys=ON;"
 
 
