@@ -33,11 +33,18 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The seeded course, up and running."""
-    with Stack(data=tmp_path_factory.mktemp("stack"), port=free_port(), settings=demo_settings()) as running:
+def stack(chromium: str, once, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The seeded course, up and running. It is made once; each process has a copy."""
+
+    def seed(folder: Path) -> None:
+        with Stack(data=folder, port=free_port(), settings=demo_settings()) as first:
+            first.start_redis()
+            prepare(first)
+
+    data = tmp_path_factory.mktemp("stack")
+    shutil.copytree(once("seeded", seed), data, dirs_exist_ok=True)
+    with Stack(data=data, port=free_port(), settings=demo_settings()) as running:
         running.start_redis()
-        prepare(running)
         running.start_site()
         yield running
 
