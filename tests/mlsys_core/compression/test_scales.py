@@ -166,7 +166,7 @@ def test_awq_is_plain_rounding_where_that_is_best_and_a_grid_of_one_is_plain_rou
 
 
 def test_awq_takes_a_channel_that_is_always_zero():
-    weights, seen, x = seen_by(4, 20, 1)
+    weights, _, x = seen_by(4, 20, 1)
     empty = Statistics(20)
     x[:, 5] = 0
     empty.add(x)
