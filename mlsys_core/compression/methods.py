@@ -51,10 +51,15 @@ Seen = Mapping[str, Statistics]
 
 
 class Method(Protocol):
-    """`rescales` and `calibrates` say whether a step looks at inputs at all; statistics are missing where it does not."""
+    """Statistics are missing where a method says that it looks at none."""
 
-    rescales: bool
-    calibrates: bool
+    @property
+    def rescales(self) -> bool:
+        """Whether `rescale` does anything."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether `replace` looks at what the layer gets."""
 
     def rescale(self, block: nn.Module, seen: Seen) -> None:
         """Changes the block's weights and not its function; `seen` by names of its linear layers."""
@@ -97,8 +102,15 @@ class GPTQ:
         """Codes by the inputs' second moments."""
         if seen is None:
             raise ValueError("GPTQ rounds by what a layer sees: give statistics of its inputs.")
-        told = {"block": self.block, "damping": self.damping, "act_order": self.act_order}
-        return QuantizedLinear(gptq(linear.weight.detach(), seen.hessian, self.scheme, **told))
+        found = gptq(
+            linear.weight.detach(),
+            seen.hessian,
+            self.scheme,
+            block=self.block,
+            damping=self.damping,
+            act_order=self.act_order,
+        )
+        return QuantizedLinear(found)
 
 
 @dataclass(frozen=True)

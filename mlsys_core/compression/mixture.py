@@ -45,7 +45,7 @@ def totals(options: Options, choice: Choice) -> Option:
 
 def greedy(options: Options, budget: int) -> Choice:
     """From the fewest bytes on, always the step of one unit that saves most cost a byte and fits, until none does."""
-    choice = [min(range(len(unit)), key=lambda i, unit=unit: (unit[i].nbytes, unit[i].cost)) for unit in options]
+    choice = [min((one.nbytes, one.cost, i) for i, one in enumerate(unit))[2] for unit in options]
     left = budget - _least(options, budget)
     while steps := [
         ((unit[now].cost - one.cost) / (one.nbytes - unit[now].nbytes), u, i)
