@@ -71,13 +71,9 @@ def layer_error(w: Tensor, rounded: Tensor, hessian: Tensor) -> float:
 
 @contextmanager
 def watching(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Statistics]]:
-    """Statistics of the inputs of the linear layers `names` of a module, of all that runs inside of the `with`."""
+    """Statistics of the inputs of the layers `names` of a module that run inside of the `with`, by name once they have run."""
     seen: dict[str, Statistics] = {}
-    hooks = []
-    for name in names:
-        linear = module.get_submodule(name)
-        seen[name] = Statistics(linear.in_features, linear.weight.device)
-        hooks.append(linear.register_forward_pre_hook(_adder(seen[name])))
+    hooks = [module.get_submodule(name).register_forward_pre_hook(_adder(seen, name)) for name in names]
     try:
         yield seen
     finally:
@@ -85,9 +81,10 @@ def watching(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Stat
             hook.remove()
 
 
-def _adder(statistics: Statistics) -> Any:
+def _adder(seen: dict[str, Statistics], name: str) -> Any:
     def add(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        statistics.add(arguments[0])
+        x = arguments[0]
+        seen.setdefault(name, Statistics(x.shape[-1], x.device)).add(x)
 
     return add
 

@@ -21,10 +21,10 @@ DIGITS, SMALLEST_EXPONENT = 3, -6
 
 def round_e4m3(v: Tensor) -> Tensor:
     """The nearest numbers of e4m3, ties to the even one, in the type of v; beyond 448 it is ±448. NaN stays what it is."""
-    exact = v.double()
+    exact = v.double().clamp(-LARGEST, LARGEST)
     _, exponent = torch.frexp(exact)  # |v| = m 2^e, m in [1/2, 1)
     step = torch.ldexp(torch.ones_like(exact), (exponent - 1).clamp(min=SMALLEST_EXPONENT) - DIGITS)
-    return ((exact / step).round() * step).clamp(-LARGEST, LARGEST).to(v.dtype)
+    return ((exact / step).round() * step).to(v.dtype)
 
 
 def fp8_scale(w: Tensor, per: Literal["tensor", "channel"] = "channel") -> Tensor:

@@ -80,4 +80,4 @@ class W8A8Linear(nn.Module):
         """x (..., k) -> (..., n) of x's type."""
         rounded = quantize(x.reshape(-1, x.shape[-1]), self.activations)
         total = integer_matmul(rounded.codes, self.codes).to(x.dtype)
-        return (total * rounded.scale * self.scale.T).unflatten(0, x.shape[:-1])
+        return (total * rounded.scale * self.scale.T).reshape(*x.shape[:-1], len(self.codes))
