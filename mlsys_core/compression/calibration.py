@@ -84,7 +84,9 @@ def watching(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Stat
 def _adder(seen: dict[str, Statistics], name: str) -> Any:
     def add(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         x = arguments[0]
-        seen.setdefault(name, Statistics(x.shape[-1], x.device)).add(x)
+        if name not in seen:
+            seen[name] = Statistics(x.shape[-1], x.device)
+        seen[name].add(x)
 
     return add
 
