@@ -12,7 +12,6 @@ from mlsys_core.papers import (
     alpa,
     efficient_inference,
     flash_attention,
-    gptq,
     megatron,
     orca,
     sglang,
@@ -31,6 +30,5 @@ STUDIES: tuple[Study, ...] = (
     efficient_inference.STUDY,
     vllm.STUDY,
     sglang.STUDY,
-    gptq.STUDY,
     speculative.STUDY,
 )
