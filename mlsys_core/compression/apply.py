@@ -77,4 +77,5 @@ def _put(module: nn.Module, name: str, layer: nn.Module) -> None:
 def model_bytes(model: nn.Module) -> int:
     """Bytes of a model: what quantized layers say of themselves, and 2 for every other weight, as in float16."""
     layers = [layer for layer in model.modules() if isinstance(layer, QuantizedLinear | W8A8Linear)]
-    return sum(layer.nbytes for layer in layers) + 2 * sum(weight.numel() for weight in model.parameters())
+    others: int = sum(weight.numel() for weight in model.parameters())
+    return sum(layer.nbytes for layer in layers) + 2 * others

@@ -21,7 +21,7 @@ from mlsys_core.compression.folding import AFTER_NORMS, fold
 from mlsys_core.workloads.gpt import GPT
 
 
-def inject_outliers(model: GPT, *, channels: int = 4, low: float = 30.0, high: float = 100.0, seed: int = 0) -> GPT:
+def inject_outliers(model: GPT, *, channels: int = 16, low: float = 30.0, high: float = 100.0, seed: int = 0) -> GPT:
     """A copy with the same function and `channels` outlier channels after each normalisation of a block, drawn by `seed`.
 
     Each channel has a factor of its own, log-uniform from `low` to `high`. Raises ValueError when there are not so many channels.

@@ -50,7 +50,7 @@ class Scheme:
     @property
     def highest(self) -> int:
         """The largest code."""
-        return 2 ** (self.bits - 1) - 1 if self.symmetric else 2**self.bits - 1
+        return (1 << self.bits - 1) - 1 if self.symmetric else (1 << self.bits) - 1
 
     def width(self, k: int) -> int:
         """Neighbours in a row of k that share a scale."""

@@ -49,11 +49,13 @@ OPT = (
 )
 LLAMA = Model(7, 5.68, 6.29, 6.09, 25.54, 8.07)
 LLAMA_3_GROUPS_OF_128 = 6.61
+# the library's model with outlier channels, perplexities a letter, means over three draws of the calibration's text (`compression.ladder`)
+SMALL = Model(0.0011, 5.44, 6.38, 5.85, 6.89, 6.07)
 
 
 def foretold(lost: float, bits: int, known: int = 4) -> float:
     """Loss at `bits` from the loss at `known` bits: squared errors of weights grow with the square of the step."""
-    return lost * ((2**known - 1) / (2**bits - 1)) ** 2
+    return lost * ((2.0**known - 1) / (2.0**bits - 1)) ** 2
 
 
 def remaining(rho: float, columns: int) -> float:
@@ -63,7 +65,7 @@ def remaining(rho: float, columns: int) -> float:
 
 # layers of 512 normal rows, 4 bits, such inputs: the library's two methods, and the ratio of their errors
 COLUMNS = 128
-COUNTED: tuple[tuple[float, float], ...] = ()
+COUNTED = ((0.0, 1.0), (0.5, 0.755), (0.8, 0.364), (0.9, 0.194), (0.95, 0.104))
 ERRORS = Table(
     "GPTQ's squared error by that of rounding to nearest, counted with the library on layers of 128 inputs",
     "Correlation of neighbours",
@@ -79,13 +81,14 @@ def _figure(knobs: Mapping[str, float]) -> Figure:
         for label, method in (("rounding to nearest", "rtn"), ("GPTQ", "gptq"))
     ]
     told = tuple((m.billions, foretold(lost, bits)) for m in OPT if (lost := m.lost("gptq", 4)) is not None)
-    ratio = (LLAMA.lost("rtn", bits) or 0.0) / (LLAMA.lost("gptq", bits) or 1.0)
+    large, small = ((m.lost("rtn", bits) or 0.0) / (m.lost("gptq", bits) or 1.0) for m in (LLAMA, SMALL))
     return Figure(
         f"What {bits} bits cost OPT",
         "parameters, 10⁹",
         "nats a token",
         (*published, Line("GPTQ, foretold from 4 bits", told)),
-        f"At {bits} bits rounding to nearest costs LLaMA-7B {ratio:.1f} times as many nats a token as GPTQ.",
+        f"At {bits} bits rounding to nearest costs LLaMA-7B {large:.1f} times as many nats a token as GPTQ, and this library's small "
+        f"model with outlier channels {small:.1f} times as many a letter.",
         log_x=True,
         log_y=True,
     )

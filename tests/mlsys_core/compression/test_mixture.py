@@ -78,7 +78,7 @@ def measured():
     """The trained model's parts at 2, 3, 4 and 8 bits on a little of the text that it was trained on."""
     model = small_model.load()
     codes, held_out = text.split(small_model.VOCABULARY().encode(text.load()))
-    a, b = (torch.from_numpy(x.copy()) for x in next(text.batches(codes, 4, 128, 1, seed=1)))
+    a, b = (torch.from_numpy(x.copy()) for x in next(text.batches(codes, 8, 128, 1, seed=1)))
     methods = [RTN(Scheme(bits)) for bits in (2, 3, 4, 8)]
     units = parts(model)
     return model, units, methods, sensitivity(model, units, methods, a, b), held_out
@@ -90,7 +90,11 @@ def test_each_part_is_measured_alone(measured):
     assert sorted(name for names in units.values() for name in names) == sorted(layer_names(model))
     for options in costs.values():
         assert [one.nbytes for one in options] == sorted(one.nbytes for one in options)
-        assert options[0].cost > 3 * abs(options[3].cost)
+        assert abs(options[3].cost) < 5e-4
+    two, three, four, _ = (sum(options[i].cost for options in costs.values()) for i in range(4))
+    assert two > 3 * three > 9 * four
+    at_two_bits = [options[0].cost for options in costs.values()]
+    assert max(at_two_bits) > 10 * min(at_two_bits)
     base = model_bytes(model)
     name = "blocks.2.ffn"
     alone = quantize_gpt(model, dict.fromkeys(units[name], methods[1]))
@@ -104,8 +108,9 @@ def test_bits_where_they_matter_beat_the_same_bytes_spent_evenly(measured):
     options = list(costs.values())
     budget = sum(unit[1].nbytes for unit in options)
     a, b = (torch.from_numpy(x.copy()) for x in next(text.batches(held_out, 8, 128, 1, seed=2)))
-    losses = {}
+    losses = {"unrounded": model.loss(a, b).item()}
     for name, choice in (("even", (1,) * 12), ("greedy", greedy(options, budget)), ("exact", exact(options, budget))):
         assert totals(options, choice).nbytes <= budget
         losses[name] = quantize_gpt(model, assigned(units, methods, choice)).loss(a, b).item()
-    assert max(losses["greedy"], losses["exact"]) < losses["even"] - 0.01
+    saved = losses["even"] - max(losses["greedy"], losses["exact"])
+    assert saved > 0.15 * (losses["even"] - losses["unrounded"])

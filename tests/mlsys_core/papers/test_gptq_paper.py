@@ -68,9 +68,10 @@ def test_three_bits_are_foretold_from_four_where_the_loss_is_small():
     assert foretold(LLAMA.lost("rtn", 4), 3) < 0.4 * LLAMA.lost("rtn", 3)
 
 
-@pytest.mark.parametrize(("bits", "times"), [("3", "4.3"), ("4", "1.5")])
-def test_the_figure_says_how_much_plain_rounding_costs_beside_it(bits, times):
+@pytest.mark.parametrize(("bits", "times", "small"), [("3", "4.3", "2.2"), ("4", "1.5", "2.2")])
+def test_the_figure_says_how_much_plain_rounding_costs_beside_it(bits, times, small):
     figure = STUDY.figure(STUDY.settings({"bits": bits})[0])
-    assert f"{times} times as many nats" in figure.says
+    assert f"{times} times as many nats a token" in figure.says
+    assert f"{small} times as many a letter" in figure.says
     assert len(figure.lines[0].points) == 9
     assert len(figure.lines[1].points) == (6 if bits == "3" else 9)
