@@ -48,7 +48,6 @@ OPT = (
     Model(175, 8.34, 10.54, 8.37, 7.3e3, None),
 )
 LLAMA = Model(7, 5.68, 6.29, 6.09, 25.54, 8.07)
-LLAMA_3_GROUPS_OF_128 = 6.61
 # the library's model with outlier channels, perplexities a letter, means over three draws of the calibration's text (`compression.ladder`)
 SMALL = Model(0.0011, 5.44, 6.38, 5.85, 6.89, 6.07)
 

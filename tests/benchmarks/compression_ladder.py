@@ -7,6 +7,7 @@ and the part of the loss of plain rounding that a method does not have. Then the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from statistics import mean
 from time import perf_counter
 
@@ -22,9 +23,9 @@ from mlsys_core.workloads import small_model, text
 from mlsys_core.workloads.gpt import GPT
 
 GROUPS: Mapping[str, Method | None] = {"exact": None} | {
-    f"{method.__name__} {bits}, groups of 32": method(Scheme(bits, per="group", group_size=32))
+    f"{name} {bits}, groups of 32": method(Scheme(bits, per="group", group_size=32))
     for bits in (4, 3)
-    for method in (RTN, GPTQ, AWQ)
+    for name, method in (("RTN", RTN), ("GPTQ", GPTQ), ("GPTQ act-order", partial(GPTQ, act_order=True)), ("AWQ", AWQ))
 }
 # a rung, and the plain one that it is to be better than
 RESCUES = {
