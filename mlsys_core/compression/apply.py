@@ -5,7 +5,8 @@ Idea      A layer that was calibrated on the exact model's activations meets oth
           the text goes on to the next block through what has been replaced.
 Equation  x_0 = embed(tokens);   x_{l+1} = block̂_l(x_l), block̂_l made by looking at x_l
 Paper     E. Frantar et al., "GPTQ", ICLR 2023 (blocks in order, on inputs from those quantized before).
-Cost      Up to three passes over each block for GPTQ, two where scales are sought, one otherwise; memory for one block's inputs.
+Cost      For GPTQ each block's attention runs four times and its feed-forward part twice; where scales are sought, both run twice.
+          Memory for one block's inputs. Methods that look at no text run nothing.
 """
 
 from __future__ import annotations

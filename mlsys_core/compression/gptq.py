@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mlsys_core.compression.rtn import Quantized, Scheme, code_type, decode, ranges
+from mlsys_core.compression.rtn import Quantized, Scheme, check, code_type, decode, ranges
 
 
 def inverse_factor(hessian: Tensor, damping: float = 0.01) -> Tensor:
@@ -43,13 +43,15 @@ def gptq(
 
     block    columns whose updates of later ones are made together; it is made a multiple of the group
     damping  part of the mean of H's diagonal that is added to it
-    Weights of channels that are always zero become zeros. Raises ValueError for other shapes and for a Hessian without an inverse.
+    Weights of channels that are always zero become zeros. Raises ValueError for other shapes, for weights that are not finite, and for
+    a Hessian without an inverse.
     """
     k = w.shape[-1]
     if w.ndim != 2 or hessian.shape != (k, k):
         raise ValueError(
             f"Weights {tuple(w.shape)} and a Hessian {tuple(hessian.shape)} do not fit: give (n, k) and (k, k)."
         )
+    check(w)
     if block < 1 or damping < 0:
         raise ValueError(f"A block of {block} and damping {damping:g} are not possible: give 1 or more, 0 or more.")
     h, w = hessian.double().clone(), w.clone()

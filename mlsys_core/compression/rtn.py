@@ -107,12 +107,19 @@ def ranges(w: Tensor, scheme: Scheme) -> tuple[Tensor, Tensor]:
     return scale, zero
 
 
-def quantize(w: Tensor, scheme: Scheme) -> Quantized:
-    """w (n, k), floating -> its nearest codes. Raises ValueError for another form, and for numbers that are not finite."""
+def check(w: Tensor) -> None:
+    """Raises ValueError for what is no matrix of floats (n, k), and for numbers that are not finite."""
     if w.ndim != 2 or not w.numel() or not w.is_floating_point():
         raise ValueError(f"{tuple(w.shape)} of {w.dtype} is no matrix of weights: give floats (n, k).")
     if not bool(torch.isfinite(w).all()):
-        raise ValueError("Some weights are infinite or no numbers: they have no range to cut.")
+        raise ValueError(
+            "Some weights are infinite or no numbers, so they have no range to cut: look where they come from."
+        )
+
+
+def quantize(w: Tensor, scheme: Scheme) -> Quantized:
+    """w (n, k), floating -> its nearest codes. Raises ValueError for another form, and for numbers that are not finite."""
+    check(w)
     scale, zero = ranges(w, scheme)
     codes = scheme.encode(w, *(spread(x, w.shape[1], scheme) for x in (scale, zero)))
     return Quantized(codes.to(code_type(scheme)), scale, zero, scheme)

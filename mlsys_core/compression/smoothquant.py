@@ -79,5 +79,6 @@ class W8A8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (..., k) -> (..., n) of x's type."""
         rounded = quantize(x.reshape(-1, x.shape[-1]), self.activations)
-        total = integer_matmul(rounded.codes, self.codes).to(x.dtype)
-        return (total * rounded.scale * self.scale.T).reshape(*x.shape[:-1], len(self.codes))
+        # a sum of a few products is beyond the largest number of float16
+        total = integer_matmul(rounded.codes, self.codes).to(torch.promote_types(x.dtype, torch.float32))
+        return (total * rounded.scale * self.scale.T).to(x.dtype).reshape(*x.shape[:-1], len(self.codes))

@@ -202,6 +202,8 @@ def test_what_does_not_fit_is_told():
     for weights, hessian, named, told in (
         (w, h[:4], {}, "do not fit"),
         (w[0], h, {}, "do not fit"),
+        (w / 0, h, {}, "infinite or no numbers"),
+        (w, h * torch.nan, {}, "has no inverse"),
         (w, h, {"block": 0}, "not possible"),
         (w, h, {"damping": -1}, "not possible"),
     ):

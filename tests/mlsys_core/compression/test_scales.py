@@ -232,6 +232,22 @@ def test_a_layer_in_integers_is_the_product_of_rounded_sides(weights, activation
     held("compression: W8A8 layer", "numpy float64", found.detach().reshape(18, 31), sides[0] @ sides[1].T, 1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sums_are_larger_than_half_precision_holds_and_outputs_are_not(dtype, held):
+    """All inputs and weights alike: every product is 127², and 65,504 is the largest number of float16."""
+    linear = nn.Linear(300, 5, bias=False, dtype=dtype)
+    nn.init.constant_(linear.weight, 0.03125)
+    found = W8A8Linear(linear)(torch.full((2, 300), 0.5, dtype=dtype))
+    assert found.dtype == dtype
+    held(
+        "compression: W8A8 layer in 16 bits",
+        "300 products by hand",
+        found.float() / (300 * 0.015625),
+        torch.ones(2, 5),
+        0.01,
+    )
+
+
 def test_a_token_of_its_own_scale_is_not_disturbed_by_others():
     linear = nn.Linear(20, 7, bias=False)
     x = torch.randn(6, 20, generator=torch.Generator().manual_seed(1))
