@@ -17,7 +17,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from mlsys_core.compression.calibration import LINEARS, STAGES, Statistics, inputs_of
+from mlsys_core.compression.calibration import FIRSTS, LINEARS, STAGES, Statistics, inputs_of
 from mlsys_core.compression.methods import Method, QuantizedLinear
 from mlsys_core.compression.smoothquant import W8A8Linear
 from mlsys_core.workloads.gpt import GPT
@@ -39,7 +39,7 @@ def quantize_gpt(model: GPT, method: Method | Mapping[str, Method], tokens: Tens
     positions = torch.arange(0 if x is None else x.shape[1], device=model.embed.weight.device)
     for number, block in enumerate(model.blocks):
         if x is not None and not isinstance(method, Mapping) and method.rescales:
-            method.rescale(block, inputs_of(block, LINEARS, x, positions))
+            method.rescale(block, inputs_of(block, FIRSTS, x, positions))
         for stage in STAGES:
             own = {name: methods[full] for name in stage if (full := f"blocks.{number}.{name}") in methods}
             seen: Statistics | None = None

@@ -25,6 +25,7 @@ STAGES = (
     ("ffn.down_proj",),
 )
 LINEARS = tuple(name for stage in STAGES for name in stage)
+FIRSTS = tuple(stage[0] for stage in STAGES)
 
 
 class Statistics:

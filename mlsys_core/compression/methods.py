@@ -62,7 +62,7 @@ class Method(Protocol):
         """Whether `replace` looks at what the layer gets."""
 
     def rescale(self, block: nn.Module, seen: Seen) -> None:
-        """Changes the block's weights and not its function; `seen` by names of its linear layers."""
+        """Changes the block's weights and not its function; `seen` by the name of the first of the linear layers that share an input."""
 
     def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:
         """What stands in for a layer."""

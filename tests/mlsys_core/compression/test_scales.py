@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mlsys_core.compression.awq import search_scale
-from mlsys_core.compression.calibration import LINEARS, Statistics, inputs_of, layer_error, watching
+from mlsys_core.compression.calibration import FIRSTS, Statistics, inputs_of, layer_error, watching
 from mlsys_core.compression.folding import AFTER_NORMS, AFTER_UP, fold
 from mlsys_core.compression.methods import AWQ, W8A8
 from mlsys_core.compression.outliers import inject_outliers
@@ -104,7 +104,7 @@ def test_before_rounding_the_scaled_model_is_the_model(method, held):
     plain, scaled = inject_outliers(model(2)), inject_outliers(model(2))
     x, where = scaled.embed(tokens()).detach(), torch.arange(17)
     for block in scaled.blocks:
-        method.rescale(block, inputs_of(block, LINEARS, x, where))
+        method.rescale(block, inputs_of(block, FIRSTS, x, where))
     changed = [not torch.equal(a, b) for a, b in zip(plain.parameters(), scaled.parameters(), strict=True)]
     assert sum(changed) >= 2 * 7
     held("compression: AWQ and SmoothQuant", "the model before, float64", scaled(tokens()), plain(tokens()), 1e-11)
