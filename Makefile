@@ -21,7 +21,7 @@ demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sw
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
 test: setup ## the whole suite
-	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile --ignore=tests/chaos -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile --ignore=tests/chaos -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile
 
 hostile: setup runner-image ## what students have tried, in both sandboxes, as a table (10 minutes)
@@ -82,7 +82,7 @@ gpu-kernels: $(VENV)/.site ## kernels beside cuDNN, FlashAttention-2, cuBLAS and
 	$(BIN)/python -m tests.benchmarks.kernels
 
 oracles: setup ## test the reference library and print what it was held against, with the worst errors
-	$(BIN)/python -m pytest tests/mlsys_core -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest tests/mlsys_core -n 2 --dist loadfile -q
 
 shape: ## report function lengths, file sizes and typed signatures
 	@$(PYTHON) .ci/shape.py

@@ -5,37 +5,47 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache as cache_result
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
 from django.test import override_settings
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from config import clock
 
-FOLDER = Path(__file__).resolve().parent
+# files with few tests that take long; of the others those with the most tests begin
+LONGEST = (
+    "tests/e2e/test_compose.py",
+    "tests/e2e/test_xss.py",
+    "tests/e2e/test_story.py",
+    "tests/e2e/test_queue.py",
+    "tests/e2e/test_presentations.py",
+    "tests/benchmarks/test_deadline.py",
+    "tests/platform/web/matrix/test_access.py",
+    "tests/platform/web/matrix/test_query_counts.py",
+    "tests/platform/submissions/test_backup.py",
+    "tests/platform/web/test_seed.py",
+    "tests/semester/test_semester.py",
+    "tests/platform/grading/test_broker.py",
+    "tests/platform/grading/test_lanes.py",
+)
 
 
-class OneProcessAFile(LoadGroupScheduling):
-    """What a file marks with `xdist_group` stays in one process. xdist 3.8 adds the group to a test's name, which pytest 9.2 ignores."""
+class LongestFirst(LoadFileScheduling):
+    """A file in one process, so that what it shares is made once; and no process ends minutes after the other."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return file if file in self._together() else nodeid
-
-    @staticmethod
-    @cache_result
-    def _together() -> frozenset[str]:
-        files = (path for path in FOLDER.rglob("test_*.py") if "xdist_group(" in path.read_text(encoding="utf-8"))
-        return frozenset(path.relative_to(FOLDER.parent).as_posix() for path in files)
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if first := next((file for file in LONGEST if file in self.workqueue), None):
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneProcessAFile | None:
-    """For `--dist loadgroup` alone."""
-    return OneProcessAFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongestFirst | None:
+    """For `--dist loadfile` alone."""
+    return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 pytest_plugins = ["tests.oracles", "tests.databases"]
@@ -70,12 +80,20 @@ def _session_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_keepdb() -> bool:
+    """Django takes the file that is there, and has nothing left to migrate."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Callable[[Path], Path]
+) -> None:
     """A database in a file, as in production, so that threads and processes meet in it. Nothing needs to survive a power cut."""
     from django.db import connections
 
     database = connections["default"].settings_dict
-    database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    database["TEST"]["NAME"] = str(migrated_sqlite(tmp_path_factory.mktemp("database")))
     database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA foreign_keys=ON;"
 
 

@@ -1,7 +1,8 @@
-"""Migrated databases for tests that run the product in processes of their own: migrations run once, each test gets a copy."""
+"""Migrated databases: migrations run once in all processes of a run, and each test that needs a database of its own gets a copy."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 from pytest_socket import enable_socket
 
-from tests.postgres import Postgres
+from tests.postgres import Postgres, tools
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = count()
@@ -35,6 +36,26 @@ def migrate(data: Path, url: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], Any]], Path]:
+    """`once(name, make)`: a folder that `make(folder)` fills in whichever process of this run asks first; the others wait for it."""
+    mine = tmp_path_factory.getbasetemp()
+    run = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+    def folder(name: str, make: Callable[[Path], Any]) -> Path:
+        with (run / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made, unfinished = run / f"{name}.made", run / f"{name}.unfinished"
+            if not made.exists():
+                shutil.rmtree(unfinished, ignore_errors=True)  # of a process that failed
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(made)
+        return made
+
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """One server for all tests of this process, which does not wait for the disk."""
     with Postgres(durable=False) as server:
@@ -42,9 +63,18 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgres(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> str:
-    create(postgres_server, "migrated")
-    migrate(tmp_path_factory.mktemp("data"), f"{postgres_server.server}/migrated")
+def migrated_postgres(postgres_server: Postgres, once: Callable[[str, Callable[[Path], Any]], Path]) -> str:
+    """The name of a migrated database, to copy with `create`."""
+    url = create(postgres_server, "migrated")
+
+    def dump(folder: Path) -> None:
+        scratch = create(postgres_server, "scratch")
+        migrate(folder, scratch)
+        subprocess.run([tools() / "pg_dump", f"--file={folder / 'dump.sql'}", scratch], check=True)
+
+    made = once("migrated-postgresql", dump) / "dump.sql"
+    order = [tools() / "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={made}", url]
+    subprocess.run(order, check=True, stdout=subprocess.DEVNULL)
     return "migrated"
 
 
@@ -58,21 +88,21 @@ def create(server: Postgres, name: str, template: str = "template0") -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Postgres, _migrated_postgres: str) -> str:
+def postgres_url(postgres_server: Postgres, migrated_postgres: str) -> str:
     """A migrated database of this test's own."""
-    return create(postgres_server, f"copy_{next(NUMBERS)}", _migrated_postgres)
+    return create(postgres_server, f"copy_{next(NUMBERS)}", migrated_postgres)
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
-    """`migrated_sqlite(data)`: this data directory has a migrated database."""
-    folder = tmp_path_factory.mktemp("migrated")
-    migrate(folder, "")
+def migrated_sqlite(once: Callable[[str, Callable[[Path], Any]], Path]) -> Callable[[Path], Path]:
+    """`migrated_sqlite(data)`: this data directory has a migrated database, whose file it gives."""
 
-    def copy(data: Path) -> None:
+    def copy(data: Path) -> Path:
+        made = once("migrated-sqlite", lambda folder: migrate(folder, ""))
         data.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("db.sqlite3*"):
+        for file in made.glob("db.sqlite3*"):
             shutil.copy(file, data / file.name)
+        return data / "db.sqlite3"
 
     return copy
 

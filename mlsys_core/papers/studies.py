@@ -12,6 +12,7 @@ from mlsys_core.papers import (
     alpa,
     efficient_inference,
     flash_attention,
+    gptq,
     megatron,
     orca,
     sglang,
@@ -30,5 +31,6 @@ STUDIES: tuple[Study, ...] = (
     efficient_inference.STUDY,
     vllm.STUDY,
     sglang.STUDY,
+    gptq.STUDY,
     speculative.STUDY,
 )

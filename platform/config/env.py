@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config import pool as connections
+
 PREFIX = "GRADLAB_"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
@@ -147,6 +149,5 @@ def database(url: str, *, embedded: Path, pool: int = 0) -> dict[str, Any]:
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         # a host that is down answers nothing at all
-        "OPTIONS": {"connect_timeout": 5}
-        | ({"pool": {"min_size": 1, "max_size": pool, "timeout": 20}} if pool else {}),
+        "OPTIONS": {"connect_timeout": 5} | ({"pool": connections.options(pool)} if pool else {}),
     }

@@ -25,8 +25,7 @@ from tests.benchmarks.deadline.names import LAB_PAGE
 from tests.benchmarks.deadline.rush import Outcome, Plan, rush, work_of
 from tests.support import require
 
-# one process runs them all: the installation and its rush are made once
-pytestmark = pytest.mark.xdist_group("deadline")
+# the installation and its rush are made once
 PLAN = Plan(students=20, each=2, seconds=5.0, patience_s=120.0, watch=True)
 
 

@@ -19,8 +19,7 @@ SITES = (("sqlite", "bubblewrap"), ("postgresql", "bubblewrap"), ("sqlite", "doc
 def everything() -> Iterator[object]:
     """Each case on each of its sites, all in one process: what one site runs would be taken for what another one left."""
     for database, sandbox in SITES:
-        marks = [pytest.mark.xdist_group("chaos")]
-        marks += [pytest.mark.docker if sandbox == "docker" else pytest.mark.sandbox]
+        marks = pytest.mark.docker if sandbox == "docker" else pytest.mark.sandbox
         for case in chosen(database, sandbox, AWAY_S):
             yield pytest.param((database, sandbox), case, id=f"{database}-{sandbox}-{case.name}", marks=marks)
 

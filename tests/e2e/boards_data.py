@@ -12,7 +12,7 @@ ENTRIES = {"kofi": ("Lane Change", 1.04, 0.03), "noor": ("Bank Conflict", 1.06, 
 
 
 def main(slug: str) -> None:
-    """Three who are on, one who is not, a TA and the instructor of the demo."""
+    """Three who are on, one who is not, and a TA."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
 
@@ -51,7 +51,6 @@ def main(slug: str) -> None:
         )
     enrolled("ada")
     enrolled("priya", Role.TA)
-    enrolled("ines", Role.INSTRUCTOR)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,6 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 # a machine that is busy is slow and not wrong
 expect.set_options(timeout=20_000)
-LONGEST = {"test_compose.py", "test_xss.py"}
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take minutes begin, so that no process ends long after the other; all else stays as it was shuffled."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +33,18 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The seeded course, up and running."""
-    with Stack(data=tmp_path_factory.mktemp("stack"), port=free_port(), settings=demo_settings()) as running:
+def stack(chromium: str, once, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The seeded course, up and running. It is made once; each process has a copy."""
+
+    def seed(folder: Path) -> None:
+        with Stack(data=folder, port=free_port(), settings=demo_settings()) as first:
+            first.start_redis()
+            prepare(first)
+
+    data = tmp_path_factory.mktemp("stack")
+    shutil.copytree(once("seeded", seed), data, dirs_exist_ok=True)
+    with Stack(data=data, port=free_port(), settings=demo_settings()) as running:
         running.start_redis()
-        prepare(running)
         running.start_site()
         yield running
 

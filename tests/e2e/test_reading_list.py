@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, Visitor
 
@@ -22,7 +22,9 @@ def dues(page: Page) -> list[str]:
 
 
 def handle(page: Page, title: str):
-    return page.get_by_role("button", name=f"Move {title}", exact=True)
+    found = page.get_by_role("button", name=f"Move {title}", exact=True)
+    expect(found).to_be_enabled()
+    return found
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])

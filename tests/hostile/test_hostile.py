@@ -8,10 +8,8 @@ from .cases import load_cases
 
 CASES = load_cases()
 SANDBOXES = [
-    pytest.param(
-        "bubblewrap", marks=[pytest.mark.sandbox, pytest.mark.xdist_group("hostile-bubblewrap")], id="bubblewrap"
-    ),
-    pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.xdist_group("hostile-docker")], id="docker"),
+    pytest.param("bubblewrap", marks=pytest.mark.sandbox, id="bubblewrap"),
+    pytest.param("docker", marks=pytest.mark.docker, id="docker"),
 ]
 in_both_sandboxes = pytest.mark.parametrize("bench", SANDBOXES, indirect=True)
 

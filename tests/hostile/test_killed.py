@@ -34,7 +34,6 @@ PATIENCE_S = 3.0
 
 @pytest.mark.sandbox
 @pytest.mark.skipif(os.geteuid() != 0, reason="only where the judge is root has a run a uid of its own to be known by")
-@pytest.mark.xdist_group("hostile-bubblewrap")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_judge_takes_its_run_with_it(tmp_path: Path, number):
     try:

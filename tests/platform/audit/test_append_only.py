@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,10 +11,10 @@ from django.db import DatabaseError, connection, transaction
 from audit.models import AuditEvent
 from audit.services import record
 from audit.triggers import COLUMNS, SENTENCE, TABLE
+from tests.databases import create
 from tests.factories import UserFactory
 from tests.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parents[3]
 CHANGES = [
     f"UPDATE {TABLE} SET reason = 'another'",
     f"UPDATE {TABLE} SET actor_name = 'Somebody Else', actor_id = NULL",
@@ -68,24 +64,19 @@ class TestSqlite:
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[psycopg.Connection]:
+def postgres(postgres_server: Postgres, migrated_postgres: str) -> Iterator[psycopg.Connection]:
     """A migrated database with one event, by someone."""
-    with Postgres(durable=False) as server:
-        url = server.url
-        environment = {**os.environ, "GRADLAB_DEMO": "1", "GRADLAB_DATABASE_URL": url}
-        order = [sys.executable, "manage.py", "migrate", "--verbosity=0", "audit"]
-        done = subprocess.run(order, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        with psycopg.connect(url, autocommit=True) as opened:
-            opened.execute(
-                "INSERT INTO accounts_user (id, password, email, name, sort_name, is_active) "
-                "VALUES (7, '', 'a@example.edu', 'Ada', 'Ada', true)"
-            )
-            opened.execute(
-                f"INSERT INTO {TABLE} (at, actor_id, actor_name, action, subject_type, subject_id, before, after, reason) "
-                "VALUES (now(), 7, 'Ada', 'tested', 'Assignment', 1, '', '', '')"
-            )
-            yield opened
+    url = create(postgres_server, "append_only", migrated_postgres)
+    with psycopg.connect(url, autocommit=True) as opened:
+        opened.execute(
+            "INSERT INTO accounts_user (id, password, email, name, sort_name, is_active) "
+            "VALUES (7, '', 'a@example.edu', 'Ada', 'Ada', true)"
+        )
+        opened.execute(
+            f"INSERT INTO {TABLE} (at, actor_id, actor_name, action, subject_type, subject_id, before, after, reason) "
+            "VALUES (now(), 7, 'Ada', 'tested', 'Assignment', 1, '', '', '')"
+        )
+        yield opened
 
 
 @pytest.mark.parametrize("statement", [*CHANGES, f"TRUNCATE {TABLE}", f"UPDATE {TABLE} SET actor_id = 7, reason = 'x'"])

@@ -11,7 +11,6 @@ from django.core.checks.registry import registry
 from django.db import OperationalError, connection
 
 from config import checks, clock, live_checks
-from tests.postgres import Postgres
 
 pytestmark = pytest.mark.django_db
 DEFAULT = {"databases": ["default"]}
@@ -73,8 +72,8 @@ class TestClock:
         settings.CLOCK_OFFSET = timedelta(days=-280)
         assert live_checks.clocks_agree(**DEFAULT) == []
 
-    def test_postgresql_is_asked_in_its_own_words(self):
-        with Postgres(durable=False) as postgres, psycopg.connect(postgres.url) as server:
+    def test_postgresql_is_asked_in_its_own_words(self, postgres_server):
+        with psycopg.connect(postgres_server.url) as server:
             server.execute("SET TIME ZONE 'Asia/Tokyo'")
             there = server.execute(live_checks.DATABASE_TIME["postgresql"]).fetchone()[0]
         assert abs(datetime.fromisoformat(there).replace(tzinfo=UTC) - clock.now()) < timedelta(seconds=30)

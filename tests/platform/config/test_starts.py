@@ -53,7 +53,7 @@ def test_wrong_settings_stop_the_start(command, tmp_path, evicting_redis):
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_without_its_sandbox_does_not_start_and_the_web_does(tmp_path, socket_enabled):
+def test_a_worker_without_its_sandbox_does_not_start_and_the_web_does(tmp_path, migrated_sqlite, socket_enabled):
     """The same settings on both: what a worker lacks is no business of the web's."""
     port = free_port()
     lacking = settings(
@@ -66,6 +66,7 @@ def test_a_worker_without_its_sandbox_does_not_start_and_the_web_does(tmp_path, 
     early = started(["worker"], lacking)
     assert early.returncode == 1
     assert "Run `manage.py migrate` first" in early.stderr
+    migrated_sqlite(tmp_path)
     assert started(["migrate", "--verbosity=0"], lacking).returncode == 0
     worker = started(["worker"], lacking)
     assert worker.returncode == 1

@@ -108,15 +108,9 @@ def test_the_embedded_redis_is_durable_and_asks_for_its_password(tmp_path):
     assert (tmp_path / "redis" / "redis.conf").stat().st_mode & 0o077 == 0
 
 
-def test_the_sweeper_goes_when_it_is_told_to(tmp_path):
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, env=os.environ | _demo(tmp_path)
-    )
+def test_the_sweeper_goes_when_it_is_told_to(tmp_path, migrated_sqlite):
+    migrated_sqlite(tmp_path)
     with started("sweeper", tmp_path=tmp_path) as sweeper:
         assert any("pruned" in line for line in sweeper.stdout), "it sweeps and prunes before it is told anything"
         sweeper.send_signal(signal.SIGTERM)
         assert sweeper.wait(timeout=20) == 0
-
-
-def _demo(tmp_path: Path) -> dict[str, str]:
-    return {"GRADLAB_DEMO": "1", "GRADLAB_DATA_DIR": str(tmp_path)}

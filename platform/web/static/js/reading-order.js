@@ -101,6 +101,8 @@ if (table) {
   body.addEventListener("keydown", byKey);
   body.addEventListener("click", byStep);
   body.addEventListener("pointerdown", byPointer);
+  // a handle that nobody listens to yet would swallow the first key
+  body.querySelectorAll("[data-handle]").forEach((handle) => (handle.disabled = false));
   mode.addEventListener("change", show);
   document.querySelector("[data-order-undo]").addEventListener("click", () => {
     first.forEach((row) => put(row, null));

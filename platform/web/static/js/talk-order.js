@@ -106,6 +106,8 @@ for (const body of bodies) {
   body.addEventListener("keydown", byKey);
   body.addEventListener("click", byStep);
   body.addEventListener("pointerdown", byPointer);
+  // a handle that nobody listens to yet would swallow the first key
+  body.querySelectorAll("[data-handle]").forEach((handle) => (handle.disabled = false));
 }
 document.querySelector("[data-order-undo]")?.addEventListener("click", () => {
   bodies.forEach((body, at) => body.append(...first[at]));

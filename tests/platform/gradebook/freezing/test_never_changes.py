@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,9 +12,9 @@ from django.db.models import ProtectedError
 from gradebook.freezing.services import freeze, lift, take_snapshot
 from gradebook.freezing.triggers import KEPT, LIFT, PEOPLE, SENTENCE, TABLE
 from gradebook.models import Snapshot
+from tests.databases import create
 from tests.postgres import Postgres
 
-ROOT = Path(__file__).resolve().parents[4]
 CHANGES = [
     f"UPDATE {TABLE} SET data = '{{}}'",
     f"UPDATE {TABLE} SET sha256 = 'x'",
@@ -77,29 +73,25 @@ class TestSqlite:
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[psycopg.Connection]:
+def postgres(postgres_server: Postgres, migrated_postgres: str) -> Iterator[psycopg.Connection]:
     """A migrated database with one final snapshot, by someone."""
-    with Postgres(durable=False) as server:
-        environment = {**os.environ, "GRADLAB_DEMO": "1", "GRADLAB_DATABASE_URL": server.url}
-        order = [sys.executable, "manage.py", "migrate", "--verbosity=0", "gradebook"]
-        done = subprocess.run(order, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        with psycopg.connect(server.url, autocommit=True) as opened:
-            opened.execute(
-                "INSERT INTO accounts_user (id, password, email, name, sort_name, is_active) "
-                "VALUES (7, '', 'a@example.edu', 'Ada', 'Ada', true)"
-            )
-            opened.execute("INSERT INTO courses_course (id, code, title) VALUES (1, 'CS 1', 'One')")
-            opened.execute(
-                "INSERT INTO courses_offering (id, course_id, slug, term, starts_on, ends_on, time_zone, room, meets, institution, lms, "
-                "tas_extend, regrade_window_days) VALUES (1, 1, 'one', 'Spring', '2026-01-20', '2026-05-20', 'America/Chicago', '', '', "
-                "'', '', false, 7)"
-            )
-            opened.execute(
-                f"INSERT INTO {TABLE} (offering_id, final, sha256, data, note, taken_at, taken_by_id, lift_reason) "
-                "VALUES (1, true, 'x1', '{\"a\":1}', '', now(), 7, '')"
-            )
-            yield opened
+    url = create(postgres_server, "never_changes", migrated_postgres)
+    with psycopg.connect(url, autocommit=True) as opened:
+        opened.execute(
+            "INSERT INTO accounts_user (id, password, email, name, sort_name, is_active) "
+            "VALUES (7, '', 'a@example.edu', 'Ada', 'Ada', true)"
+        )
+        opened.execute("INSERT INTO courses_course (id, code, title) VALUES (1, 'CS 1', 'One')")
+        opened.execute(
+            "INSERT INTO courses_offering (id, course_id, slug, term, starts_on, ends_on, time_zone, room, meets, institution, lms, "
+            "tas_extend, regrade_window_days) VALUES (1, 1, 'one', 'Spring', '2026-01-20', '2026-05-20', 'America/Chicago', '', '', "
+            "'', '', false, 7)"
+        )
+        opened.execute(
+            f"INSERT INTO {TABLE} (offering_id, final, sha256, data, note, taken_at, taken_by_id, lift_reason) "
+            "VALUES (1, true, 'x1', '{\"a\":1}', '', now(), 7, '')"
+        )
+        yield opened
 
 
 @pytest.mark.parametrize("statement", [*CHANGES, f"TRUNCATE {TABLE}"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Iterator
 
 import pytest
@@ -15,9 +15,7 @@ from tests.platform.web.matrix.things import Things, make_things
 
 
 @pytest.fixture(scope="module")
-def built(
-    django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[World, Things]]:
+def built(django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[bytes]:
     """Made in a transaction around all tests of the module, with a clock that stands: nothing expires from one test to the next."""
     moment, files = clock.now(), tmp_path_factory.mktemp("files")
     with (
@@ -28,14 +26,14 @@ def built(
     ):
         patch.setattr(clock, "now", lambda: moment)
         world = make_world()
-        yield world, make_things(world)
+        yield pickle.dumps((world, make_things(world)))
         transaction.set_rollback(True)
 
 
 @pytest.fixture
 def mine(built, db) -> tuple[World, Things]:
     """Copies for one test: what it changes of an object, no other test sees."""
-    return copy.deepcopy(built)
+    return pickle.loads(built)
 
 
 @pytest.fixture
