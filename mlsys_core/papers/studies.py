@@ -13,9 +13,11 @@ from mlsys_core.papers import (
     efficient_inference,
     flash_attention,
     gptq,
+    lora,
     megatron,
     orca,
     sglang,
+    sparsity,
     speculative,
     vllm,
     zero,
@@ -33,4 +35,6 @@ STUDIES: tuple[Study, ...] = (
     sglang.STUDY,
     gptq.STUDY,
     speculative.STUDY,
+    sparsity.STUDY,
+    lora.STUDY,
 )
