@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -74,6 +75,8 @@ class Distillation:
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
             raise ValueError(f"The teacher's part of the loss lies between 0 and 1, and this is {self.weight}.")
+        if any(a >= c or b >= d for (a, b), (c, d) in pairwise(self.pairs)):
+            raise ValueError(f"The pairs of blocks {self.pairs} do not rise in both models: give them in their order.")
 
 
 class Distiller(Trainer):

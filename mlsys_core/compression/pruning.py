@@ -23,6 +23,7 @@ from mlsys_core.compression.wanda import wanda_mask
 from mlsys_core.workloads.gpt import GPT
 
 METHODS = ("random", "magnitude", "wanda", "sparsegpt")
+CALIBRATED = ("wanda", "sparsegpt")  # those that look at inputs
 
 
 def half(method: str) -> Pattern:
@@ -36,20 +37,25 @@ def two_of_four(_method: str) -> Pattern:
 
 
 def prune_layer(
-    weight: Tensor, hessian: Tensor, method: str, pattern: Pattern, *, generator: torch.Generator
+    weight: Tensor, hessian: Tensor | None, method: str, pattern: Pattern, *, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """weight (n, k), second moments of its inputs (k, k) -> what replaces it, and the mask. Raises ValueError for another method."""
-    if method == "sparsegpt":
+    """weight (n, k), second moments of its inputs (k, k) -> what replaces it, and the mask.
+
+    Raises ValueError for another method, and where one of `CALIBRATED` has no moments.
+    """
+    if method not in METHODS:
+        raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+    if method in CALIBRATED and hessian is None:
+        raise ValueError(f"{method} looks at a layer's inputs: give their second moments.")
+    if hessian is not None and method == "sparsegpt":
         return sparsegpt(weight, hessian, pattern)
-    if method == "wanda":
+    if hessian is not None and method == "wanda":
         mask = wanda_mask(weight, hessian, pattern)
     elif method == "magnitude":
         mask = magnitude_mask(weight, pattern)
-    elif method == "random":
-        mask = random_mask(weight, pattern, generator)
     else:
-        raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
-    return weight * mask, mask
+        mask = random_mask(weight, pattern, generator)
+    return weight.detach() * mask, mask
 
 
 @torch.no_grad()
@@ -60,16 +66,18 @@ def prune(model: GPT, tokens: Tensor, method: str, pattern: Pattern, *, seed: in
     """
     generator = torch.Generator().manual_seed(seed)
     positions = torch.arange(tokens.shape[1], device=tokens.device)
-    x, masks = model.embed(tokens), {}
+    x, masks, looks = model.embed(tokens), dict[str, Tensor](), method in CALIBRATED
     for i, block in enumerate(model.blocks):
         for names in STAGES:
-            seen = inputs_of(block, names, x, positions)
+            # the layers of a stage have one input
+            hessian = inputs_of(block, names[:1], x, positions)[names[0]].hessian if looks else None
             for name in names:
                 weight = block.get_submodule(name).weight
-                new, mask = prune_layer(weight, seen[name].hessian, method, pattern, generator=generator)
+                new, mask = prune_layer(weight, hessian, method, pattern, generator=generator)
                 weight.copy_(new)
                 masks[f"blocks.{i}.{name}"] = mask
-        x = block(x, positions)
+        if looks:
+            x = block(x, positions)
     return masks
 
 

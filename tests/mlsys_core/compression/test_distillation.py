@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ def test_a_high_temperature_matches_the_logits_but_for_their_mean(held):
     for temperature in (10.0, 100.0, 1000.0, 10_000.0):
         loss = distillation_loss(student, teacher, temperature)
         errors.append(abs(float(loss - limit)))
-    assert all(later < earlier / 5 for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later < earlier / 5 for earlier, later in pairwise(errors))
     found = distillation_loss(student, teacher, 1e4)
     held("compression: T → ∞", "half the variance of logits", found, limit, 2e-3)
     (grad,) = torch.autograd.grad(found, student)
@@ -134,6 +135,7 @@ def test_states_come_nearer_when_they_are_matched():
     [
         (lambda: distillation_loss(logits(2, 3, seed=1), logits(2, 3, seed=1), 0.0), "temperature of 0.0"),
         (lambda: Distillation(weight=1.2), "between 0 and 1"),
+        (lambda: Distillation(pairs=((0, 1), (1, 1))), "do not rise in both"),
     ],
 )
 def test_what_cannot_be_is_told(make, told):

@@ -76,6 +76,8 @@ def test_the_papers_take_half_of_rows_or_of_matrices():
     assert {two_of_four(method) for method in METHODS} == {NM(2, 4)}
     with pytest.raises(ValueError, match="no method 'optimal'"):
         prune_layer(torch.ones(2, 4), torch.eye(4), "optimal", NM(2, 4), generator=torch.Generator())
+    with pytest.raises(ValueError, match="wanda looks at a layer's inputs"):
+        prune_layer(torch.ones(2, 4), None, "wanda", NM(2, 4), generator=torch.Generator())
 
 
 def test_a_pruned_model_stays_pruned_while_it_trains():
