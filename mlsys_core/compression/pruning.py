@@ -72,7 +72,7 @@ def prune(model: GPT, tokens: Tensor, method: str, pattern: Pattern, *, seed: in
             # the layers of a stage have one input
             hessian = inputs_of(block, names[:1], x, positions)[names[0]].hessian if looks else None
             for name in names:
-                weight = block.get_submodule(name).weight
+                weight = block.get_parameter(f"{name}.weight")
                 new, mask = prune_layer(weight, hessian, method, pattern, generator=generator)
                 weight.copy_(new)
                 masks[f"blocks.{i}.{name}"] = mask
@@ -85,4 +85,4 @@ def prune(model: GPT, tokens: Tensor, method: str, pattern: Pattern, *, seed: in
 def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
     """Sets to zero again what a step of training moved: called after each, it keeps a pruned model pruned while it recovers."""
     for name, mask in masks.items():
-        model.get_submodule(name).weight.mul_(mask)
+        model.get_parameter(f"{name}.weight").mul_(mask)

@@ -28,12 +28,17 @@ class _Product(torch.autograd.Function):
         return x @ weight.dequantize(x.dtype).T
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        return grad @ ctx.weight.dequantize(grad.dtype), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] @ ctx.weight.dequantize(grads[0].dtype), None
 
 
 class NF4Linear(nn.Module):
     """x (…, k) -> (…, n) with weights of four bits, as buffers: they move with the model, are in its state, and nothing trains them."""
+
+    codes: Tensor
+    scale_codes: Tensor
+    factors: Tensor
+    mean: Tensor
 
     def __init__(self, linear: nn.Linear, block: int = 64, second: int = 256) -> None:
         """Quantizes the weight; a bias stays as it is, frozen."""
@@ -42,8 +47,9 @@ class NF4Linear(nn.Module):
         scales = cast("Scales", stored.scales)
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.block, self.second = block, second
-        for name, value in (("codes", stored.codes), ("scales", scales.codes), ("factors", scales.factors)):
-            self.register_buffer(name, value)
+        self.register_buffer("codes", stored.codes)
+        self.register_buffer("scale_codes", scales.codes)
+        self.register_buffer("factors", scales.factors)
         self.register_buffer("mean", scales.mean)
         self.bias = linear.bias
         if self.bias is not None:
@@ -52,8 +58,8 @@ class NF4Linear(nn.Module):
     @property
     def weight(self) -> NF4:
         """The weight as it is kept."""
-        scales = Scales(self.get_buffer("scales"), self.get_buffer("factors"), self.get_buffer("mean"), self.second)
-        return NF4(self.get_buffer("codes"), scales, torch.Size((self.out_features, self.in_features)), self.block)
+        scales = Scales(self.scale_codes, self.factors, self.mean, self.second)
+        return NF4(self.codes, scales, torch.Size((self.out_features, self.in_features)), self.block)
 
     def forward(self, x: Tensor) -> Tensor:
         """One product, in the type of x."""
