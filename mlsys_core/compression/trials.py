@@ -78,14 +78,14 @@ def round_blocks(model: GPT, bits: int) -> None:
     """Every Linear of the blocks to the nearest of 2^bits levels of its row, in place: the damage."""
     for block in model.blocks:
         for name in LINEARS:
-            weight = block.get_submodule(name).weight
+            weight = block.get_parameter(f"{name}.weight")
             weight.copy_(quantize(weight, Scheme(bits)).dequantize())
 
 
 def lora_trial(
-    seed: int, *, bits: int = 3, steps: int = 200, rank: int = 8, batch: int = 8, time: int = 64
+    seed: int, *, bits: int | None = 3, steps: int = 200, rank: int = 8, batch: int = 8, time: int = 64
 ) -> Recovery:
-    """Rounds the small model to `bits` bits and trains adapters on it."""
+    """Rounds the small model to `bits` bits, or not at all, and trains adapters on it."""
     codes, held_out = corpus()
     model = small_model.load()
 
@@ -93,7 +93,8 @@ def lora_trial(
         return evaluate(model, held_out, batch=16, time=256, batches=1, seed=seed)
 
     before = loss()
-    round_blocks(model, bits)
+    if bits is not None:
+        round_blocks(model, bits)
     damaged = loss()
     add_lora(model, rank, alpha=2 * rank, seed=seed)
     config = TrainConfig(
@@ -137,6 +138,8 @@ def main() -> None:
     repaired = [lora_trial(seed) for seed in seeds]
     for name in ("before", "damaged", "after", "recovered"):
         lines.append(f"3 bits, adapters: {name:10} {spread([getattr(one, name) for one in repaired])}")
+    control = [lora_trial(seed, bits=None).after for seed in seeds]
+    lines.append(f"not rounded, adapters: {spread(control)}")
     taught = [distillation_trial(seed) for seed in seeds]
     for i, name in enumerate(("alone", "with a teacher")):
         lines.append(f"student {name:15} {spread([one[i] for one in taught])}")
