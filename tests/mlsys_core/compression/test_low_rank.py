@@ -65,7 +65,7 @@ def test_no_step_from_the_whitened_factors_makes_the_outputs_better():
     left, right = factors.left.clone().requires_grad_(), factors.right.clone().requires_grad_()
     loss = ((weight - left @ right) @ x).square().sum()
     gradients = torch.autograd.grad(loss, (left, right))
-    scale = float(loss)
+    scale = float(loss.detach())
     assert max(float(g.abs().max()) for g in gradients) < 1e-7 * scale
     plain = truncated_svd(weight, 3)
     left, right = plain.left.requires_grad_(), plain.right.requires_grad_()
