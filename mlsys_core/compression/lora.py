@@ -37,7 +37,7 @@ class LoRALinear(nn.Module):
         if rank < 1:
             raise ValueError(f"An adapter of rank {rank} has no weights: give a rank of at least 1.")
         base.requires_grad_(requires_grad=False)
-        n, k = int(base.out_features), int(base.in_features)  # type: ignore[arg-type]
+        n, k = int(base.out_features), int(base.in_features)
         device = next(iter((*base.parameters(), *base.buffers()))).device
         dtype = next((p.dtype for p in base.parameters()), torch.get_default_dtype())
         draws = torch.Generator().manual_seed(seed)

@@ -28,7 +28,7 @@ class LowRank:
     @property
     def rank(self) -> int:
         """r."""
-        return self.left.shape[1]
+        return int(self.left.shape[1])
 
     def dense(self) -> Tensor:
         """The product (n, k)."""

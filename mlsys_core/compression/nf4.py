@@ -60,7 +60,7 @@ class NF4:
         """Bytes of everything that is kept."""
         s = self.scales
         kept = (s,) if isinstance(s, Tensor) else (s.codes, s.factors, s.mean)
-        return self.codes.nbytes + sum(tensor.nbytes for tensor in kept)
+        return int(self.codes.nbytes) + sum(int(tensor.nbytes) for tensor in kept)
 
     def dequantize(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """The weights that the codes stand for, of `shape`."""

@@ -61,9 +61,9 @@ def test_a_high_temperature_matches_the_logits_but_for_their_mean(held):
         errors.append(abs(float((loss - limit).detach())))
     assert all(later < earlier / 5 for earlier, later in pairwise(errors))
     found = distillation_loss(student, teacher, 1e4)
-    held("compression: T → ∞", "half the variance of logits", found, limit, 2e-3)
+    held("compression: T → ∞", "half the variance of logits", found, limit, 1e-4)
     (grad,) = torch.autograd.grad(found, student)
-    held("compression: T → ∞, gradient", "half the variance of logits", grad, wanted, 1e-3)
+    held("compression: T → ∞, gradient", "half the variance of logits", grad, wanted, 5e-4)
     shifted = logit_matching_loss(student + 5.0, teacher)
     torch.testing.assert_close(shifted, limit)
 

@@ -59,7 +59,7 @@ def test_outputs_and_gradients_are_those_of_the_sum_of_the_weights(n, k, rank, h
     held("compression: LoRA, gradients", "torch autograd", list(grads), list(wanted), 1e-11)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.float64, 1e-13)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-13)])
 def test_merged_is_unmerged(dtype, tolerance, held):
     layer = adapted(dtype=dtype)
     x = torch.randn(9, 11, dtype=dtype)
@@ -112,7 +112,7 @@ def test_merging_a_model_gives_plain_layers_that_say_the_same(held):
                 value.normal_(0, 0.05)
     before = model(tokens(2, 9))
     merge_lora(model)
-    held("compression: LoRA model merged", "the model with adapters", model(tokens(2, 9)), before, 1e-5)
+    held("compression: LoRA model merged", "the model with adapters", model(tokens(2, 9)), before, 2e-6)
     assert not any(isinstance(module, LoRALinear) for module in model.modules())
     assert set(dict(model.named_parameters())) == names
 

@@ -142,10 +142,10 @@ def test_a_model_of_four_bits_learns_by_its_adapters_alone():
         f"blocks.0.ffn.{name}" for name in ("gate_proj", "up_proj", "down_proj")
     ]
     before = deepcopy(model.state_dict())
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.01)
     tokens = torch.randint(17, (4, 11), generator=torch.Generator().manual_seed(1))
     losses = []
-    for _ in range(10):
+    for _ in range(30):
         optimizer.zero_grad()
         loss = model.loss(tokens[:, :-1], tokens[:, 1:])
         loss.backward()
@@ -171,7 +171,7 @@ def test_merged_it_is_a_plain_model_that_says_the_same(held):
         add_qlora(deepcopy(model), targets=("base",))
     before = model(tokens)
     merge_qlora(model)
-    held("compression: QLoRA merged", "adapters beside NF4", model(tokens), before, 1e-5)
+    held("compression: QLoRA merged", "adapters beside NF4", model(tokens), before, 2e-6)
     assert all(isinstance(model.get_submodule(name), nn.Linear) for name in linear_names(model))
 
 

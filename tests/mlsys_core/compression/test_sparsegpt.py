@@ -40,7 +40,7 @@ def test_where_the_left_goes_the_right_is_the_least_squares_solution(block, held
     for row in range(5):
         stays = mask[row]
         solved = np.linalg.lstsq(x[stays].T.numpy(), (weight[row] @ x).numpy(), rcond=None)[0]
-        held("compression: SparseGPT update", "numpy lstsq on the mask", updated[row, stays], solved, 1e-8)
+        held("compression: SparseGPT update", "numpy lstsq on the mask", updated[row, stays], solved, 1e-11)
 
 
 @pytest.mark.parametrize(("block", "seed"), [(1, 0), (4, 1), (5, 2), (64, 3)])
@@ -53,7 +53,7 @@ def test_on_any_mask_each_weight_is_least_squares_given_those_to_its_left(block,
             missing = weight[row] @ x - updated[row, :j] @ x[:j]
             solved = torch.linalg.lstsq(x[j:].T, missing[:, None]).solution[0, 0]
             expected = float(solved) if mask[row, j] else 0.0
-            held("compression: SparseGPT update", "torch lstsq, column by column", [updated[row, j]], [expected], 1e-8)
+            held("compression: SparseGPT update", "torch lstsq, column by column", [updated[row, j]], [expected], 1e-11)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -64,10 +64,11 @@ def test_the_exact_solution_on_a_mask_is_least_squares_and_bounds_the_update(see
     for row in range(6):
         stays = mask[row]
         expected = np.linalg.lstsq(x[stays].T.numpy(), (weight[row] @ x).numpy(), rcond=None)[0]
-        held("compression: exact update", "numpy lstsq on the mask", solved[row, stays], expected, 1e-7)
+        held("compression: exact update", "numpy lstsq on the mask", solved[row, stays], expected, 1e-11)
     updated = update_on_mask(weight, x @ x.T, mask, damping=0)
     assert not solved[~mask].any()
-    assert error(weight, solved, x) < error(weight, updated, x) < error(weight, weight * mask, x)
+    # the update may be worse than none here: it leans on weights that this mask, which nobody chose, takes away later
+    assert error(weight, solved, x) < min(error(weight, updated, x), error(weight, weight * mask, x))
 
 
 def test_one_weight_of_a_row_goes_where_it_does_least_as_the_brain_surgeon_says():
