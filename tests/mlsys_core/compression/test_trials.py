@@ -32,9 +32,9 @@ def test_a_few_steps_of_adapters_make_good_for_a_third_of_what_two_bits_cost():
 
 
 def test_a_student_with_little_text_learns_more_with_a_teacher_than_alone():
-    """Measured for three seeds: 0.21, 0.17 and 0.18 nats a letter."""
-    alone, helped = distillation_trial(0, letters=2_000, batch=4)
-    assert helped < alone - 0.1
+    """Measured for three seeds: 0.12, 0.06 and 0.11 nats a letter."""
+    alone, helped = distillation_trial(0, letters=2_000, steps=200, batch=4)
+    assert helped < alone - 0.03
 
 
 def test_recovery_is_the_part_of_the_damage_that_is_gone():
