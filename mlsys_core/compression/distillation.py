@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,6 +111,17 @@ class Distiller(Trainer):
         for narrow, wide, one in zip(found, wanted, self.maps, strict=True):
             loss = loss + chosen.hidden_weight * hidden_loss(narrow @ one.T, wide)
         return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `Trainer` needs to go on, and the maps."""
+        return {**super().state_dict(), "maps": [one.detach() for one in self.maps]}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave."""
+        super().load_state_dict(state)
+        for mine, kept in zip(self.maps, state["maps"], strict=True):
+            mine.copy_(kept)
 
 
 def distill(

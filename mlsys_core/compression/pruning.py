@@ -45,11 +45,11 @@ def prune_layer(
     """
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
-    if method in CALIBRATED and hessian is None:
-        raise ValueError(f"{method} looks at a layer's inputs: give their second moments.")
-    if hessian is not None and method == "sparsegpt":
-        return sparsegpt(weight, hessian, pattern)
-    if hessian is not None and method == "wanda":
+    if method in CALIBRATED:
+        if hessian is None:
+            raise ValueError(f"{method} looks at a layer's inputs: give their second moments.")
+        if method == "sparsegpt":
+            return sparsegpt(weight, hessian, pattern)
         mask = wanda_mask(weight, hessian, pattern)
     elif method == "magnitude":
         mask = magnitude_mask(weight, pattern)

@@ -77,7 +77,10 @@ def add_qlora(
     second: int = 256,
     seed: int = 0,
 ) -> list[str]:
-    """Quantizes the layers whose last name is among `targets` to NF4, freezes all, and puts adapters on them; gives their names."""
+    """Quantizes the layers whose last name is among `targets` to NF4, freezes all, and puts adapters on them; gives their names.
+
+    Raises TypeError for a layer that is no `nn.Linear` any more, and ValueError where no layer has such a name.
+    """
     for name in linear_names(model, targets):
         layer = model.get_submodule(name)
         if not isinstance(layer, nn.Linear):

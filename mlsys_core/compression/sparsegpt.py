@@ -29,24 +29,26 @@ def sparsegpt(
     """weight (n, k), X Xᵀ (k, k) or a multiple -> the weights that replace it, and the mask of those that stay, both (n, k).
 
     `Unstructured` and `PerRow` choose among the columns of a block, so that what was moved before is seen; n:m chooses group by group.
-    `damping` is added to the diagonal, as a part of its mean. Raises ValueError where a block cuts a group, and where X Xᵀ has no inverse.
+    Weights of inputs that are always zero become zeros, and go first. `damping` is added to the diagonal, as a part of its mean.
+    Raises ValueError for other shapes, where a block cuts a group, and where X Xᵀ has no inverse.
     """
     width = pattern.group or block
-    if block % width or (pattern.group and weight.shape[1] % pattern.group):
+    if block < 1 or block % width or (pattern.group and weight.shape[1] % pattern.group):
         raise ValueError(
             f"Groups of {width} do not divide blocks of {block} and rows of {weight.shape[1]}: give multiples of the group."
         )
-    factor = _factor(hessian, damping)
-    return _sweep(weight, factor, lambda _from, _to, scores: pattern.mask(scores), width, block)
+    w, factor = _prepared(weight, hessian, damping)
+    return _sweep(w, factor, lambda _from, _to, scores: pattern.mask(scores), width, block)
 
 
 def update_on_mask(weight: Tensor, hessian: Tensor, mask: Tensor, *, block: int = 128, damping: float = 0.01) -> Tensor:
     """weight (n, k) with the weights outside of `mask` at zero, and those right of each moved as SparseGPT moves them.
 
-    Each weight is then what least squares over itself and all to its right gives it, those to its left as they are.
+    Each weight is then what least squares over itself and all to its right gives it, those to its left as they are. Raises ValueError as
+    `sparsegpt`.
     """
-    factor = _factor(hessian, damping)
-    return _sweep(weight, factor, lambda start, end, _scores: mask[:, start:end], block, block)[0]
+    w, factor = _prepared(weight, hessian, damping)
+    return _sweep(w, factor, lambda start, end, _scores: mask[:, start:end], block, block)[0]
 
 
 def solve_on_mask(weight: Tensor, hessian: Tensor, mask: Tensor) -> Tensor:
@@ -62,15 +64,25 @@ def solve_on_mask(weight: Tensor, hessian: Tensor, mask: Tensor) -> Tensor:
     return solved.to(weight.dtype)
 
 
-def _factor(hessian: Tensor, damping: float) -> Tensor:
-    """`inverse_factor` in float64; an input that was never seen gets a one on the diagonal, so that its weights move nothing."""
-    unseen = hessian.diagonal() == 0
-    return inverse_factor(hessian + torch.diag(unseen.to(hessian)), damping)
+def _prepared(weight: Tensor, hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """Weights, of their type, and `inverse_factor`. What an input that was never seen is multiplied with is zero, so that it goes first.
+
+    Such an input gets the mean of the others on the diagonal: there is an inverse then, and the damping is in proportion.
+    """
+    if hessian.shape != (weight.shape[1], weight.shape[1]):
+        raise ValueError(
+            f"Weights {tuple(weight.shape)} have {weight.shape[1]} inputs and the moments are {tuple(hessian.shape)}: "
+            "give X Xᵀ of the inputs of this layer."
+        )
+    h = hessian.clone()
+    unseen = h.diagonal() == 0
+    h.diagonal()[unseen] = 1.0 if bool(unseen.all()) else h.diagonal()[~unseen].mean()
+    return weight.detach() * ~unseen, inverse_factor(h, damping)
 
 
 def _sweep(weight: Tensor, factor: Tensor, choose: Choose, width: int, block: int) -> tuple[Tensor, Tensor]:
     """All blocks from left to right. What a block moves to the right of it is added once, by one product."""
-    w = weight.detach().to(factor.dtype).clone()
+    w = weight.to(factor.dtype, copy=True)
     mask = torch.ones_like(w, dtype=torch.bool)
     for start in range(0, w.shape[1], block):
         end = min(start + block, w.shape[1])

@@ -61,17 +61,17 @@ def calibration_tokens(codes: Codes, seed: int, windows: int = 8, time: int = 25
 
 
 def sparsity_trial(
-    seed: int, *, windows: int = 8, judged: int = 64, patterns: Iterable[str] = PATTERNS
+    seed: int, *, windows: int = 8, batches: int = 8, patterns: Iterable[str] = PATTERNS
 ) -> dict[tuple[str, str], float]:
     """Loss held out by (pattern, method), and the unpruned model's as ("dense", ""), calibrated on `windows` windows of 256 letters.
 
-    All are judged by the same `judged` windows, a multiple of 8. At 50 % Wanda and magnitude are so close that 8 cannot tell them apart.
+    All are judged by the same `batches` batches of 8 windows. At 50 % Wanda and magnitude are so close that one batch cannot tell them apart.
     """
     codes, held_out = corpus()
     tokens, dense = calibration_tokens(codes, seed, windows), small_model.load()
 
     def loss(model: GPT) -> float:
-        return float(evaluate(model, held_out, batch=8, time=256, batches=judged // 8, seed=seed))
+        return float(evaluate(model, held_out, batch=8, time=256, batches=batches, seed=seed))
 
     losses = {("dense", ""): loss(dense)}
     for name in patterns:

@@ -1,4 +1,4 @@
-"""Every paper that has a page, in the order of the course's reading list.
+"""Every paper that has a page, in the order of the course's reading list; those beside it come last.
 
 Idea      One list; what shows them asks nothing else.
 Equation  None.
