@@ -65,7 +65,7 @@ def sparsity_trial(
 ) -> dict[tuple[str, str], float]:
     """Loss held out by (pattern, method), and the unpruned model's as ("dense", ""), calibrated on `windows` windows of 256 letters.
 
-    All are judged by the same `batches` batches of 8 windows. At 50 % Wanda and magnitude are so close that one batch cannot tell them apart.
+    All are judged by the same `batches` batches of 8 windows. At 50 % one batch cannot tell Wanda from magnitude.
     """
     codes, held_out = corpus()
     tokens, dense = calibration_tokens(codes, seed, windows), small_model.load()

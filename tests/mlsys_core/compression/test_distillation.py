@@ -121,6 +121,18 @@ def test_the_loss_of_a_step_is_the_sum_of_its_parts_and_the_teacher_stays_as_it_
     assert not any(torch.equal(a, b) for a, b in zip(maps, trainer.maps, strict=True))
 
 
+def test_an_interrupted_distillation_ends_as_if_it_had_not_been():
+    chosen = Distillation(pairs=((0, 1),))
+    whole, before, after = (
+        Distiller(GPT(STUDENT, seed=2), GPT(TEACHER, seed=3), codes(), STEPS, distillation=chosen) for _ in range(3)
+    )
+    losses = whole.run()
+    first = before.run(2)
+    after.load_state_dict(deepcopy(before.state_dict()))
+    assert first + after.run() == losses
+    assert torch.equal(after.maps[0], whole.maps[0])
+
+
 def test_states_come_nearer_when_they_are_matched():
     teacher = GPT(TEACHER, seed=3)
     config = TrainConfig(steps=30, batch=8, time=8, learning_rate=1e-2, seed=1)

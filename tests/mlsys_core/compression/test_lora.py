@@ -66,6 +66,10 @@ def test_merged_is_unmerged(dtype, tolerance, held):
     before, weight = layer(x), layer.base.weight.clone()
     layer.merge()
     held("compression: LoRA merged", "LoRA beside the base", layer(x), before, tolerance)
+    summed = torch.addmm(weight, layer.lora_B, layer.lora_A, alpha=5 / 3)
+    held(
+        "compression: LoRA merged", "torch Linear of W + BA", layer(x), F.linear(x, summed, layer.base.bias), tolerance
+    )
     merged = layer.base.weight.clone()
     torch.testing.assert_close(merged, weight + layer.delta())
     layer.merge()

@@ -39,6 +39,8 @@ def test_the_error_is_the_root_of_the_squares_that_were_cut_off(shape, held):
         assert (factors.left.shape, factors.right.shape) == ((shape[0], rank), (rank, shape[1]))
         error = torch.linalg.norm(weight - factors.dense())
         held("compression: truncated SVD", "numpy's singular values", error, np.sqrt((values[rank:] ** 2).sum()), 1e-12)
+        rest = torch.linalg.vector_norm(torch.linalg.svdvals(weight)[rank:])
+        held("compression: truncated SVD", "torch.linalg.svdvals", error, rest, 1e-12)
         held("compression: tail", "numpy's singular values", tail(torch.from_numpy(values), rank), error, 1e-12)
 
 

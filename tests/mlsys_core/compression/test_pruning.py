@@ -63,6 +63,7 @@ def test_a_layer_is_calibrated_on_what_the_pruned_layers_before_it_give(method):
     now, then = moments(model, last), moments(dense, last)
     if method == "wanda":
         assert torch.equal(found, weight * wanda_mask(weight, now, NM(2, 4)))
+        assert not torch.equal(found, weight * wanda_mask(weight, then, NM(2, 4)))
     else:
         expected, _ = sparsegpt(weight, now, NM(2, 4))
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 import torch
@@ -71,17 +69,27 @@ def test_the_exact_solution_on_a_mask_is_least_squares_and_bounds_the_update(see
     assert error(weight, solved, x) < min(error(weight, updated, x), error(weight, weight * mask, x))
 
 
-def test_one_weight_of_a_row_goes_where_it_does_least_as_the_brain_surgeon_says():
-    """Of all masks that drop one weight, with least squares after it, the score w² / [H⁻¹]_jj names the error and the best."""
+def test_the_error_of_the_best_replacement_is_the_brain_surgeons():
+    """Least squares after one weight has gone leaves w² / [H⁻¹]_jj."""
     weight, x = layer(1, 6, seed=9)
     h = x @ x.T
     scores = weight[0].square() / torch.linalg.inv(h).diagonal()
-    errors = []
-    for (gone,) in combinations(range(6), 1):
-        mask = torch.ones(1, 6, dtype=torch.bool)
-        mask[0, gone] = False
-        errors.append(error(weight, solve_on_mask(weight, h, mask), x))
+    errors = [error(weight, solve_on_mask(weight, h, torch.arange(6)[None] != gone), x) for gone in range(6)]
     torch.testing.assert_close(torch.tensor(errors, dtype=torch.float64), scores, rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_weight_that_goes_is_the_one_whose_right_can_make_good_for_most(seed):
+    """Every weight of every row is taken out once, with numpy's least squares over those to its right: the least error names the one."""
+    weight, x = layer(12, 6, seed)
+    _, mask = sparsegpt(weight, x @ x.T, PerRow(1 / 6), damping=0)
+    for row in range(12):
+        errors = []
+        for j in range(6):
+            lost = (weight[row, j] * x[j]).numpy()
+            right = x[j + 1 :].T.numpy()
+            errors.append(((lost - right @ np.linalg.lstsq(right, lost, rcond=None)[0]) ** 2).sum())
+        assert (~mask[row]).nonzero().flatten().tolist() == [int(np.argmin(errors))]
 
 
 @pytest.mark.parametrize("pattern", [NM(2, 4), NM(4, 8), NM(1, 4)])
@@ -123,9 +131,13 @@ def test_the_scale_of_the_moments_does_not_matter_and_types_are_kept():
 def test_inputs_that_never_come_cost_nothing_and_dependent_ones_need_damping():
     weight, x = layer(4, 8, seed=6)
     x[3] = 0
-    pruned, _ = sparsegpt(weight, x @ x.T, PerRow(0.5))
-    assert pruned.isfinite().all()
     without = [j for j in range(8) if j != 3]
+    pruned, mask = sparsegpt(weight, 1e-6 * (x @ x.T), PerRow(0.5))
+    fewer, others = sparsegpt(weight[:, without], x[without] @ x[without].T, PerRow(3 / 7))
+    assert torch.equal(mask[:, without], others), "the one that nobody hears goes first"
+    torch.testing.assert_close(pruned[:, without], fewer)
+    assert not pruned[:, 3].any()
+    assert not sparsegpt(weight, torch.zeros(8, 8), PerRow(0.5))[0].any()
     kept = torch.ones(4, 8, dtype=torch.bool)
     kept[:, 3] = False
     moved = update_on_mask(weight, x @ x.T, kept, damping=0)
@@ -137,12 +149,16 @@ def test_inputs_that_never_come_cost_nothing_and_dependent_ones_need_damping():
     assert sparsegpt(weight, thin @ thin.T, PerRow(0.5), damping=0.01)[0].isfinite().all()
 
 
-def test_blocks_that_cut_groups_are_told():
+def test_blocks_that_cut_groups_and_moments_of_another_layer_are_told():
     weight, x = layer(4, 8, seed=6)
     with pytest.raises(ValueError, match="do not divide blocks of 6"):
         sparsegpt(weight, x @ x.T, NM(2, 4), block=6)
     with pytest.raises(ValueError, match="rows of 8"):
         sparsegpt(weight, x @ x.T, NM(2, 3), block=6)
+    with pytest.raises(ValueError, match="blocks of 0"):
+        sparsegpt(weight, x @ x.T, NM(2, 4), block=0)
+    with pytest.raises(ValueError, match="have 8 inputs and the moments are"):
+        sparsegpt(weight, x[:5] @ x[:5].T, PerRow(0.5))
 
 
 def test_the_cost_counts_what_is_moved():
