@@ -12,9 +12,9 @@ Cost      About two minutes a seed on one core for all three, and the control.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import torch
@@ -129,31 +129,51 @@ def distillation_trial(
     return first, second
 
 
-def spread(values: Sequence[float]) -> str:
-    """The mean, and the least and the largest."""
-    return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+def spread(values: Sequence[float], form: str = ".3f") -> str:
+    """The mean, and the least and the largest, each in this form."""
+    return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def sparsity_table(seeds: Sequence[int]) -> Iterator[str]:
+    """Losses by pattern and method, and what each one costs: by how much it is behind the unpruned model of its seed."""
+    found = [sparsity_trial(seed) for seed in seeds]
+    for pattern, method in found[0]:
+        losses = [one[pattern, method] for one in found]
+        costs = [one[pattern, method] - one["dense", ""] for one in found]
+        yield f"{pattern:5} {method:9} {spread(losses)}  costs {spread(costs)}"
+    for pattern in PATTERNS:
+        ahead = [one[pattern, "magnitude"] - one[pattern, "wanda"] for one in found]
+        yield f"{pattern:5} wanda is ahead of magnitude by {spread(ahead)}"
+
+
+def lora_table(seeds: Sequence[int]) -> Iterator[str]:
+    """Losses, the part of the damage that is gone, and that part where what adapters do for a model that is not rounded is taken off."""
+    found = [lora_trial(seed) for seed in seeds]
+    for name in ("before", "damaged", "after"):
+        yield f"3 bits, {name:8} {spread([getattr(one, name) for one in found])}"
+    yield f"of the damage gone {spread([one.recovered for one in found], '.0%')}"
+    controls = [lora_trial(seed, bits=None).after for seed in seeds]
+    yield f"not rounded, after {spread(controls)}"
+    against = [replace(one, before=control).recovered for one, control in zip(found, controls, strict=True)]
+    yield f"of the damage gone, against that {spread(against, '.0%')}"
+
+
+def distillation_table(seeds: Sequence[int]) -> Iterator[str]:
+    """Losses of students alone and with a teacher, and the difference of each seed, for two lengths of text."""
+    for letters, batch in ((20_000, 16), (2_000, 4)):
+        alone, helped = zip(*(distillation_trial(seed, letters=letters, batch=batch) for seed in seeds), strict=True)
+        gained = [a - b for a, b in zip(alone, helped, strict=True)]
+        yield f"{letters:6,} letters, alone {spread(alone)}  with a teacher {spread(helped)}  gained {spread(gained)}"
 
 
 def main() -> None:
-    """Prints all three."""
+    """Prints all three, line by line as they are measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
-    lines = []
-    pruned = [sparsity_trial(seed) for seed in seeds]
-    lines += [
-        f"{pattern:6} {method:10} {spread([one[pattern, method] for one in pruned])}" for pattern, method in pruned[0]
-    ]
-    repaired = [lora_trial(seed) for seed in seeds]
-    for name in ("before", "damaged", "after", "recovered"):
-        lines.append(f"3 bits, adapters: {name:10} {spread([getattr(one, name) for one in repaired])}")
-    control = [lora_trial(seed, bits=None).after for seed in seeds]
-    lines.append(f"not rounded, adapters: {spread(control)}")
-    for letters, batch in ((20_000, 16), (2_000, 4)):
-        taught = [distillation_trial(seed, letters=letters, batch=batch) for seed in seeds]
-        for i, name in enumerate(("alone", "with a teacher")):
-            lines.append(f"student, {letters:6,} letters, {name:15} {spread([one[i] for one in taught])}")
-    print("\n".join(lines))  # noqa: T201
+    for table in (sparsity_table, lora_table, distillation_table):
+        for line in table(seeds):
+            print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
