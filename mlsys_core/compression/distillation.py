@@ -50,10 +50,11 @@ def hidden_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 @contextmanager
 def hidden_states(model: GPT, layers: Sequence[int]) -> Iterator[list[Tensor]]:
-    """A list that a forward pass inside fills with what these blocks (from 0) give, (B, T, dim) each, in their order."""
+    """A list that a forward pass inside fills with what these blocks (from 0) give, (B, T, dim) each, as they run."""
     states: list[Tensor] = []
-    chosen = [model.blocks[layer] for layer in sorted(layers)]
-    hooks = [block.register_forward_hook(lambda _module, _inputs, out: states.append(out)) for block in chosen]
+    hooks = [
+        model.blocks[layer].register_forward_hook(lambda _module, _inputs, out: states.append(out)) for layer in layers
+    ]
     try:
         yield states
     finally:

@@ -65,9 +65,10 @@ def solve_on_mask(weight: Tensor, hessian: Tensor, mask: Tensor) -> Tensor:
 
 
 def _prepared(weight: Tensor, hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
-    """Weights, of their type, and `inverse_factor`. What an input that was never seen is multiplied with is zero, so that it goes first.
+    """A copy of the weights, and `inverse_factor`.
 
-    Such an input gets the mean of the others on the diagonal: there is an inverse then, and the damping is in proportion.
+    What an input that was never seen is multiplied with is zero, so that it goes first. Such an input gets the mean of the others on the
+    diagonal: there is an inverse then, and the damping is in proportion.
     """
     if hessian.shape != (weight.shape[1], weight.shape[1]):
         raise ValueError(
@@ -81,8 +82,8 @@ def _prepared(weight: Tensor, hessian: Tensor, damping: float) -> tuple[Tensor, 
 
 
 def _sweep(weight: Tensor, factor: Tensor, choose: Choose, width: int, block: int) -> tuple[Tensor, Tensor]:
-    """All blocks from left to right. What a block moves to the right of it is added once, by one product."""
-    w = weight.to(factor.dtype, copy=True)
+    """All blocks from left to right; may change `weight`. What a block moves to the right of it is added once, by one product."""
+    w = weight.to(factor.dtype)
     mask = torch.ones_like(w, dtype=torch.bool)
     for start in range(0, w.shape[1], block):
         end = min(start + block, w.shape[1])

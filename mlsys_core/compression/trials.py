@@ -4,7 +4,7 @@ Idea      A claim about compression is a difference of losses, and a difference 
           the windows that it is judged by, and whatever else is random; all methods of a seed are judged by the same windows.
 Equation  recovered = (damaged - after) / (damaged - before), losses in nats a letter
 Paper     Each method names its own.
-Cost      About two minutes a seed on one core for all three, and the control.
+Cost      A minute and a quarter a seed on one core for all three, and the control.
 
 `python -m mlsys_core.compression.trials` prints the tables that docs/library quotes.
 """

@@ -87,10 +87,12 @@ def test_white_inputs_leave_the_plain_decomposition():
 
 def test_fewer_inputs_than_channels_are_enough_for_what_they_span(held):
     weight, x = layer(9, 12, seed=5, tokens=4)
-    factors = whitened_svd(weight, x @ x.T, 4)
-    assert factors.dense().isfinite().all()
-    held("compression: whitened SVD", "W X, inputs of rank 4", factors.dense() @ x, weight @ x, 1e-12)
-    assert layer_error(weight, factors.dense(), x @ x.T) < 1e-9 * layer_error(weight, 0 * weight, x @ x.T)
+    _, _, directions = torch.linalg.svd(x.T)
+    for rank in (4, 6):
+        dense = whitened_svd(weight, x @ x.T, rank).dense()
+        held("compression: whitened SVD", "W X, inputs of rank 4", dense @ x, weight @ x, 1e-12)
+        held("compression: whitened SVD", "0 where no input points", dense @ directions[4:].T, torch.zeros(9, 8), 1e-6)
+        assert layer_error(weight, dense, x @ x.T) < 1e-9 * layer_error(weight, 0 * weight, x @ x.T)
 
 
 def test_a_layer_of_factors_gives_what_its_product_gives_and_trains(held):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from copy import deepcopy
 
 import numpy as np
@@ -173,6 +174,18 @@ def test_merged_it_is_a_plain_model_that_says_the_same(held):
     merge_qlora(model)
     held("compression: QLoRA merged", "adapters beside NF4", model(tokens), before, 2e-6)
     assert all(isinstance(model.get_submodule(name), nn.Linear) for name in linear_names(model))
+
+
+def test_a_bias_is_there_when_it_is_merged_and_a_name_that_no_layer_has_is_told(held):
+    model = nn.Sequential(OrderedDict(q_proj=nn.Linear(64, 6)))
+    x = torch.randn(3, 64, generator=torch.Generator().manual_seed(2))
+    add_qlora(model, rank=2, targets=("q_proj",))
+    before = model(x)
+    merge_qlora(model)
+    held("compression: QLoRA merged", "adapters beside NF4", model(x), before, 2e-6)
+    assert model.q_proj.bias.abs().min() > 0
+    with pytest.raises(ValueError, match="No layer of the model is called k_proj"):
+        add_qlora(model, targets=("k_proj",))
 
 
 def test_bytes_of_a_training_are_those_of_the_base_and_sixteen_a_parameter_of_the_adapters():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from mlsys_core.compression.pruning import METHODS
@@ -10,31 +12,40 @@ from mlsys_core.compression.trials import Recovery, distillation_trial, lora_tri
 pytestmark = pytest.mark.xdist_group("compression trials")
 
 
+@cache
+def costs(seed: int, pattern: str) -> dict[str, float]:
+    """By how much each method is behind the unpruned model."""
+    losses = sparsity_trial(seed, windows=4, batches=1, patterns=[pattern])
+    return {method: losses[pattern, method] - losses["dense", ""] for method in METHODS}
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_methods_lose_less_in_the_order_of_the_papers(seed):
-    losses = sparsity_trial(seed, windows=4, batches=1)
-    random, magnitude, wanda, sparsegpt = (losses["2:4", method] - losses["dense", ""] for method in METHODS)
-    assert 0 < sparsegpt < wanda / 1.5
-    assert wanda < magnitude < random / 5
+def test_two_of_four_costs_less_in_the_order_of_the_papers(seed):
+    found = costs(seed, "2:4")
+    assert 0 < found["sparsegpt"] < found["wanda"] / 1.5
+    assert found["wanda"] < found["magnitude"] < found["random"] / 5
+
+
+def test_half_in_any_place_costs_less_than_two_of_four():
+    found, narrow = costs(0, "50 %"), costs(0, "2:4")
     for method in set(METHODS) - {"random"}:
-        assert losses["50 %", method] < losses["2:4", method]
-    random, magnitude, wanda, sparsegpt = (losses["50 %", method] - losses["dense", ""] for method in METHODS)
+        assert found[method] < narrow[method]
     # which of these two is ahead takes more letters to tell
-    assert sparsegpt < min(wanda, magnitude)
-    assert max(wanda, magnitude) < random / 5
+    assert found["sparsegpt"] < min(found["wanda"], found["magnitude"])
+    assert max(found["wanda"], found["magnitude"]) < found["random"] / 5
 
 
 def test_a_few_steps_of_adapters_make_good_for_a_third_of_what_two_bits_cost():
-    """Measured for two seeds: 0.44 and 0.42. Three bits cost so little that forty small batches do not bring it back."""
+    """Measured for three seeds: 0.44, 0.42 and 0.47. Three bits cost so little that forty small batches do not bring it back."""
     found = lora_trial(0, bits=2, steps=40, batch=4, time=32)
     assert found.damaged > found.before + 0.2
     assert found.recovered > 0.33
 
 
 def test_a_student_with_little_text_learns_more_with_a_teacher_than_alone():
-    """Measured for three seeds: 0.12, 0.06 and 0.11 nats a letter."""
-    alone, helped = distillation_trial(0, letters=2_000, steps=200, batch=4)
-    assert helped < alone - 0.03
+    """Measured for three seeds: 0.14, 0.11 and 0.16 nats a letter."""
+    alone, helped = distillation_trial(0, letters=1_000, steps=100, batch=4)
+    assert helped < alone - 0.05
 
 
 def test_recovery_is_the_part_of_the_damage_that_is_gone():
