@@ -43,9 +43,9 @@ def test_a_few_steps_of_adapters_make_good_for_a_third_of_what_two_bits_cost():
 
 
 def test_a_student_with_little_text_learns_more_with_a_teacher_than_alone():
-    """Measured for three seeds: 0.14, 0.11 and 0.16 nats a letter."""
-    alone, helped = distillation_trial(0, letters=1_000, steps=100, batch=4)
-    assert helped < alone - 0.05
+    """Measured for three seeds: 0.20, 0.21 and 0.23 nats a letter."""
+    alone, helped = distillation_trial(0, letters=500, steps=50, batch=4)
+    assert helped < alone - 0.1
 
 
 def test_recovery_is_the_part_of_the_damage_that_is_gone():
