@@ -3,6 +3,8 @@
 Fewer bits, in this order: `rtn` (round to nearest), `outliers` (why that fails), `calibration` and `gptq` (errors made good by the
 weights that follow), `folding`, `awq` and `smoothquant` (scales moved between layers), `fp8`, `methods` and `apply` (a whole model, layer
 by layer), `packing` (for the kernels), `mixture` (bits where they matter) and `ladder` (all of them in one table).
+
+Shorter caches: `kv`. What is worth having of all of these: `pareto`.
 """
 
 from __future__ import annotations
