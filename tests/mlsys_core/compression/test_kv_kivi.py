@@ -118,10 +118,8 @@ def test_what_is_read_is_what_is_stored(held):
     before, found, expected = None, [], []
     for start, end, read, cache in driven(KIVI(2, 4, 8), draw, pieces(10, draw.tokens)):
         if before is not None:
-            k, v = (
-                torch.cat((before[0], turned(draw)[1][:, :, start:end]), 2),
-                torch.cat((before[1], draw.v[:, :, start:end]), 2),
-            )
+            new = turned_keys[:, :, start:end], draw.v[:, :, start:end]
+            k, v = (torch.cat(two, 2) for two in zip(before, new, strict=True))
             found.append(read)
             expected.append(F.scaled_dot_product_attention(q[:, :, start:end], k, v, enable_gqa=True))
         before = cache.stored()

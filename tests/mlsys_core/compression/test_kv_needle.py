@@ -38,7 +38,7 @@ def test_streaming_finds_exactly_the_needles_that_lie_in_its_window():
     policy = StreamingLLM(BUDGET - 4)
     found = recall(policy, HEAD, STACKS)
     for step in range(2):  # the word after next is at depth + 2, then depth + 3
-        inside = STACKS.depths + 2 + step >= LENGTH + step + 0 - (BUDGET - 4)
+        inside = STACKS.depths + 2 + step >= LENGTH + step - (BUDGET - 4)
         inside |= STACKS.depths + 2 + step < 4
         assert torch.equal(found[:, step], inside)
 

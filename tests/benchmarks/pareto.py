@@ -1,0 +1,121 @@
+"""What is worth having of the ways to keep a cache small, measured on the small model: `python -m tests.benchmarks.pareto` (a minute).
+
+Each policy reads half of a window of text that the model never saw in one piece, and the rest letter by letter. Bytes are those that
+its caches hold in the end, for each letter of the text; the perplexity is that of the second half, of windows by three seeds; the speed
+is that of the letter by letter part, the best of the seeds, all texts at once. Then every policy looks for needles.
+"""
+
+from __future__ import annotations
+
+import argparse
+from math import exp
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlsys_core.compression.kv import (
+    H2O,
+    KIVI,
+    CompressedDecoder,
+    Full,
+    Policy,
+    SnapKV,
+    StreamingLLM,
+    continuation_loss,
+)
+from mlsys_core.compression.kv.needle import InductionHead, haystacks, recall
+from mlsys_core.compression.pareto import Axis, Explorer, Point
+from mlsys_core.workloads import small_model, text
+from mlsys_core.workloads.gpt import GPT
+
+AXES = (Axis("bytes a letter"), Axis("perplexity"), Axis("letters/s", more=True))
+PROMPT, TIME = 128, 255
+HAYSTACK, FIFTH = 200, 40
+
+
+def policies(budgets: list[int]) -> dict[tuple[str, str], Policy]:
+    """By family and label."""
+    found: dict[tuple[str, str], Policy] = {("full", ""): Full()}
+    for n in budgets:
+        found["window", str(n)] = StreamingLLM(n, 0)
+        found["StreamingLLM", str(n)] = StreamingLLM(n - 4)
+        found["H2O", str(n)] = H2O(n // 2, n // 2)
+        found["SnapKV", str(n)] = SnapKV(n, 8)
+    return found | {("KIVI", f"{bits} bits"): KIVI(bits) for bits in (2, 4, 8)}
+
+
+def speed(model: GPT, policy: Policy, windows: Tensor) -> float:
+    """Letters a second of all texts, one step after the other."""
+    decoder = CompressedDecoder(model, policy)
+    decoder.extend(windows[:, :PROMPT])
+    start = perf_counter()
+    for letter in windows[:, PROMPT:-1].split(1, dim=1):
+        decoder.extend(letter)
+    return len(windows) * (windows.shape[1] - 1 - PROMPT) / (perf_counter() - start)
+
+
+def explored(model: GPT, batches: list[Tensor], ways: dict[tuple[str, str], Policy]) -> tuple[Explorer, dict[str, str]]:
+    """The points, and by name how much more than the full cache each loses, with its spread over the seeds."""
+    full = np.array([continuation_loss(model, Full(), windows, PROMPT)[0] for windows in batches])
+    points, lost = [], {}
+    for (family, label), policy in ways.items():
+        found = [continuation_loss(model, policy, windows, PROMPT) for windows in batches]
+        losses = np.array([loss for loss, _ in found])
+        fastest = max(speed(model, policy, windows) for windows in batches)
+        points.append(Point(family, label, (found[0][1] / TIME, exp(losses.mean()), fastest)))
+        lost[points[-1].name] = f"{(losses - full).mean():+.4f} ± {(losses - full).std():.4f}"
+    return Explorer(AXES, tuple(points)), lost
+
+
+def needles() -> list[str]:
+    """Words of needles that each policy finds with a fifth of the tokens, or two bits: the mean of three draws and its spread."""
+    ways: dict[str, Policy] = {
+        "full": Full(),
+        "StreamingLLM": StreamingLLM(FIFTH - 4),
+        "H2O": H2O(FIFTH // 2, FIFTH // 2),
+        "SnapKV": SnapKV(FIFTH, 16),
+        "SnapKV without neighbours": SnapKV(FIFTH, 16, 1),
+        "KIVI 2 bits": KIVI(2),
+    }
+    draws = [
+        (InductionHead.drawn(128, 64, s), haystacks(100, HAYSTACK, needle=4, common=96, rare=32, seed=s))
+        for s in range(3)
+    ]
+    shares = {name: [float(recall(policy, *draw).float().mean()) for draw in draws] for name, policy in ways.items()}
+    return [f"  {name:26} {np.mean(found):6.1%} ± {np.std(found):.1%}" for name, found in shares.items()]
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    options.add_argument("--budgets", type=int, nargs="+", default=[16, 32, 64, 96])
+    options.add_argument("--texts", type=int, default=16)
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    _, held_out = text.split(small_model.VOCABULARY().encode(text.load()))
+    drawn = (next(text.batches(held_out, chosen.texts, TIME + 1, 1, seed))[0] for seed in range(3))
+    batches = [torch.from_numpy(windows.copy()) for windows in drawn]
+    explorer, lost = explored(small_model.load(), batches, policies(chosen.budgets))
+    print("\n".join(explorer.table((0, 3, 0))))
+    print("\nnats a letter more than the full cache, over three seeds")
+    print("\n".join(f"  {name:20} {more}" for name, more in lost.items()))
+    worst = explorer.points[0].values
+    reference = (worst[0] * 1.01, worst[1] * 1.2, 1.0)
+    print(
+        f"\nhypervolume up to {reference[0]:.0f} bytes, perplexity {reference[1]:.2f}, {reference[2]:.0f} letter/s, by family"
+    )
+    for family in dict.fromkeys(point.family for point in explorer.points):
+        alone = Explorer(AXES, tuple(point for point in explorer.points if point.family == family))
+        two, three = alone.hypervolume(reference[:2], (0, 1)), alone.hypervolume(reference)
+        print(f"  {family:14} bytes, perplexity {two:8.1f}   and speed {three:12.0f}")
+    two, three = explorer.hypervolume(reference[:2], (0, 1)), explorer.hypervolume(reference)
+    print(f"  {'all':14} bytes, perplexity {two:8.1f}   and speed {three:12.0f}")
+    print(f"\n{explorer.figure('Bytes and perplexity').says}")
+    print(f"\nwords of needles found in texts of {HAYSTACK} with {FIFTH} kept")
+    print("\n".join(needles()))
+
+
+if __name__ == "__main__":
+    main()
