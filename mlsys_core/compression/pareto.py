@@ -115,6 +115,10 @@ class Explorer:
         """The volume up to a reference that has the units of the axes, a number for each that is chosen."""
         chosen = range(len(self.axes)) if axes is None else axes
         signs = [-1.0 if self.axes[i].more else 1.0 for i in chosen]
+        if len(reference) != len(signs):
+            raise ValueError(
+                f"A reference of {len(reference)} numbers bounds no volume over {len(signs)} axes: give one an axis."
+            )
         return hypervolume(self.costs(axes), [s * r for s, r in zip(signs, reference, strict=True)])
 
     def contributions(self, reference: Sequence[float], axes: Sequence[int] | None = None) -> dict[str, float]:

@@ -14,6 +14,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the field's name
 
 from mlsys_core.compression.kv import (
     H2O,
@@ -69,6 +70,19 @@ def explored(model: GPT, batches: list[Tensor], ways: dict[tuple[str, str], Poli
     return Explorer(AXES, tuple(points)), lost
 
 
+def endless(model: GPT, codes: np.ndarray, letters: int = 640) -> list[str]:
+    """Loss by the number of letters before, of a model that was trained on at most 256, in texts longer than that."""
+    windows = torch.from_numpy(next(text.batches(codes, 8, letters + 1, 1, seed=0))[0].copy())
+    ways = {"full": Full(), "window 128": StreamingLLM(128, 0), "StreamingLLM 128": StreamingLLM(124)}
+    lines = ["  letters before    " + "".join(f"{start:6}+" for start in range(0, letters, 128))]
+    for name, policy in ways.items():
+        decoder = CompressedDecoder(model, policy)
+        logits = torch.cat([decoder.extend(letter) for letter in windows[:, :-1].split(1, dim=1)], 1)
+        loss = F.cross_entropy(logits.mT, windows[:, 1:], reduction="none").mean(0)
+        lines.append(f"  {name:18}" + "".join(f"{float(part.mean()):7.3f}" for part in loss.split(128)))
+    return lines
+
+
 def needles() -> list[str]:
     """Words of needles that each policy finds with a fifth of the tokens, or two bits: the mean of three draws and its spread."""
     ways: dict[str, Policy] = {
@@ -97,7 +111,8 @@ def main() -> None:
     _, held_out = text.split(small_model.VOCABULARY().encode(text.load()))
     drawn = (next(text.batches(held_out, chosen.texts, TIME + 1, 1, seed))[0] for seed in range(3))
     batches = [torch.from_numpy(windows.copy()) for windows in drawn]
-    explorer, lost = explored(small_model.load(), batches, policies(chosen.budgets))
+    model = small_model.load()
+    explorer, lost = explored(model, batches, policies(chosen.budgets))
     print("\n".join(explorer.table((0, 3, 0))))
     print("\nnats a letter more than the full cache, over three seeds")
     print("\n".join(f"  {name:20} {more}" for name, more in lost.items()))
@@ -115,6 +130,8 @@ def main() -> None:
     print(f"\n{explorer.figure('Bytes and perplexity').says}")
     print(f"\nwords of needles found in texts of {HAYSTACK} with {FIFTH} kept")
     print("\n".join(needles()))
+    print("\nnats a letter on texts that go on")
+    print("\n".join(endless(model, held_out)))
 
 
 if __name__ == "__main__":

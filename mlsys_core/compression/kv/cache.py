@@ -11,6 +11,7 @@ Cost      `vector_bytes` a token, all layers; a step reads all that is kept once
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -108,6 +109,7 @@ class Policy(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class Full:
     """The policy that keeps everything."""
 

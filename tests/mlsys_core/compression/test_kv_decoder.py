@@ -60,7 +60,7 @@ def test_with_room_for_everything_every_bit_is_the_same(tiny, policy):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("policy", SMALL, ids=str)
+@pytest.mark.parametrize("policy", SMALL, ids=lambda p: type(p).__name__)
 def test_the_formula_gives_the_bytes_of_the_tensors(tiny, policy, dtype):
     """At every length, from a prompt of any length on."""
     model = GPT(TINY).to(dtype)
