@@ -94,7 +94,7 @@ def needles() -> list[str]:
         "KIVI 2 bits": KIVI(2),
     }
     draws = [
-        (InductionHead.drawn(128, 64, s), haystacks(100, HAYSTACK, needle=4, common=96, rare=32, seed=s))
+        (InductionHead.drawn(64, 64, s), haystacks(100, HAYSTACK, needle=4, common=32, rare=32, seed=s))
         for s in range(3)
     ]
     shares = {name: [float(recall(policy, *draw).float().mean()) for draw in draws] for name, policy in ways.items()}

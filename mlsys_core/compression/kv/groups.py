@@ -3,7 +3,7 @@
 Idea      Between the lowest and the highest number of a group lie 2^b evenly spaced values; a number is replaced by the nearest. The
           fewer numbers share a scale, the closer the values; the more bytes the scales take.
 Equation  s = (max - min) / (2^b - 1),  c = round((x - min) / s),  x̂ = c s + min;   |x - x̂| ≤ s / 2 but for the rounding of s and min
-Paper     Z. Liu et al., "KIVI: a tuning-free asymmetric 2bit quantization for KV cache", ICML 2024, section 3.1.
+Paper     Z. Liu et al., "KIVI: a tuning-free asymmetric 2bit quantization for KV cache", ICML 2024, section 3.
 Cost      `group_bits` a number: b + 32 / group, with scale and minimum of 16 bits.
 """
 

@@ -53,7 +53,7 @@ class HeavyCache(LayerCache):
 
     def settle(self, weights: Tensor) -> None:
         """Adds what was given in this step, and cuts to the budget."""
-        self.sums = self.sums + weights.sum((2, 3))
+        self.sums = self.sums + weights.sum((2, 3), dtype=torch.float32)
         held = self.sums.shape[2]
         if held <= self.heavy + self.recent:
             return

@@ -5,7 +5,7 @@ Idea      Some channels of keys are large in all tokens; a scale for each channe
           most, are kept whole in a window, and enter the groups when enough of them have come.
 Equation  keys: groups of g tokens of one channel;  values: groups of g channels of one token (of all, if there are fewer)
           whole keys: the last N mod R;  whole values: the last min(N, R)
-Paper     Z. Liu et al., "KIVI: a tuning-free asymmetric 2bit quantization for KV cache", ICML 2024, sections 3.2 and 3.3, algorithm 1.
+Paper     Z. Liu et al., "KIVI: a tuning-free asymmetric 2bit quantization for KV cache", ICML 2024, section 3 and algorithm 1.
 Cost      b + 32 / g bits a number (`groups.group_bits`) outside of the window; a step unpacks what is stored once.
 """
 

@@ -44,8 +44,7 @@ def test_h2o_keeps_what_was_read_most_and_the_newest(seed, prompt, heavy, recent
 
 
 def test_h2o_drops_for_good_and_heads_choose_for_themselves():
-    draw = drawn(3, 40)
-    assert draw.config.kv_heads > 1
+    draw = next(one for one in (drawn(seed, 40) for seed in range(20)) if one.config.kv_heads > 1)
     before = None
     for *_, cache in driven(H2O(5, 5), draw, pieces(6, draw.tokens)):
         now = [set(row.tolist()) for row in cache.positions.flatten(0, 1)]

@@ -9,8 +9,8 @@ from mlsys_core.compression.kv import H2O, KIVI, Full, SnapKV, StreamingLLM, byt
 from mlsys_core.compression.kv.needle import InductionHead, haystacks, recall
 
 LENGTH, BUDGET = 200, 40  # 20 %
-HEAD = InductionHead.drawn(128, 64, seed=0)
-STACKS = haystacks(128, LENGTH, needle=4, common=96, rare=32, seed=1)
+HEAD = InductionHead.drawn(64, 64, seed=0)
+STACKS = haystacks(128, LENGTH, needle=4, common=32, rare=32, seed=1)
 
 
 def share(policy):
@@ -23,7 +23,7 @@ def test_texts_hold_their_needle_once_and_end_with_its_first_word():
         assert one[depth : depth + 4] == needle
         assert one[-1] == needle[0]
         assert len(set(needle)) == 4
-        assert sum(word >= 96 for word in one) == 5
+        assert sum(word >= 32 for word in one) == 5
     assert depths.min() < 20
     assert depths.max() > LENGTH - 24
     with pytest.raises(ValueError, match="does not fit"):
