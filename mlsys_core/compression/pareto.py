@@ -27,8 +27,8 @@ Costs: TypeAlias = npt.NDArray[np.float64]  # (n, d), less is better
 def dominated(costs: Costs) -> npt.NDArray[np.bool_]:
     """Of points (n, d), less being better: which ones (n,) another one dominates. Equal points do not dominate one another."""
     a, b = costs[:, None], costs[None]
-    found: npt.NDArray[np.bool_] = ((a <= b).all(-1) & (a < b).any(-1)).any(0)
-    return found
+    beats = np.logical_and((a <= b).all(-1), (a < b).any(-1))
+    return np.asarray(beats.any(0))
 
 
 def hypervolume(costs: Any, reference: Sequence[float]) -> float:
@@ -104,7 +104,7 @@ class Explorer:
         chosen = range(len(self.axes)) if axes is None else axes
         signs = np.array([-1.0 if self.axes[i].more else 1.0 for i in chosen])
         values = np.array([[point.values[i] for i in chosen] for point in self.points])
-        return values.reshape(-1, len(signs)) * signs
+        return np.asarray(values.reshape(-1, len(signs)) * signs)
 
     def front(self, axes: Sequence[int] | None = None) -> tuple[Point, ...]:
         """Points that no other dominates, along all axes or some."""

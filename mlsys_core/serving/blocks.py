@@ -105,6 +105,22 @@ class BlockManager:
             table.blocks.append(self._take())
         return copies
 
+    def shrink(self, sequence: int, length: int) -> None:
+        """Keeps the first `length` tokens that a table has room for and gives up the blocks behind them, the last one first.
+
+        Raises ValueError where there are fewer, and where blocks are found by what they hold, which is to stay as it is.
+        """
+        table = self._on_device(sequence)
+        if self.sharing:
+            raise ValueError(
+                "A table that others may share keeps all of its tokens: make a manager that does not share."
+            )
+        if not 0 <= length <= table.length:
+            raise ValueError(f"Sequence {sequence} has {table.length} tokens, so {length} cannot be kept: keep fewer.")
+        table.length = length
+        while len(table.blocks) > self._blocks_of(length):
+            self.device.drop(table.blocks.pop())
+
     def slots(self, sequence: int, start: int, stop: int) -> list[int]:
         """Where the tokens at positions start … stop - 1 are kept, counted over all blocks of the device."""
         blocks, size = self._on_device(sequence).blocks, self.block_size

@@ -20,11 +20,10 @@ import torch
 from torch import Tensor
 
 from mlsys_core.serving.attention import PagedAttention
-from mlsys_core.serving.cache import PagedCache
 from mlsys_core.serving.config import EngineConfig
-from mlsys_core.serving.graph_runner import GraphRunner
+from mlsys_core.serving.graph_runner import runner_for
 from mlsys_core.serving.metrics import Metrics, Times
-from mlsys_core.serving.runner import Runner
+from mlsys_core.serving.runner import Steps
 from mlsys_core.serving.sampling import SamplingParams, generator_for, pick, probabilities
 from mlsys_core.serving.scheduler import Batch, Scheduler
 from mlsys_core.serving.sequence import Sequence
@@ -68,7 +67,10 @@ class _Request:
 
 
 class Engine:
-    """Serves a model. `clock` gives seconds; `attention` defaults to plain torch. Not for use by several threads at once."""
+    """Serves a model. `clock` gives seconds; `attention` defaults to plain torch. Not for use by several threads at once.
+
+    `runner` makes what computes the steps, with a memory of its own, in place of the one that the configuration asks for.
+    """
 
     def __init__(
         self,
@@ -76,25 +78,13 @@ class Engine:
         config: EngineConfig | None = None,
         *,
         attention: PagedAttention | None = None,
+        runner: Callable[[GPT, EngineConfig], Steps] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         config = config or EngineConfig()
-        weight = model.head.weight
-        cache = PagedCache(
-            model.config,
-            config.blocks,
-            config.block_size,
-            swap_blocks=config.swap_blocks,
-            dtype=weight.dtype,
-            device=weight.device,
-        )
         self.config, self.blocks, self.clock = config, config.manager(), clock
         self.scheduler = Scheduler(config.scheduler, self.blocks)
-        self.runner = (
-            GraphRunner(model, cache, attention, sizes=config.decode_sizes, compiled=config.compiled)
-            if config.decode_sizes
-            else Runner(model, cache, attention)
-        )
+        self.runner: Steps = runner(model, config) if runner else runner_for(model, config, attention)
         self._metrics = Metrics()
         self._requests: dict[int, _Request] = {}
         self._choices: dict[int, _Choice] = {}  # by the sequence's number

@@ -46,10 +46,10 @@ def _shared(bits: int) -> int:
 class Groups:
     """packed (…, m · bits / 8) uint8; scale and low (…, m / group) float16."""
 
+    bits: int
     packed: Tensor
     scale: Tensor
     low: Tensor
-    bits: int
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,7 +59,7 @@ class Groups:
     def followed_by(self, other: Groups, dim: int) -> Groups:
         """Both, one after the other along a dimension; along the last one these are whole groups."""
         joined = (torch.cat(two, dim) for two in zip(self.tensors, other.tensors, strict=True))
-        return Groups(*joined, bits=self.bits)
+        return Groups(self.bits, *joined)
 
     def dequantized(self, dtype: torch.dtype) -> Tensor:
         """Numbers (…, m)."""
@@ -80,7 +80,7 @@ def quantize(x: Tensor, bits: int, group: int) -> Groups:
     scale, low = ((highest - lowest) / top).half(), lowest.half()
     step = torch.where(scale > 0, scale, 1).to(x.dtype)  # a group of equal numbers has code 0 everywhere
     codes = ((cut - low[..., None].to(x.dtype)) / step[..., None]).round().clamp(0, top)
-    return Groups(pack(codes.flatten(-2), bits), scale, low, bits)
+    return Groups(bits, pack(codes.flatten(-2), bits), scale, low)
 
 
 def group_bits(bits: int, group: int) -> float:

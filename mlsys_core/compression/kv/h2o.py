@@ -26,10 +26,11 @@ class HeavyCache(LayerCache):
     """A layer's heavy hitters and newest tokens, chosen in each head of keys. `sums` (B, K, n) is what each token was given."""
 
     sums: Tensor
+    places: Tensor
 
-    def __init__(self, theta: float, heavy: int, recent: int) -> None:
+    def __init__(self, theta: float, policy: H2O) -> None:
         super().__init__(theta)
-        self.heavy, self.recent = heavy, recent
+        self.policy = policy
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -53,15 +54,10 @@ class HeavyCache(LayerCache):
 
     def settle(self, weights: Tensor) -> None:
         """Adds what was given in this step, and cuts to the budget."""
-        self.sums = self.sums + weights.sum((2, 3), dtype=torch.float32)
-        held = self.sums.shape[2]
-        if held <= self.heavy + self.recent:
-            return
-        older = self.sums[:, :, : held - self.recent]
-        heavy = older.topk(self.heavy, sorted=False).indices.sort().values
-        last = torch.arange(held - self.recent, held, device=heavy.device).expand(*heavy.shape[:2], -1)
-        kept = torch.cat((heavy, last), 2)
-        self.keys, self.values, self.sums, self.places = (take(tensor, kept) for tensor in self.tensors)
+        self.sums = self.sums + self.policy.votes(weights)
+        if self.sums.shape[2] > self.policy.budget:
+            kept = self.policy.kept(self.sums)
+            self.keys, self.values, self.sums, self.places = (take(tensor, kept) for tensor in self.tensors)
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,31 @@ class H2O:
                 f"{self.heavy} heavy and {self.recent} last tokens are no budget: keep at least the last token."
             )
 
+    @property
+    def budget(self) -> int:
+        """Tokens that are kept at most."""
+        return self.heavy + self.recent
+
+    def votes(self, weights: Tensor) -> Tensor:
+        """What a step's queries gave to each token: weights (…, H / K, T, n) -> (…, n) float32."""
+        return weights.sum((-3, -2), dtype=torch.float32)
+
+    def kept(self, sums: Tensor) -> Tensor:
+        """Which of n tokens stay, by what they were given in all: (…, n), more than the budget, -> (…, budget), rising."""
+        held = sums.shape[-1]
+        heavy = sums[..., : held - self.recent].topk(self.heavy, sorted=False).indices.sort().values
+        last = torch.arange(held - self.recent, held, device=sums.device)
+        return torch.cat((heavy, last.expand(*heavy.shape[:-1], -1)), -1)
+
     def layer(self, config: GPTConfig) -> HeavyCache:
         """An empty cache of one layer."""
-        return HeavyCache(config.rope_theta, self.heavy, self.recent)
+        return HeavyCache(config.rope_theta, self)
+
+    def tokens(self, prompt: int, generated: int) -> int:
+        """How many are kept."""
+        return min(prompt + generated, self.budget)
 
     def held_bytes(self, config: GPTConfig, prompt: int, generated: int, element: int = 4) -> int:
         """Vectors, sums and places of the tokens within the budget."""
-        tokens = min(prompt + generated, self.heavy + self.recent)
+        tokens = self.tokens(prompt, generated)
         return vector_bytes(config, tokens, element) + NOTE_BYTES * tokens * config.layers * config.kv_heads

@@ -21,14 +21,46 @@ from mlsys_core.compression.kv.groups import BITS, Groups, group_bits, quantize
 from mlsys_core.workloads.gpt import GPTConfig
 
 
-class KIVICache(LayerCache):
-    """A layer's tokens: `old_keys` (B, K, D, n) and `old_values` (B, K, n, D) in groups, `keys` and `values` the newest, whole."""
+class KIVIWindow(LayerCache):
+    """A layer's newest tokens, `keys` and `values`, whole; where the older ones are kept in groups is for others to say."""
 
-    def __init__(self, theta: float, bits: int, group: int, residual: int) -> None:
+    def __init__(self, theta: float, policy: KIVI) -> None:
         super().__init__(theta)
-        self.bits, self.group, self.residual = bits, group, residual
-        self.old_keys: Groups | None = None
-        self.old_values: Groups | None = None
+        self.policy = policy
+
+    def attend(self, q: Tensor) -> Tensor:
+        """As in every cache; then what is no longer new enters the groups."""
+        read = super().attend(q)
+        self._fold()
+        return read
+
+    def keep_keys(self, groups: Groups) -> None:
+        """Stores the oldest keys of the window: groups of (B, K, D, n)."""
+        raise NotImplementedError
+
+    def keep_values(self, groups: Groups) -> None:
+        """Stores the oldest values of the window: groups of (B, K, n, D)."""
+        raise NotImplementedError
+
+    def _fold(self) -> None:
+        """Keys leave the window R at a time, whole groups of each channel; values one by one, when there are more than R."""
+        held, width = self.keys.shape[2:]
+        bits, group, residual = self.policy.bits, self.policy.group, self.policy.residual
+        full = held // residual * residual
+        if full:
+            self.keep_keys(quantize(self.keys[:, :, :full].mT, bits, group))
+            self.keys = self.keys[:, :, full:].clone()  # a view would hold all of it
+        out = self.values.shape[2] - residual
+        if out > 0:
+            self.keep_values(quantize(self.values[:, :, :out], bits, min(group, width)))
+            self.values = self.values[:, :, out:].clone()
+
+
+class KIVICache(KIVIWindow):
+    """The older tokens in one piece: `old_keys` (B, K, D, n) and `old_values` (B, K, n, D) in groups."""
+
+    old_keys: Groups | None = None
+    old_values: Groups | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -45,25 +77,13 @@ class KIVICache(LayerCache):
             values = torch.cat((self.old_values.dequantized(dtype), values), 2)
         return keys, values
 
-    def attend(self, q: Tensor) -> Tensor:
-        """As in every cache; then what is no longer new enters the groups."""
-        read = super().attend(q)
-        self._fold()
-        return read
+    def keep_keys(self, groups: Groups) -> None:
+        """Behind those that are kept."""
+        self.old_keys = groups if self.old_keys is None else self.old_keys.followed_by(groups, 3)
 
-    def _fold(self) -> None:
-        """Keys leave the window R at a time, whole groups of each channel; values one by one, when there are more than R."""
-        held, width = self.keys.shape[2:]
-        full = held // self.residual * self.residual
-        if full:
-            new = quantize(self.keys[:, :, :full].mT, self.bits, self.group)
-            self.old_keys = new if self.old_keys is None else self.old_keys.followed_by(new, 3)
-            self.keys = self.keys[:, :, full:].clone()  # a view would hold all of it
-        out = self.values.shape[2] - self.residual
-        if out > 0:
-            new = quantize(self.values[:, :, :out], self.bits, min(self.group, width))
-            self.old_values = new if self.old_values is None else self.old_values.followed_by(new, 2)
-            self.values = self.values[:, :, out:].clone()
+    def keep_values(self, groups: Groups) -> None:
+        """Behind those that are kept."""
+        self.old_values = groups if self.old_values is None else self.old_values.followed_by(groups, 2)
 
 
 @dataclass(frozen=True)
@@ -84,11 +104,17 @@ class KIVI:
 
     def layer(self, config: GPTConfig) -> KIVICache:
         """An empty cache of one layer. Raises ValueError for heads that the groups do not divide."""
-        if config.head_dim % min(self.group, config.head_dim):
+        self.channels(config)
+        return KIVICache(config.rope_theta, self)
+
+    def channels(self, config: GPTConfig) -> int:
+        """Channels of a value that share a scale. Raises ValueError for heads that the groups do not divide."""
+        shared = min(self.group, config.head_dim)
+        if config.head_dim % shared:
             raise ValueError(
                 f"Heads {config.head_dim} wide cannot be cut into groups of {self.group}: give one that divides them."
             )
-        return KIVICache(config.rope_theta, self.bits, self.group, self.residual)
+        return shared
 
     def held_bytes(self, config: GPTConfig, prompt: int, generated: int, element: int = 4) -> int:
         """Groups of the older tokens, and whole vectors of the newest; keys and values leave the window at different times."""

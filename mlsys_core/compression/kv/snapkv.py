@@ -23,21 +23,14 @@ from mlsys_core.workloads.gpt import GPTConfig
 PLACE_BYTES = 4  # int32
 
 
-def pooled_votes(weights: Tensor, window: int, kernel: int) -> Tensor:
-    """Votes (B, K, n - window) of the last queries for the tokens before them, averaged over `kernel` neighbours, zeros outside.
-
-    weights (B, K, H / K, T, n).
-    """
-    votes = weights[..., -window:, :-window].sum((2, 3))
-    return F.avg_pool1d(votes, kernel, stride=1, padding=kernel // 2)
-
-
 class SnapCache(LayerCache):
     """A layer's cache that is cut once, after its first piece."""
 
-    def __init__(self, theta: float, budget: int, window: int, kernel: int) -> None:
+    places: Tensor
+
+    def __init__(self, theta: float, policy: SnapKV) -> None:
         super().__init__(theta)
-        self.budget, self.window, self.kernel = budget, window, kernel
+        self.policy = policy
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -59,13 +52,9 @@ class SnapCache(LayerCache):
     def settle(self, weights: Tensor) -> None:
         """Cuts the prompt to its budget; `weights` of a first piece are square."""
         time, held = weights.shape[3:]
-        if time < self.seen or held <= self.budget:
-            return
-        votes = pooled_votes(weights, self.window, self.kernel)
-        chosen = votes.topk(self.budget - self.window, sorted=False).indices.sort().values
-        last = torch.arange(held - self.window, held, device=chosen.device).expand(*chosen.shape[:2], -1)
-        kept = torch.cat((chosen, last), 2)
-        self.keys, self.values, self.places = (take(tensor, kept) for tensor in self.tensors)
+        if time == self.seen and held > self.policy.budget:
+            kept = self.policy.kept(self.policy.votes(weights))
+            self.keys, self.values, self.places = (take(tensor, kept) for tensor in self.tensors)
 
 
 @dataclass(frozen=True)
@@ -84,11 +73,32 @@ class SnapKV:
         if self.kernel < 1 or self.kernel % 2 == 0:
             raise ValueError(f"{self.kernel} neighbours have no middle: give an odd number.")
 
+    def votes(self, weights: Tensor) -> Tensor:
+        """What the last queries gave to each token: weights (…, H / K, T, n) -> (…, n)."""
+        return weights[..., -self.window :, :].sum((-3, -2))
+
+    def averaged(self, votes: Tensor) -> Tensor:
+        """Votes (…, n) for the tokens before the window (…, n - window), each with its neighbours'; outside there are none."""
+        before = votes[..., : -self.window].flatten(0, -2)
+        averages = F.avg_pool1d(before, self.kernel, stride=1, padding=self.kernel // 2)
+        return averages.unflatten(0, votes.shape[:-1])
+
+    def kept(self, votes: Tensor) -> Tensor:
+        """Which of n tokens stay: votes (…, n), more than the budget, -> (…, budget), rising."""
+        held = votes.shape[-1]
+        chosen = self.averaged(votes).topk(self.budget - self.window, sorted=False).indices.sort().values
+        last = torch.arange(held - self.window, held, device=votes.device)
+        return torch.cat((chosen, last.expand(*chosen.shape[:-1], -1)), -1)
+
     def layer(self, config: GPTConfig) -> SnapCache:
         """An empty cache of one layer."""
-        return SnapCache(config.rope_theta, self.budget, self.window, self.kernel)
+        return SnapCache(config.rope_theta, self)
+
+    def tokens(self, prompt: int, generated: int) -> int:
+        """How many are kept."""
+        return min(prompt, self.budget) + generated
 
     def held_bytes(self, config: GPTConfig, prompt: int, generated: int, element: int = 4) -> int:
         """Vectors and places of what the prompt is cut to, and of what came after."""
-        tokens = min(prompt, self.budget) + generated
+        tokens = self.tokens(prompt, generated)
         return vector_bytes(config, tokens, element) + PLACE_BYTES * tokens * config.layers * config.kv_heads

@@ -91,10 +91,19 @@ class StreamingLLM:
                 f"{self.sinks} first and {self.recent} last tokens are no window: keep at least the last token."
             )
 
+    @property
+    def budget(self) -> int:
+        """Tokens that are kept at most."""
+        return self.sinks + self.recent
+
     def layer(self, config: GPTConfig) -> StreamingCache:
         """An empty cache of one layer."""
         return StreamingCache(config.rope_theta, self.sinks, self.recent)
 
+    def tokens(self, prompt: int, generated: int) -> int:
+        """How many are kept."""
+        return min(prompt + generated, self.budget)
+
     def held_bytes(self, config: GPTConfig, prompt: int, generated: int, element: int = 4) -> int:
         """Keys and values of the tokens in the window."""
-        return vector_bytes(config, min(prompt + generated, self.sinks + self.recent), element)
+        return vector_bytes(config, self.tokens(prompt, generated), element)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
@@ -112,7 +110,11 @@ def shakespeare():
 
 
 def test_perplexity_on_text_by_policy_and_budget(shakespeare):
-    """After a prompt of 96 letters, 96 more: nearer to the full cache with every step, and never better by more than chance."""
+    """After a prompt of 96 letters, 96 more: nearer to the full cache with every step of the budget.
+
+    Near it, a policy may be better by chance; what was found with 12 texts of two seeds: the smallest budgets lose 0.003 to 0.09 nats,
+    the largest are off by 0.0025 at most, four bits by 0.0007, eight by 0.00001.
+    """
     model, windows = shakespeare
     full, whole = continuation_loss(model, Full(), windows, 96)
     with torch.no_grad():
@@ -128,13 +130,14 @@ def test_perplexity_on_text_by_policy_and_budget(shakespeare):
     for policies in families.values():
         found = [continuation_loss(model, policy, windows, 96) for policy in policies]
         losses, sizes = zip(*found, strict=True)
-        assert list(losses) == sorted(losses, reverse=True)
+        off = [abs(loss - full) for loss in losses]
+        assert off == sorted(off, reverse=True)
+        assert losses[0] > full + 0.003
+        assert off[-1] < 0.005
         assert list(sizes) == sorted(sizes)
-        assert full - 0.01 < losses[-1] < full + 0.1
-        assert losses[0] > full + 0.001
         assert sizes[-1] < whole
-    assert abs(losses[-1] - full) < 0.002, "eight bits lose nothing that a reader would see"
-    assert math.exp(losses[1] - full) < 1.01, "four bits, one hundredth of the perplexity"
+    assert off[1] < 0.002, "four bits"
+    assert off[2] < 1e-4, "eight bits"
 
 
 def test_a_prompt_that_leaves_nothing_to_foretell_is_refused(tiny):

@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from mlsys_core.compression.kv import H2O, SnapKV, StreamingLLM
-from mlsys_core.compression.kv.snapkv import pooled_votes
 from mlsys_core.compression.kv.streaming import places_in_ring
 from mlsys_core.workloads.gpt import GPTConfig, rope
 from tests.mlsys_core.compression.caches import drawn, driven, pieces, turned, weights_by_hand
@@ -83,10 +82,11 @@ def test_snapkv_keeps_what_the_end_of_the_prompt_votes_for(seed, budget, window,
 
 def test_votes_bring_the_neighbours_of_what_is_needed():
     """One vote for token 4 is five of a fifth for tokens 2 to 6; at the edge nothing is outside."""
-    weights = torch.zeros(1, 1, 1, 2, 12)
-    weights[..., -1, 4] = weights[..., -2, 9] = 1.0
-    assert pooled_votes(weights, 2, 5)[0, 0].tolist() == pytest.approx([0, 0, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2])
-    assert pooled_votes(weights, 2, 1)[0, 0].nonzero().flatten().tolist() == [4, 9]
+    weights = torch.zeros(1, 1, 1, 3, 12)
+    weights[..., -1, 4] = weights[..., -2, 9] = weights[..., 0, 1] = 1.0  # the third last has no vote
+    near, alone = (SnapKV(6, 2, kernel) for kernel in (5, 1))
+    assert near.averaged(near.votes(weights))[0, 0].tolist() == pytest.approx([0, 0, *[0.2] * 8])
+    assert alone.averaged(alone.votes(weights))[0, 0].nonzero().flatten().tolist() == [4, 9]
 
 
 def test_the_papers_example_of_places_in_the_cache():
