@@ -99,7 +99,7 @@ class Engine:
         """Takes a prompt of at least one token and returns the request's number.
 
         Raises ValueError for what can never be served: unknown tokens, more tokens than the model's context or the memory has room for,
-        more outputs than run at once.
+        more outputs than run at once, or than one where the runner allows no more.
         """
         params, config = params or SamplingParams(), self.runner.model.config
         if not all(0 <= token < config.vocab_size for token in prompt):
@@ -109,6 +109,8 @@ class Engine:
                 f"{len(prompt)} tokens of prompt and {params.max_tokens} to generate are more than the model's context of "
                 f"{config.context}: shorten the prompt or ask for fewer."
             )
+        if params.n > 1 and not self.runner.forks:
+            raise ValueError(f"What is kept of a text belongs to one output, not to {params.n}: ask for one a request.")
         number = self._next_request
         sequence = Sequence(
             self._number(), list(prompt), len(prompt) + params.max_tokens, arrival=number, forks=params.n - 1

@@ -93,9 +93,10 @@ def layout_of(works: Sequence[Work], blocks: BlockManager, device: torch.device)
 
 
 class Steps(Protocol):
-    """What computes an engine's steps."""
+    """What computes an engine's steps; `forks` says whether a sequence may split off from another one."""
 
     model: GPT
+    forks: bool
 
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
         """Logits (vocabulary,) by sequence, of those whose next token can be drawn."""
@@ -103,6 +104,8 @@ class Steps(Protocol):
 
 class Runner:
     """A model with a paged cache. `attention` defaults to plain torch."""
+
+    forks = True
 
     def __init__(self, model: GPT, cache: PagedCache, attention: PagedAttention | None = None) -> None:
         self.model, self.cache = model.eval(), cache

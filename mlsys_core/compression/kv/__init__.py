@@ -1,4 +1,8 @@
-"""A cache of keys and values that is kept small. Read `cache`, then the policies `streaming`, `h2o`, `snapkv`, `kivi`, then `decoder`."""
+"""A cache of keys and values that is kept small.
+
+Read `cache`, then the policies `streaming`, `h2o`, `snapkv`, `kivi`, then `decoder`; and how the engine's blocks are kept small, `paged`,
+`paged_streaming`, `paged_votes`, `paged_kivi` and `serving`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from mlsys_core.compression.kv.cache import Full, LayerCache, Policy, bytes_a_to
 from mlsys_core.compression.kv.decoder import CompressedDecoder, continuation_loss
 from mlsys_core.compression.kv.h2o import H2O
 from mlsys_core.compression.kv.kivi import KIVI
+from mlsys_core.compression.kv.serving import compressed
 from mlsys_core.compression.kv.snapkv import SnapKV
 from mlsys_core.compression.kv.streaming import StreamingLLM
 
@@ -19,5 +24,6 @@ __all__ = [
     "SnapKV",
     "StreamingLLM",
     "bytes_a_token",
+    "compressed",
     "continuation_loss",
 ]

@@ -7,9 +7,8 @@ Equation  x ← x + W_o cache.attend(W_q n), after cache.update(W_k n, W_v n), n
 Paper     G. Xiao et al., "Efficient streaming language models with attention sinks", ICLR 2024, section 3.2 (keys before rotation).
 Cost      A policy's `held_bytes`. A token dropped is dropped for good, so unlike `serving.contiguous` nothing can be taken back.
 
-A piece of several tokens reads what is kept and itself, and only then is anything dropped: a prompt reads itself in full. What the paged
-runner of `serving` shares among texts are blocks in which a token has all its heads, in the model's type, turned by its place in the text.
-H2O and SnapKV keep other tokens in each head, KIVI other types, StreamingLLM keys that are not turned; so these caches are in one piece.
+A piece of several tokens reads what is kept and itself, and only then is anything dropped: a prompt reads itself in full. These caches
+are in one piece, for texts of one length; `paged` has them in the blocks of the engine.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from torch import Tensor
 from mlsys_core.compression.kv.h2o import H2O
 from mlsys_core.compression.kv.snapkv import SnapKV
 from mlsys_core.compression.kv.streaming import StreamingLLM
-from mlsys_core.serving.attention import Layout
 from mlsys_core.serving.blocks import BlockManager, kv_bytes
 from mlsys_core.serving.runner import Runner
 from mlsys_core.serving.scheduler import Batch, Work
@@ -44,17 +43,9 @@ def paged_bytes(
 
 
 class DroppingRunner(Runner):
-    """A runner that after a step keeps of each sequence what a policy says. Blocks must have one owner each: no prefixes, no forks."""
+    """A runner that after a step keeps of each sequence what a policy says. Each block is one sequence's: no prefixes, no forks."""
 
-    def layout(self, works: Sequence[Work], blocks: BlockManager) -> Layout:
-        """Where the tokens of a step stand. Raises ValueError for a sequence whose blocks are another's too."""
-        for work in works:
-            if any(blocks.device.refs(block) > 1 for block in blocks.tables[work.sequence.id].blocks):
-                raise ValueError(
-                    f"Sequence {work.sequence.id} has blocks in common with another one, which may keep other tokens: "
-                    "ask for one output a request."
-                )
-        return super().layout(works, blocks)
+    forks = False
 
     @torch.inference_mode()
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:

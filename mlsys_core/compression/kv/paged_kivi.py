@@ -101,6 +101,8 @@ class BlockedKIVICache(KIVIWindow):
 class CodedRunner:
     """A model with a cache of codes. What treats each token alone runs for the whole batch, attention for one sequence after the other."""
 
+    forks = False
+
     def __init__(self, model: GPT, pool: CodedBlocks) -> None:
         self.model, self.pool = model.eval(), pool
         self.caches: dict[int, list[BlockedKIVICache]] = {}
@@ -112,7 +114,7 @@ class CodedRunner:
 
     @torch.inference_mode()
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
-        """Logits (vocabulary,) by sequence. Raises ValueError for a sequence that split off from another one."""
+        """Logits (vocabulary,) by sequence, of those whose next token can be drawn."""
         model, works = self.model, batch.works
         self._open(batch, blocks)
         if not works:
@@ -143,8 +145,6 @@ class CodedRunner:
             if work.start == 0:
                 table, layers = blocks.tables[number].blocks, range(self.model.config.layers)
                 self.caches[number] = [BlockedKIVICache(theta, self.pool, layer, table) for layer in layers]
-            elif number not in self.caches:
-                raise ValueError(f"Sequence {number} split off from another one: ask for one output a request.")
 
 
 def _read(cache: BlockedKIVICache, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
