@@ -12,7 +12,7 @@ Cost      Front: n² d comparisons. Volume: n log n in two dimensions, and n tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -24,11 +24,15 @@ from mlsys_core.papers.study import Figure, Line
 Costs: TypeAlias = npt.NDArray[np.float64]  # (n, d), less is better
 
 
-def dominated(costs: Costs) -> npt.NDArray[np.bool_]:
-    """Of points (n, d), less being better: which ones (n,) another one dominates. Equal points do not dominate one another."""
+def dominates(costs: Costs) -> npt.NDArray[np.bool_]:
+    """Of points (n, d), less being better: [i, j] says whether i dominates j. Equal points do not dominate one another."""
     a, b = costs[:, None], costs[None]
-    beats = np.logical_and((a <= b).all(-1), (a < b).any(-1))
-    return np.asarray(beats.any(0))
+    return np.logical_and((a <= b).all(-1), (a < b).any(-1))
+
+
+def dominated(costs: Costs) -> npt.NDArray[np.bool_]:
+    """Which of the points (n, d) another one dominates: (n,)."""
+    return np.asarray(dominates(costs).any(0))
 
 
 def hypervolume(costs: Any, reference: Sequence[float]) -> float:
@@ -85,7 +89,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Explorer:
-    """Points over the same axes."""
+    """Points over the same axes, each with a name of its own."""
 
     axes: tuple[Axis, ...]
     points: tuple[Point, ...]
@@ -98,6 +102,15 @@ class Explorer:
             )
         if not np.isfinite([point.values for point in self.points]).all():
             raise ValueError("A point lies at finite numbers: leave out what could not be measured.")
+        names = [point.name for point in self.points]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"Several points are named {twice}: give each a name or a label of its own.")
+
+    @classmethod
+    def of(cls, axes: Sequence[Axis], candidates: Iterable[tuple[str, *tuple[float, ...]]]) -> Explorer:
+        """Of any list of candidates: a name, and a number for each axis."""
+        return cls(tuple(axes), tuple(Point(name, "", tuple(values)) for name, *values in candidates))
 
     def costs(self, axes: Sequence[int] | None = None) -> Costs:
         """Points (n, d) along all axes or some, less being better: what is better when it is more, below zero."""
@@ -110,6 +123,12 @@ class Explorer:
         """Points that no other dominates, along all axes or some."""
         out = dominated(self.costs(axes))
         return tuple(point for point, beaten in zip(self.points, out, strict=True) if not beaten)
+
+    def beaten(self, axes: Sequence[int] | None = None) -> dict[str, list[str]]:
+        """By name, of each point that is out of the question, those that dominate it, along all axes or some."""
+        by = dominates(self.costs(axes))
+        names = [point.name for point in self.points]
+        return {name: [names[i] for i in np.flatnonzero(by[:, j])] for j, name in enumerate(names) if by[:, j].any()}
 
     def hypervolume(self, reference: Sequence[float], axes: Sequence[int] | None = None) -> float:
         """The volume up to a reference that has the units of the axes, a number for each that is chosen."""

@@ -103,41 +103,57 @@ def test_outputs_come_closer_to_the_full_caches_with_every_step_of_the_budget(fa
 
 @pytest.fixture(scope="module")
 def shakespeare():
-    """The trained model, and windows of the text that it never saw."""
+    """The trained model, and how windows of the text that it never saw are drawn: how many, how long."""
     _, held_out = text.split(small_model.VOCABULARY().encode(text.load()))
-    windows, _ = next(text.batches(held_out, 12, 193, 1, seed=0))
-    return small_model.load(), torch.from_numpy(windows.copy())
+
+    def windows(count, length):
+        return torch.from_numpy(next(text.batches(held_out, count, length + 1, 1, seed=0))[0].copy())
+
+    return small_model.load(), windows
 
 
 def test_perplexity_on_text_by_policy_and_budget(shakespeare):
-    """After a prompt of 96 letters, 96 more: nearer to the full cache with every step of the budget.
+    """After a prompt of 96 letters, 72 more.
 
-    Near it, a policy may be better by chance; what was found with 12 texts of two seeds: the smallest budgets lose 0.003 to 0.09 nats,
-    the largest are off by 0.0025 at most, four bits by 0.0007, eight by 0.00001.
+    By the benchmark, over three seeds and with a prompt of 128, a cache of 16 letters loses 0.035 ± 0.011 nats with StreamingLLM and
+    0.044 ± 0.013 with H2O; one of 96 letters -0.001 ± 0.001 and 0.001 ± 0.002; SnapKV, which keeps all letters after the prompt,
+    0.002 ± 0.001; two bits 0.007 ± 0.002, four 0.001 ± 0.001.
     """
-    model, windows = shakespeare
+    model, draw = shakespeare
+    windows = draw(24, 168)
     full, whole = continuation_loss(model, Full(), windows, 96)
     with torch.no_grad():
         logits = model(windows[:, :-1])[:, 96:]
     plain = torch.nn.functional.cross_entropy(logits.flatten(0, 1), windows[:, 97:].flatten())
     assert full == pytest.approx(float(plain), abs=1e-4)
-    families = {
-        "streaming": [StreamingLLM(n - 4) for n in (16, 48, 96)],
-        "h2o": [H2O(n // 2, n // 2) for n in (16, 48, 96)],
-        "snap": [SnapKV(n, 8) for n in (16, 48)],
-        "kivi": [KIVI(bits) for bits in (2, 4, 8)],
-    }
-    for policies in families.values():
-        found = [continuation_loss(model, policy, windows, 96) for policy in policies]
-        losses, sizes = zip(*found, strict=True)
-        off = [abs(loss - full) for loss in losses]
-        assert off == sorted(off, reverse=True)
-        assert losses[0] > full + 0.003
-        assert off[-1] < 0.005
-        assert list(sizes) == sorted(sizes)
-        assert sizes[-1] < whole
-    assert off[1] < 0.002, "four bits"
-    assert off[2] < 1e-4, "eight bits"
+    for few, many in ((StreamingLLM(12), StreamingLLM(92)), (H2O(8, 8), H2O(48, 48))):
+        (tight, small), (wide, large) = (continuation_loss(model, policy, windows, 96) for policy in (few, many))
+        assert tight > full + 0.01
+        assert abs(wide - full) < 0.005
+        assert small < large < whole
+    assert abs(continuation_loss(model, SnapKV(16, 8), windows, 96)[0] - full) < 0.01
+    found = [continuation_loss(model, KIVI(bits), windows, 96) for bits in (2, 4, 8)]
+    off = [abs(loss - full) for loss, _ in found]
+    assert off == sorted(off, reverse=True)
+    assert off[0] < 0.03
+    assert off[1] < 0.003
+    assert off[2] < 3e-4
+    assert [held for _, held in found] == sorted(held for _, held in found)
+    assert found[-1][1] < whole
+
+
+def test_a_text_longer_than_the_model_was_trained_for_is_read_through_a_window(shakespeare):
+    """Trained on 256 letters, the model sees distances in a full cache that it has never seen; by places in the cache it never does."""
+    model, draw = shakespeare
+    windows = draw(8, 448)
+    late = {}
+    for policy in (Full(), StreamingLLM(92)):
+        decoder = CompressedDecoder(model, policy)
+        logits = torch.cat([decoder.extend(piece) for piece in windows[:, :-1].split(32, dim=1)], 1)
+        losses = torch.nn.functional.cross_entropy(logits.mT, windows[:, 1:], reduction="none").mean(0)
+        late[policy] = float(losses[320:].mean())
+    assert late[StreamingLLM(92)] < 2.1
+    assert late[Full()] > late[StreamingLLM(92)] + 0.8, "1.1 and more, in three draws"
 
 
 def test_a_prompt_that_leaves_nothing_to_foretell_is_refused(tiny):

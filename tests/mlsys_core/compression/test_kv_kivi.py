@@ -108,8 +108,10 @@ def test_the_newest_stay_whole_and_leave_as_algorithm_1_says(seed, prompt):
         assert stored[0].shape == stored[1].shape == draw.k[:, :, :end].shape
         assert torch.equal(stored[0][:, :, end - whole_keys :], keys[:, :, end - whole_keys : end])
         assert torch.equal(stored[1][:, :, end - whole_values :], draw.v[:, :, end - whole_values : end])
-        assert torch.allclose(stored[0], keys[:, :, :end], atol=0.05)
-        assert torch.allclose(stored[1], draw.v[:, :, :end], atol=0.05)
+        assert torch.allclose(
+            stored[0], keys[:, :, :end], atol=0.015
+        )  # half a step, 1 / 510 of a range of 6, and rounding
+        assert torch.allclose(stored[1], draw.v[:, :, :end], atol=0.015)
 
 
 def test_what_is_read_is_what_is_stored(held):

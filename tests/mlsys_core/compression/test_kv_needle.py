@@ -54,9 +54,10 @@ def test_recall_at_a_fifth_of_the_cache_by_policy():
     }
     assert found["snap"] > 0.95
     assert found["kivi"] > 0.95
-    assert found["streaming"] < 0.3
-    assert found["h2o"] < 0.5
-    assert found["snap, no neighbours"] < found["snap"] - 0.3
+    # over three draws 16.0 ± 1.1 %, 9.2 ± 1.6 % and 8.0 ± 0.8 %
+    assert found["streaming"] < 0.22
+    assert found["h2o"] < 0.2
+    assert found["snap, no neighbours"] < 0.2
 
 
 def test_a_fifth_of_the_cache_is_a_fifth_of_its_bytes():

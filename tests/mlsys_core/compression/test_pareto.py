@@ -76,6 +76,29 @@ def test_volumes_of_nothing_and_of_what_cannot_be_measured():
         hypervolume([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], (1.0, 1.0))
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 12))
+def test_any_list_of_candidates_has_its_beaten_ones_named_and_its_volume(seed, count):
+    """Bytes, loss, speed; the volume by inclusion and exclusion, and by throwing points into the box."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(0, 5, (count, 3)) / 4
+    candidates = [(f"way {i}", *row) for i, row in enumerate(numbers.tolist())]
+    explorer = Explorer.of((Axis("bytes"), Axis("loss"), Axis("speed", more=True)), candidates)
+
+    def beats(a, b):
+        no_worse = a[1] <= b[1] and a[2] <= b[2] and a[3] >= b[3]
+        return no_worse and a[1:] != b[1:]
+
+    expected = {b[0]: [a[0] for a in candidates if beats(a, b)] for b in candidates}
+    assert explorer.beaten() == {name: by for name, by in expected.items() if by}
+    assert names(explorer.front()) == [name for name, by in expected.items() if not by]
+    found = explorer.hypervolume((1.0, 1.0, 0.0))
+    assert found == pytest.approx(volume_by_subsets(numbers * (1, 1, -1), (1.0, 1.0, 0.0)), abs=1e-12)
+    thrown = rng.random((4000, 3))
+    worse = (thrown[:, None] >= numbers * (1, 1, 0)) & (thrown[:, None] * (0, 0, 1) <= numbers * (0, 0, 1))
+    assert found == pytest.approx(worse.all(-1).any(-1).mean(), abs=5 * 0.5 / 4000**0.5)
+
+
 AXES = (Axis("bytes a token"), Axis("perplexity"), Axis("tokens/s", more=True))
 WAYS = Explorer(
     AXES,
@@ -143,4 +166,7 @@ def test_points_that_do_not_fit_the_axes_are_refused():
         Explorer(AXES, (Point("window", "64", (1.0, 2.0)),))
     with pytest.raises(ValueError, match="finite"):
         Explorer(AXES[:1], (Point("window", "64", (float("nan"),)),))
+    with pytest.raises(ValueError, match=r"named.*window 64"):
+        Explorer(AXES, (WAYS.points[1], WAYS.points[1]))
     assert Explorer(AXES, ()).front() == ()
+    assert Explorer(AXES, ()).beaten() == {}
