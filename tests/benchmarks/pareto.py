@@ -1,4 +1,4 @@
-"""What is worth having of the ways to keep a cache small, measured on the small model: `python -m tests.benchmarks.pareto` (a minute).
+"""What is worth having of the ways to keep a cache small, measured on the small model: `python -m tests.benchmarks.pareto` (three minutes).
 
 Each policy reads half of a window of text that the model never saw in one piece, and the rest letter by letter. Bytes are those that
 its caches hold in the end, for each letter of the text; the perplexity is that of the second half, of windows by three seeds; the speed
