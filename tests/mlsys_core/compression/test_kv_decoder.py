@@ -113,14 +113,14 @@ def shakespeare():
 
 
 def test_perplexity_on_text_by_policy_and_budget(shakespeare):
-    """After a prompt of 96 letters, 72 more.
+    """After a prompt of 96 letters, 60 more.
 
     By the benchmark, over three seeds and with a prompt of 128, a cache of 16 letters loses 0.035 ± 0.011 nats with StreamingLLM and
     0.044 ± 0.013 with H2O; one of 96 letters -0.001 ± 0.001 and 0.001 ± 0.002; SnapKV, which keeps all letters after the prompt,
     0.002 ± 0.001; two bits 0.007 ± 0.002, four 0.001 ± 0.001.
     """
     model, draw = shakespeare
-    windows = draw(24, 168)
+    windows = draw(12, 156)
     full, whole = continuation_loss(model, Full(), windows, 96)
     with torch.no_grad():
         logits = model(windows[:, :-1])[:, 96:]
@@ -132,12 +132,11 @@ def test_perplexity_on_text_by_policy_and_budget(shakespeare):
         assert abs(wide - full) < 0.005
         assert small < large < whole
     assert abs(continuation_loss(model, SnapKV(16, 8), windows, 96)[0] - full) < 0.01
-    found = [continuation_loss(model, KIVI(bits), windows, 96) for bits in (2, 4, 8)]
+    found = [continuation_loss(model, KIVI(bits), windows, 96) for bits in (2, 4)]
     off = [abs(loss - full) for loss, _ in found]
     assert off == sorted(off, reverse=True)
     assert off[0] < 0.03
     assert off[1] < 0.003
-    assert off[2] < 3e-4
     assert [held for _, held in found] == sorted(held for _, held in found)
     assert found[-1][1] < whole
 
