@@ -69,7 +69,8 @@ class _Request:
 class Engine:
     """Serves a model. `clock` gives seconds; `attention` defaults to plain torch. Not for use by several threads at once.
 
-    `runner` makes what computes the steps, with a memory of its own, in place of the one that the configuration asks for.
+    `runner` makes what computes the steps, with a memory and an attention of its own, in place of the one that the configuration asks
+    for. Raises ValueError for a runner and an attention.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class Engine:
         runner: Callable[[GPT, EngineConfig], Steps] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if runner and attention:
+            raise ValueError("A runner brings its own attention: give one of the two.")
         config = config or EngineConfig()
         self.config, self.blocks, self.clock = config, config.manager(), clock
         self.scheduler = Scheduler(config.scheduler, self.blocks)

@@ -124,7 +124,7 @@ def main() -> None:
     worst = explorer.points[0].values
     reference = (worst[0] * 1.01, worst[1] * 1.2, 1.0)
     print(
-        f"\nhypervolume up to {reference[0]:.0f} bytes, perplexity {reference[1]:.2f}, {reference[2]:.0f} letter/s, by family"
+        f"\nhypervolume up to {reference[0]:.0f} bytes, perplexity {reference[1]:.2f}, {reference[2]:.0f} letters/s, by family"
     )
     for family in dict.fromkeys(point.family for point in explorer.points):
         alone = Explorer(AXES, tuple(point for point in explorer.points if point.family == family))

@@ -29,6 +29,10 @@ def compressed(
 ) -> Callable[[GPT, EngineConfig], DroppingRunner | CodedRunner]:
     """What `Engine(model, config, runner=...)` takes. Such an engine serves one output a request and shares no prefixes.
 
+    What a policy drops depends on how a text came: in which pieces its prompt was read, and whether it was preempted with "recompute",
+    after which all of it is read again as if it were a prompt ("swap" brings back what was kept). The model's context bounds a text as
+    before.
+
     When it is made, raises ValueError for a configuration that shares or records steps, and with KIVI for one whose blocks are not as
     long as the window, or that swaps to the host.
     """

@@ -11,11 +11,12 @@ import torch
 from mlsys_core.compression.kv import H2O, KIVI, CompressedDecoder, SnapKV, StreamingLLM, compressed
 from mlsys_core.compression.kv.paged import paged_bytes
 from mlsys_core.compression.kv.paged_kivi import block_bytes, coded_bytes
+from mlsys_core.serving.attention import TorchAttention
 from mlsys_core.serving.blocks import BlockManager, kv_bytes
 from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.sampling import SamplingParams
-from mlsys_core.serving.scheduler import SchedulerConfig
+from mlsys_core.serving.scheduler import Batch, SchedulerConfig
 from mlsys_core.workloads import small_model
 from tests.mlsys_core.serving.one_by_one import TINY, generate, tiny_model
 
@@ -58,17 +59,23 @@ def load_of(seed, count, longest=20):
     return [(prompt, greedy(draw.randint(5, 20))) for prompt in prompts]
 
 
-def served(engine, load):
-    """Tokens and logits (max_tokens, V) by request; the requests come one a step, so that everyone stands somewhere else."""
-    tokens, rows, line, run = defaultdict(list), defaultdict(list), list(load), engine.runner.run
+def watched(engine):
+    """Logits (V,) of all steps to come, by sequence."""
+    rows, run = defaultdict(list), engine.runner.run
 
-    def watched(batch, blocks):
+    def watch(batch, blocks):
         logits = run(batch, blocks)
         for number, row in logits.items():
             rows[number].append(row)
         return logits
 
-    engine.runner.run = watched
+    engine.runner.run = watch
+    return rows
+
+
+def served(engine, load):
+    """Tokens and logits (max_tokens, V) by request; the requests come one a step, so that everyone stands somewhere else."""
+    tokens, rows, line = defaultdict(list), watched(engine), list(load)
     while line or engine.busy:
         if line:
             engine.add_request(*line.pop(0))
@@ -137,6 +144,20 @@ def test_what_goes_to_the_host_comes_back_as_it_was(held, policy):
             1e-12,
         )
     assert engine.metrics().preemptions["swap"] > 0
+
+
+@pytest.mark.parametrize("policy", TIGHT, ids=named)
+def test_who_loses_the_memory_is_read_again_as_a_prompt(held, policy):
+    prompt, engine = random.Random(6).choices(range(TINY.vocab_size), k=10), engine_for(policy)
+    number, tokens, rows = engine.add_request(prompt, greedy(14)), [], watched(engine)
+    while engine.knows(number):
+        if len(tokens) == 6:
+            engine.scheduler._preempt(engine.scheduler.running[0], Batch())
+        tokens += [token for output in engine.step() for token in output.tokens]
+    first, again = alone(policy, prompt, 6), alone(policy, [*prompt, *tokens[:6]], 8)
+    assert tokens == [*first[0], *again[0]]
+    expected = torch.cat((first[1], again[1]))
+    held("KV compression: in blocks", "a cache in one piece", torch.stack(rows[1]), expected, 1e-12)
 
 
 def test_snapkv_waits_for_the_end_of_a_prompt_in_pieces(held):
@@ -235,3 +256,5 @@ def test_what_cannot_be_kept_small_is_refused():
     for policy in (StreamingLLM(5, 2), H2O(3, 4), SnapKV(7, 3), KIVI(2, 4, 4)):
         with pytest.raises(ValueError, match="one a request"):
             engine_for(policy).add_request([1, 2], SamplingParams(n=2))
+    with pytest.raises(ValueError, match="its own attention"):
+        Engine(tiny_model(), config_for(None), attention=TorchAttention(), runner=compressed(H2O(3, 4)))
