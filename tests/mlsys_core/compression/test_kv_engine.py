@@ -12,7 +12,7 @@ from mlsys_core.compression.kv import H2O, KIVI, CompressedDecoder, SnapKV, Stre
 from mlsys_core.compression.kv.paged import paged_bytes
 from mlsys_core.compression.kv.paged_kivi import block_bytes, coded_bytes
 from mlsys_core.serving.attention import TorchAttention
-from mlsys_core.serving.blocks import BlockManager, kv_bytes
+from mlsys_core.serving.blocks import kv_bytes
 from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.sampling import SamplingParams
@@ -221,25 +221,6 @@ def test_the_trained_model_writes_on_with_a_cache_that_is_large_enough():
         load = [(prompt, greedy(40)) for prompt in prompts]
         written.append([tokens for tokens, _ in served(engine, load)])
     assert all(texts == written[0] for texts in written)
-
-
-def test_shrinking_a_table_frees_the_blocks_behind_what_is_kept():
-    manager = BlockManager(6, 4, share=False)
-    manager.allocate(1, [0] * 18)
-    manager.append(1, 18)
-    first = list(manager.tables[1].blocks)
-    manager.shrink(1, 9)
-    assert manager.tables[1].blocks == first[:3]
-    assert (manager.tables[1].length, manager.available) == (9, 3)
-    manager.append(1, 4)
-    assert manager.slots(1, 9, 13) == [*(4 * first[2] + i for i in (1, 2, 3)), 4 * manager.tables[1].blocks[3]]
-    for wrong in (14, -1):
-        with pytest.raises(ValueError, match="keep fewer"):
-            manager.shrink(1, wrong)
-    sharing = BlockManager(6, 4)
-    sharing.allocate(1, [0])
-    with pytest.raises(ValueError, match="does not share"):
-        sharing.shrink(1, 0)
 
 
 def test_what_cannot_be_kept_small_is_refused():

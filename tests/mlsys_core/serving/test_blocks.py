@@ -74,6 +74,25 @@ def test_the_waste_of_a_sequence_is_less_than_a_block(tokens, size):
     assert 0 <= len(manager.tables[0].blocks) * size - tokens < size
 
 
+def test_shrinking_a_table_frees_the_blocks_behind_what_is_kept():
+    manager = BlockManager(6, 4, share=False)
+    manager.allocate(1, [0] * 18)
+    manager.append(1, 18)
+    first = list(manager.tables[1].blocks)
+    manager.shrink(1, 9)
+    assert manager.tables[1].blocks == first[:3]
+    assert (manager.tables[1].length, manager.available) == (9, 3)
+    manager.append(1, 4)
+    assert manager.slots(1, 9, 13) == [*(4 * first[2] + i for i in (1, 2, 3)), 4 * manager.tables[1].blocks[3]]
+    for wrong in (14, -1):
+        with pytest.raises(ValueError, match="keep fewer"):
+            manager.shrink(1, wrong)
+    sharing = BlockManager(6, 4)
+    sharing.allocate(1, [0])
+    with pytest.raises(ValueError, match="does not share"):
+        sharing.shrink(1, 0)
+
+
 def test_a_token_of_the_published_model_takes_the_bytes_that_its_paper_says():
     """OPT-13B: 40 layers of 40 heads, 128 wide, in 16 bits: 800 KB a token (Kwon et al. 2023, section 3)."""
     assert kv_bytes(1, 40, 40, 128) == 800 * 1024
