@@ -218,7 +218,7 @@ def test_the_trained_model_writes_on_with_a_cache_that_is_large_enough():
         size = 64 if isinstance(policy, KIVI) else 16
         config = EngineConfig(blocks=16, block_size=size, prefix_cache="none")
         engine = Engine(model, config, runner=None if policy is None else compressed(policy))
-        load = [(prompt, greedy(40)) for prompt in prompts]
+        load = [(prompt, greedy(24)) for prompt in prompts]
         written.append([tokens for tokens, _ in served(engine, load)])
     assert all(texts == written[0] for texts in written)
 
