@@ -108,15 +108,14 @@ class BlockManager:
     def shrink(self, sequence: int, length: int) -> None:
         """Keeps the first `length` tokens that a table has room for and gives up the blocks behind them, the last one first.
 
-        Raises ValueError where there are fewer, and where blocks are found by what they hold, which is to stay as it is.
+        Raises ValueError where there are fewer, and where others may find what is to be given up.
         """
-        table = self._on_device(sequence)
-        if self.sharing:
+        table, found = self._on_device(sequence), self._published(sequence) * self.block_size
+        if not found <= length <= table.length:
             raise ValueError(
-                "A table that others may share keeps all of its tokens: make a manager that does not share."
+                f"Sequence {sequence} has {table.length} tokens, of which others may find {found}, so {length} cannot be kept: "
+                "keep a number between the two."
             )
-        if not 0 <= length <= table.length:
-            raise ValueError(f"Sequence {sequence} has {table.length} tokens, so {length} cannot be kept: keep fewer.")
         table.length = length
         while len(table.blocks) > self._blocks_of(length):
             self.device.drop(table.blocks.pop())
@@ -178,6 +177,10 @@ class BlockManager:
             self.host.drop(block)
         table.blocks, table.swapped = [device for _, device in pairs], False
         return pairs
+
+    def _published(self, sequence: int) -> int:
+        """How many of a sequence's first blocks can be found by what they hold."""
+        return len(self.tables[sequence].keys)
 
     def _take(self) -> int:
         return self.device.take()

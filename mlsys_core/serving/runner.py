@@ -11,6 +11,7 @@ Cost      2 P FLOPs a token for P parameters, and attention's; below a few hundr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, islice
 from typing import Protocol
 
 import torch
@@ -93,13 +94,13 @@ def layout_of(works: Sequence[Work], blocks: BlockManager, device: torch.device)
 
 
 class Steps(Protocol):
-    """What computes an engine's steps; `forks` says whether a sequence may split off from another one."""
+    """What computes an engine's steps; `forks` says whether a sequence may split off from another one, and take its last tokens back."""
 
     model: GPT
     forks: bool
 
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
-        """Logits (vocabulary,) by sequence, of those whose next token can be drawn."""
+        """Logits (vocabulary,) by sequence, of those whose next token can be drawn; with drafted tokens (1 + drafted, vocabulary)."""
 
 
 class Runner:
@@ -117,15 +118,19 @@ class Runner:
 
     @torch.inference_mode()
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
-        """Makes a batch's copies and computes it. Logits (vocabulary,) by sequence, of those whose next token can be drawn."""
+        """Makes a batch's copies and computes it. Logits as `Steps.run` says."""
         self.cache.move(batch)
         works = sorted(batch.works, key=lambda work: work.count > 1)
         if not works:
             return {}
         layout = self.layout(works, blocks)
-        tokens = [t for w in works for t in w.sequence.tokens[w.start : w.start + w.count]]
+        tokens = [token for work in works for token in work.tokens]
         x = forward(self.model, torch.tensor(tokens, device=self.cache.device), layout, self.cache, self.attention)
-        drawn = [i for i, work in enumerate(works) if work.draws]
-        ends = layout.starts[1:].long()[drawn] - 1
-        logits = self.model.head(self.model.norm(x[ends]))
-        return {works[i].sequence.id: row for i, row in zip(drawn, logits, strict=True)}
+        ends = zip(accumulate(work.count for work in works), works, strict=True)
+        rows = [row for end, work in ends if work.draws for row in range(end - 1 - len(work.drafted), end)]
+        left = iter(self.model.head(self.model.norm(x[rows])))
+        return {
+            w.sequence.id: torch.stack(list(islice(left, 1 + len(w.drafted)))) if w.drafted else next(left)
+            for w in works
+            if w.draws
+        }
