@@ -6,6 +6,8 @@ by layer), `packing` (for the kernels), `mixture` (bits where they matter) and `
 
 Fewer weights: `masks` (who competes with whom), `magnitude`, `wanda` and `sparsegpt` (by what), `pruning` (a whole model). Thinner ones:
 `low_rank`, `lora`, `nf4` and `qlora`. Smaller students: `distillation`. `trials` measures these on the small model.
+
+Shorter caches: `kv`. What is worth having of all of these: `pareto`.
 """
 
 from __future__ import annotations
