@@ -105,7 +105,7 @@ STUDY = Study(
     "13 billion parameters in 20.9 minutes and 175 billion in 4.2 hours; tokens then come up to 3.25 times faster (A100), or 4.5 (A6000).",
     formulas=(
         "error left: Σ D / Σ diag H, H = L D Lᵀ",
-        "neighbours correlated with ρ: ((k - 1)(1 - ρ²) + 1) / k",
+        "correlation ρ: ((k - 1)(1 - ρ²) + 1) / k",
         "loss at b bits = loss at 4 · (15 / (2^b - 1))²",
     ),
     tables=(ERRORS,),

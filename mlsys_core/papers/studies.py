@@ -1,4 +1,4 @@
-"""Every paper that has a page, in the order of the course's reading list.
+"""Every paper that has a page, in the order of the course's reading list; those beside it come last.
 
 Idea      One list; what shows them asks nothing else.
 Equation  None.
@@ -13,9 +13,11 @@ from mlsys_core.papers import (
     efficient_inference,
     flash_attention,
     gptq,
+    lora,
     megatron,
     orca,
     sglang,
+    sparsity,
     speculative,
     vllm,
     zero,
@@ -33,4 +35,6 @@ STUDIES: tuple[Study, ...] = (
     sglang.STUDY,
     gptq.STUDY,
     speculative.STUDY,
+    sparsity.STUDY,
+    lora.STUDY,
 )

@@ -105,6 +105,21 @@ class BlockManager:
             table.blocks.append(self._take())
         return copies
 
+    def shrink(self, sequence: int, length: int) -> None:
+        """Keeps the first `length` tokens that a table has room for and gives up the blocks behind them, the last one first.
+
+        Raises ValueError where there are fewer, and where others may find what is to be given up.
+        """
+        table, found = self._on_device(sequence), self._published(sequence) * self.block_size
+        if not found <= length <= table.length:
+            raise ValueError(
+                f"Sequence {sequence} has {table.length} tokens, of which others may find {found}, so {length} cannot be kept: "
+                "keep a number between the two."
+            )
+        table.length = length
+        while len(table.blocks) > self._blocks_of(length):
+            self.device.drop(table.blocks.pop())
+
     def slots(self, sequence: int, start: int, stop: int) -> list[int]:
         """Where the tokens at positions start … stop - 1 are kept, counted over all blocks of the device."""
         blocks, size = self._on_device(sequence).blocks, self.block_size
@@ -162,6 +177,10 @@ class BlockManager:
             self.host.drop(block)
         table.blocks, table.swapped = [device for _, device in pairs], False
         return pairs
+
+    def _published(self, sequence: int) -> int:
+        """How many of a sequence's first blocks can be found by what they hold."""
+        return len(self.tables[sequence].keys)
 
     def _take(self) -> int:
         return self.device.take()

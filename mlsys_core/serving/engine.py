@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from mlsys_core.serving.attention import PagedAttention
-from mlsys_core.serving.cache import PagedCache
 from mlsys_core.serving.config import EngineConfig
-from mlsys_core.serving.graph_runner import GraphRunner
+from mlsys_core.serving.graph_runner import runner_for
 from mlsys_core.serving.metrics import Metrics, Times
-from mlsys_core.serving.runner import Runner
-from mlsys_core.serving.sampling import SamplingParams, generator_for, pick, probabilities
+from mlsys_core.serving.runner import Steps
+from mlsys_core.serving.sampling import SamplingParams, generator_for, log_probabilities, pick, probabilities
 from mlsys_core.serving.scheduler import Batch, Scheduler
 from mlsys_core.serving.sequence import Sequence
+from mlsys_core.serving.speculative_batch import Speculation, Speculator
 from mlsys_core.serving.stop import StopWatch
 from mlsys_core.workloads.gpt import GPT
 
@@ -68,7 +68,12 @@ class _Request:
 
 
 class Engine:
-    """Serves a model. `clock` gives seconds; `attention` defaults to plain torch. Not for use by several threads at once."""
+    """Serves a model. `clock` gives seconds; `attention` defaults to plain torch. Not for use by several threads at once.
+
+    `runner` makes what computes the steps, with a memory and an attention of its own, in place of the one that the configuration asks
+    for; with `speculation` a step may add several tokens to an output. Raises ValueError for a runner and an attention, and for
+    speculation over a runner that takes nothing back.
+    """
 
     def __init__(
         self,
@@ -76,26 +81,20 @@ class Engine:
         config: EngineConfig | None = None,
         *,
         attention: PagedAttention | None = None,
+        runner: Callable[[GPT, EngineConfig], Steps] | None = None,
+        speculation: Speculation | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if runner and attention:
+            raise ValueError("A runner brings its own attention: give one of the two.")
         config = config or EngineConfig()
-        weight = model.head.weight
-        cache = PagedCache(
-            model.config,
-            config.blocks,
-            config.block_size,
-            swap_blocks=config.swap_blocks,
-            dtype=weight.dtype,
-            device=weight.device,
-        )
         self.config, self.blocks, self.clock = config, config.manager(), clock
         self.scheduler = Scheduler(config.scheduler, self.blocks)
-        self.runner = (
-            GraphRunner(model, cache, attention, sizes=config.decode_sizes, compiled=config.compiled)
-            if config.decode_sizes
-            else Runner(model, cache, attention)
-        )
+        self.runner: Steps = runner(model, config) if runner else runner_for(model, config, attention)
+        if speculation and not self.runner.forks:
+            raise ValueError("What this runner has read it cannot take back, so it cannot test guesses: serve without.")
         self._metrics = Metrics()
+        self.speculator = Speculator(speculation, self.blocks, config.scheduler.token_budget, self._metrics)
         self._requests: dict[int, _Request] = {}
         self._choices: dict[int, _Choice] = {}  # by the sequence's number
         self._next_request = self._next_sequence = 0
@@ -109,7 +108,7 @@ class Engine:
         """Takes a prompt of at least one token and returns the request's number.
 
         Raises ValueError for what can never be served: unknown tokens, more tokens than the model's context or the memory has room for,
-        more outputs than run at once.
+        more outputs than run at once, or than one where the runner allows no more.
         """
         params, config = params or SamplingParams(), self.runner.model.config
         if not all(0 <= token < config.vocab_size for token in prompt):
@@ -119,6 +118,8 @@ class Engine:
                 f"{len(prompt)} tokens of prompt and {params.max_tokens} to generate are more than the model's context of "
                 f"{config.context}: shorten the prompt or ask for fewer."
             )
+        if params.n > 1 and not self.runner.forks:
+            raise ValueError(f"What is kept of a text belongs to one output, not to {params.n}: ask for one a request.")
         number = self._next_request
         sequence = Sequence(
             self._number(), list(prompt), len(prompt) + params.max_tokens, arrival=number, forks=params.n - 1
@@ -137,12 +138,15 @@ class Engine:
             return []
         batch = self.scheduler.schedule()
         self._note_admissions(batch)
+        self.speculator.draft(batch)
         logits = self.runner.run(batch, self.blocks)
         self.scheduler.computed(batch)
         self._metrics.steps += 1
         self._metrics.computed_tokens += batch.tokens
         rows = self._forked(batch, logits)
-        return [self._advance(s, *drawn) for s, drawn in zip(rows, self._draw(rows), strict=True)]
+        drawn = [(sequence, [one]) for sequence, one in zip(rows, self._draw(rows), strict=True)]
+        tested = [(w.sequence, self.speculator.settle(w, logits[w.sequence.id])) for w in batch.works if w.drafted]
+        return [self._advance(sequence, tokens) for sequence, tokens in drawn + tested]
 
     def abort(self, request: int) -> bool:
         """Drops a request and its memory; False when it has ended or never was."""
@@ -178,6 +182,7 @@ class Engine:
         generator = generator_for(self._requests[request].seed, index)
         self._requests[request].sequences[sequence.id] = sequence
         self._choices[sequence.id] = _Choice(request, index, params, generator, StopWatch(params.stop))
+        self.speculator.begin(sequence.id, params, generator)
 
     def _note_admissions(self, batch: Batch) -> None:
         now = self.clock()
@@ -187,10 +192,10 @@ class Engine:
                 times.admitted, times.cached_tokens = now, work.sequence.cached
 
     def _forked(self, batch: Batch, logits: dict[int, Tensor]) -> dict[Sequence, Tensor]:
-        """The logits of each sequence that gets a token, with those that split off now."""
+        """The logits of each sequence that gets a token and has no guesses, with those that split off now."""
         rows: dict[Sequence, Tensor] = {}
         for work in batch.works:
-            if not work.draws:
+            if work.drafted or not work.draws:
                 continue
             sequence, choice = work.sequence, self._choices[work.sequence.id]
             children = self.scheduler.fork(sequence, [self._number() for _ in range(sequence.forks)])
@@ -210,32 +215,30 @@ class Engine:
             if choice.params.temperature > 0.0:
                 uniform = torch.rand((), dtype=torch.float64, generator=choice.generator)
                 tokens[i] = pick(probabilities(logits[i], choice.params), uniform)
-        logprobs = logits.float().log_softmax(-1).gather(-1, tokens[:, None])[:, 0]
-        return list(zip(tokens.tolist(), logprobs.tolist(), strict=True))
+        return list(zip(tokens.tolist(), log_probabilities(logits, tokens).tolist(), strict=True))
 
-    def _advance(self, sequence: Sequence, token: int, logprob: float) -> Output:
-        """Appends a token and looks whether the output ends with it."""
-        choice = self._choices[sequence.id]
-        sequence.tokens.append(token)
-        self._note_token(choice, sequence)
-        sent, stopped = choice.watch.push(token, logprob)
-        reason: Reason | None = "stop" if stopped else None
-        if not stopped and len(sequence.tokens) == sequence.longest:
-            sent, reason = sent + choice.watch.flush(), "length"
-        if reason:
-            self._end(sequence, reason)
+    def _advance(self, sequence: Sequence, drawn: Items[tuple[int, float]]) -> Output:
+        """Appends tokens up to the one with which the output ends, if it does."""
+        choice, sent = self._choices[sequence.id], list[tuple[int, float]]()
+        reason: Reason | None = None
+        for token, logprob in drawn:
+            sequence.tokens.append(token)
+            self._requests[choice.request].times.note(self.clock(), len(sequence.output))
+            self._metrics.output_tokens += 1
+            more, stopped = choice.watch.push(token, logprob)
+            sent += more
+            if stopped:
+                reason = "stop"
+            elif len(sequence.tokens) == sequence.longest:
+                sent, reason = sent + choice.watch.flush(), "length"
+            if reason:
+                self._end(sequence, reason)
+                break
         return Output(choice.request, choice.index, tuple(t for t, _ in sent), tuple(p for _, p in sent), reason)
-
-    def _note_token(self, choice: _Choice, sequence: Sequence) -> None:
-        times = self._requests[choice.request].times
-        times.last = self.clock()
-        times.first = times.last if times.first is None else times.first
-        times.output_tokens += 1
-        times.longest_output = max(times.longest_output, len(sequence.output))
-        self._metrics.output_tokens += 1
 
     def _end(self, sequence: Sequence, reason: str) -> None:
         self.scheduler.finish(sequence)
+        self.speculator.end(sequence.id)
         choice = self._choices.pop(sequence.id)
         request = self._requests[choice.request]
         del request.sequences[sequence.id]

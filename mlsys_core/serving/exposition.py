@@ -32,6 +32,9 @@ class _Collector(Collector):
         yield CounterMetricFamily("mlsys_steps", "Steps of the model", m.steps)
         yield CounterMetricFamily("mlsys_computed_tokens", "Tokens computed", m.computed_tokens)
         yield CounterMetricFamily("mlsys_output_tokens", "Tokens generated", m.output_tokens)
+        yield CounterMetricFamily("mlsys_draft_rounds", "Steps of an output with drafted tokens", m.rounds)
+        yield CounterMetricFamily("mlsys_drafted_tokens", "Tokens drafted", m.drafted_tokens)
+        yield CounterMetricFamily("mlsys_accepted_tokens", "Drafted tokens kept", m.accepted_tokens)
         yield _labelled(CounterMetricFamily, "preemptions", "Preempted outputs", "kind", dict(m.preemptions))
         yield _labelled(CounterMetricFamily, "finished", "Outputs that ended", "reason", dict(m.finished))
         for name in ("time_to_first_token", "time_per_token"):

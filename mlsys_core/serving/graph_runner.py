@@ -18,10 +18,27 @@ from torch import Tensor
 from mlsys_core.serving.attention import Layout, PagedAttention
 from mlsys_core.serving.blocks import BlockManager
 from mlsys_core.serving.cache import PagedCache
+from mlsys_core.serving.config import EngineConfig
 from mlsys_core.serving.decode_step import DecodeStep
 from mlsys_core.serving.runner import Runner
 from mlsys_core.serving.scheduler import Batch, Work
 from mlsys_core.workloads.gpt import GPT
+
+
+def runner_for(model: GPT, config: EngineConfig, attention: PagedAttention | None = None) -> Runner:
+    """A runner with the memory that a configuration asks for, where the model is."""
+    weight = model.head.weight
+    cache = PagedCache(
+        model.config,
+        config.blocks,
+        config.block_size,
+        swap_blocks=config.swap_blocks,
+        dtype=weight.dtype,
+        device=weight.device,
+    )
+    if config.decode_sizes:
+        return GraphRunner(model, cache, attention, sizes=config.decode_sizes, compiled=config.compiled)
+    return Runner(model, cache, attention)
 
 
 class GraphRunner(Runner):

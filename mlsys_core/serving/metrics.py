@@ -29,6 +29,12 @@ class Times:
     output_tokens: int = 0
     longest_output: int = 0
 
+    def note(self, now: float, place: int) -> None:
+        """A token has come, the `place`-th of its output."""
+        self.first, self.last = now if self.first is None else self.first, now
+        self.output_tokens += 1
+        self.longest_output = max(self.longest_output, place)
+
     @property
     def time_to_first_token(self) -> float | None:
         """Seconds from arrival to the first token; None before it."""
@@ -54,9 +60,17 @@ class Metrics:
     steps: int = 0
     computed_tokens: int = 0
     output_tokens: int = 0
+    rounds: int = 0  # steps of an output with drafted tokens
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0  # of the drafted ones
     preemptions: dict[str, int] = field(default_factory=dict)
     finished: dict[str, int] = field(default_factory=dict)  # outputs, by reason
     requests: deque[Times] = field(default_factory=lambda: deque(maxlen=KEPT))  # finished ones
+
+    @property
+    def accepted_length(self) -> float:
+        """Drafted tokens that a round keeps, on average; it adds one more. Zero without rounds."""
+        return self.accepted_tokens / max(1, self.rounds)
 
     def percentiles(self, name: str) -> tuple[float, float, float]:
         """The 50th, 90th and 99th percentile of `time_to_first_token` or `time_per_token` of finished requests; zeros without any."""

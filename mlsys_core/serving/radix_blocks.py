@@ -75,6 +75,9 @@ class RadixBlockManager(BlockManager):
         if end is not None:
             self.tree.unlock(end)
 
+    def _published(self, sequence: int) -> int:
+        return self._committed.get(sequence, 0)
+
     def _take(self) -> int:
         if not self.device.free:
             for block in self.tree.evict(1):

@@ -11,6 +11,8 @@ Cost      2 P FLOPs a token for P parameters, and attention's; below a few hundr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, islice
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -66,45 +68,69 @@ def project(attn: Attention, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tenso
 
 
 def layout_of(works: Sequence[Work], blocks: BlockManager, device: torch.device) -> Layout:
-    """Where the tokens of works stand; those with one token are to come first."""
+    """Where the tokens of works stand; those with one token are to come first.
+
+    A table has all tokens up to the last one of its work, or fewer where some have been dropped; positions are those in the text.
+    """
     tables = [blocks.tables[work.sequence.id].blocks for work in works]
+    held = [blocks.tables[work.sequence.id].length for work in works]
     longest = max(map(len, tables))
     positions = [p for work in works for p in range(work.start, work.start + work.count)]
-    slots = [s for w in works for s in blocks.slots(w.sequence.id, w.start, w.start + w.count)]
+    slots = [s for w, n in zip(works, held, strict=True) for s in blocks.slots(w.sequence.id, n - w.count, n)]
     starts = [0]
     for work in works:
         starts.append(starts[-1] + work.count)
     decodes = sum(work.count == 1 for work in works)
-    pieces = list(zip(starts, works, strict=False))[decodes:]
+    pieces = list(zip(starts, works, held, strict=False))[decodes:]
     return Layout(
         positions=torch.tensor(positions, device=device),
         slots=torch.tensor(slots, device=device),
         tables=torch.tensor([t + [0] * (longest - len(t)) for t in tables], dtype=torch.int32, device=device),
-        contexts=torch.tensor([w.start + w.count for w in works], dtype=torch.int32, device=device),
+        contexts=torch.tensor(held, dtype=torch.int32, device=device),
         starts=torch.tensor(starts, dtype=torch.int32, device=device),
         decodes=decodes,
-        pieces=tuple((first, w.count, w.start + w.count) for first, w in pieces),
+        pieces=tuple((first, work.count, n) for first, work, n in pieces),
     )
+
+
+class Steps(Protocol):
+    """What computes an engine's steps; `forks` says whether a sequence may split off from another one, and take its last tokens back."""
+
+    model: GPT
+    forks: bool
+
+    def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
+        """Logits (vocabulary,) by sequence, of those whose next token can be drawn; with drafted tokens (1 + drafted, vocabulary)."""
 
 
 class Runner:
     """A model with a paged cache. `attention` defaults to plain torch."""
 
+    forks = True
+
     def __init__(self, model: GPT, cache: PagedCache, attention: PagedAttention | None = None) -> None:
         self.model, self.cache = model.eval(), cache
         self.attention = attention or TorchAttention()
 
+    def layout(self, works: Sequence[Work], blocks: BlockManager) -> Layout:
+        """Where the tokens of a step stand."""
+        return layout_of(works, blocks, self.cache.device)
+
     @torch.inference_mode()
     def run(self, batch: Batch, blocks: BlockManager) -> dict[int, Tensor]:
-        """Makes a batch's copies and computes it. Logits (vocabulary,) by sequence, of those whose next token can be drawn."""
+        """Makes a batch's copies and computes it. Logits as `Steps.run` says."""
         self.cache.move(batch)
         works = sorted(batch.works, key=lambda work: work.count > 1)
         if not works:
             return {}
-        layout = layout_of(works, blocks, self.cache.device)
-        tokens = [t for w in works for t in w.sequence.tokens[w.start : w.start + w.count]]
+        layout = self.layout(works, blocks)
+        tokens = [token for work in works for token in work.tokens]
         x = forward(self.model, torch.tensor(tokens, device=self.cache.device), layout, self.cache, self.attention)
-        drawn = [i for i, work in enumerate(works) if work.draws]
-        ends = layout.starts[1:].long()[drawn] - 1
-        logits = self.model.head(self.model.norm(x[ends]))
-        return {works[i].sequence.id: row for i, row in zip(drawn, logits, strict=True)}
+        ends = zip(accumulate(work.count for work in works), works, strict=True)
+        rows = [row for end, work in ends if work.draws for row in range(end - 1 - len(work.drafted), end)]
+        left = iter(self.model.head(self.model.norm(x[rows])))
+        return {
+            w.sequence.id: torch.stack(list(islice(left, 1 + len(w.drafted)))) if w.drafted else next(left)
+            for w in works
+            if w.draws
+        }

@@ -84,6 +84,11 @@ def pick(distribution: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(sums, at, right=True)[..., 0].minimum(last)
 
 
+def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The model's own, before temperature and cuts, in nats and float32: of tokens (…) under logits (…, V)."""
+    return logits.float().log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+
+
 def generator_for(seed: int, choice: int = 0) -> torch.Generator:
     """Random numbers of one of a request's outputs: those of choice i are the same whether a request asks for i + 1 outputs or more."""
     digest = hashlib.blake2b(f"{seed}/{choice}".encode(), digest_size=8).digest()

@@ -50,16 +50,27 @@ class SchedulerConfig:
 
 @dataclass(frozen=True)
 class Work:
-    """Tokens start … start + count - 1 of a sequence, to be computed in this step."""
+    """Tokens start … start + count - 1 of a sequence, to be computed in this step. The last ones may be `drafted`, and not its own yet."""
 
     sequence: Sequence
     start: int
     count: int
+    drafted: tuple[int, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """Where its own tokens end."""
+        return self.start + self.count - len(self.drafted)
+
+    @property
+    def tokens(self) -> list[int]:
+        """What is computed."""
+        return [*self.sequence.tokens[self.start : self.end], *self.drafted]
 
     @property
     def draws(self) -> bool:
         """Whether its next token can be drawn after this."""
-        return self.start + self.count == len(self.sequence.tokens)
+        return self.end == len(self.sequence.tokens)
 
 
 @dataclass
@@ -123,7 +134,7 @@ class Scheduler:
         for work in batch.works:
             sequence = work.sequence
             if sequence.status is Status.RUNNING:
-                sequence.computed = work.start + work.count
+                sequence.computed = work.end
                 self.blocks.commit(sequence.id, sequence.tokens[: sequence.computed])
 
     def fork(self, sequence: Sequence, ids: Iterable[int]) -> list[Sequence]:

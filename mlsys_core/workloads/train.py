@@ -95,6 +95,10 @@ class Trainer:
         windows = text.batches(self.codes, config.batch, config.time, last, config.seed)
         return [self._update(*one) for one in islice(windows, first, last)]
 
+    def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
+        """What a step makes smaller, for tokens and targets (B, T): the model's loss, unless a subclass has another."""
+        return self.model.loss(tokens, targets)
+
     def _update(self, tokens: Codes, targets: Codes) -> float:
         config = self.config
         if config.curriculum is not None:
@@ -102,7 +106,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(self.step)
         self.optimizer.zero_grad()
-        loss = self.model.loss(_tensor(tokens, self.model), _tensor(targets, self.model))
+        loss = self.loss(_tensor(tokens, self.model), _tensor(targets, self.model))
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()

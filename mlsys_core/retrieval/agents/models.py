@@ -80,12 +80,15 @@ class Scripted:
 class Served:
     """An engine of `serving`, held to what `choices` allows after a prompt. One request at a time, greedily.
 
-    The engine must be idle and run its steps one by one (no `decode_sizes`: a recorded step does not see the mask).
+    The engine must be idle and run its steps one by one: a recorded step does not see the mask (no `decode_sizes`), and one with guesses
+    would need a mask for each (no `speculation`).
     """
 
     def __init__(self, engine: Engine, codec: Codec, choices: Callable[[str], Sequence[str]]) -> None:
         if engine.config.decode_sizes:
             raise ValueError("A recorded step does not see which letters are allowed: serve without decode_sizes.")
+        if engine.speculator.plan:
+            raise ValueError("Guesses are tested by what may follow the last letter only: serve without speculation.")
         self.engine, self.codec, self.choices = engine, codec, choices
 
     def count(self, text: str) -> int:

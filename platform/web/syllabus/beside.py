@@ -107,7 +107,10 @@ BESIDE = (
     Topic(
         "speculative-decoding",
         ("Speculative decoding",),
-        modules=("serving/speculative.py", "serving/drafts.py", "serving/lengths.py", "papers/speculative.py"),
+        modules=(
+            *("serving/speculative.py", "serving/speculative_batch.py", "serving/drafts.py", "serving/lengths.py"),
+            "papers/speculative.py",
+        ),
         pages=("speculative-decoding",),
         readings=(SPECULATIVE,),
         studies=("speculative-decoding",),

@@ -19,8 +19,11 @@ from mlsys_core.retrieval.agents.replay import replay
 from mlsys_core.retrieval.agents.reuse import append_only_cost, prefix_reuse
 from mlsys_core.retrieval.agents.tools import tool
 from mlsys_core.serving.config import EngineConfig
+from mlsys_core.serving.drafts import NGramDraft
 from mlsys_core.serving.engine import Engine
+from mlsys_core.serving.lengths import FixedLength
 from mlsys_core.serving.scheduler import SchedulerConfig
+from mlsys_core.serving.speculative_batch import Speculation
 from mlsys_core.workloads import small_model
 from mlsys_core.workloads.gpt import GPT, GPTConfig
 from mlsys_core.workloads.text import Vocabulary
@@ -82,6 +85,10 @@ def test_an_engine_that_serves_others_or_records_its_steps_is_refused():
     recorded.config = EngineConfig(decode_sizes=(1,))
     with pytest.raises(ValueError, match="decode_sizes"):
         Served(recorded, LETTERS, lambda _prompt: CHOICES)
+    plan = Speculation(lambda: NGramDraft(len(LETTERS)), lambda: FixedLength(2))
+    guessing = Engine(engine().runner.model, speculation=plan)
+    with pytest.raises(ValueError, match="without speculation"):
+        Served(guessing, LETTERS, lambda _prompt: CHOICES)
 
 
 def in_order(prompt):

@@ -80,6 +80,24 @@ class BlockMachine(RuleBasedStateMachine):
             self.append(sequence, more)
 
     @precondition(lambda self: self.here())
+    @rule(data=st.data(), more=TOKENS, said=st.booleans())
+    def try_out(self, data, more, said):
+        """Tokens are computed, and only the first of them kept, before anybody else may find them."""
+        sequence = data.draw(st.sampled_from(self.here()))
+        if self.manager.needed(sequence, len(more)) > self.manager.available:
+            return
+        tokens, available = self.tokens[sequence], self.manager.available
+        copies = self.manager.append(sequence, len(more))
+        self.memory.copy(copies, self.memory.device, self.memory.device)
+        self.memory.write(sequence, tokens + more, len(tokens), len(tokens) + len(more))
+        kept = data.draw(st.integers(0, len(more)))
+        tokens += more[:kept]
+        self.manager.shrink(sequence, len(tokens))
+        assert kept or available - self.manager.available == len(copies), "only the copy of a shared block is left"
+        if said:
+            self.manager.commit(sequence, tokens)
+
+    @precondition(lambda self: self.here())
     @rule(data=st.data())
     def fork(self, data):
         sequence = data.draw(st.sampled_from(self.here()))

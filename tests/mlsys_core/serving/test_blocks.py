@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mlsys_core.serving.blocks import BlockManager, kv_bytes
 from mlsys_core.serving.pool import BlockPool, NoBlocksError, block_key
+from mlsys_core.serving.radix_blocks import RadixBlockManager
 from mlsys_core.workloads.gpt import GPTConfig
 from tests.mlsys_core.serving.block_machine import BlockMachine
 
@@ -72,6 +73,32 @@ def test_the_waste_of_a_sequence_is_less_than_a_block(tokens, size):
     manager.allocate(0, range(tokens))
     manager.append(0, tokens)
     assert 0 <= len(manager.tables[0].blocks) * size - tokens < size
+
+
+def test_shrinking_a_table_frees_the_blocks_behind_what_is_kept():
+    manager = BlockManager(6, 4, share=False)
+    manager.allocate(1, [0] * 18)
+    manager.append(1, 18)
+    first = list(manager.tables[1].blocks)
+    manager.shrink(1, 9)
+    assert manager.tables[1].blocks == first[:3]
+    assert (manager.tables[1].length, manager.available) == (9, 3)
+    manager.append(1, 4)
+    assert manager.slots(1, 9, 13) == [*(4 * first[2] + i for i in (1, 2, 3)), 4 * manager.tables[1].blocks[3]]
+    for wrong in (14, -1):
+        with pytest.raises(ValueError, match="between the two"):
+            manager.shrink(1, wrong)
+
+
+@pytest.mark.parametrize("manager", [BlockManager(6, 4), RadixBlockManager(6, 4)])
+def test_what_others_may_find_is_not_given_up(manager):
+    manager.allocate(1, range(15))
+    manager.append(1, 15)
+    manager.commit(1, range(11))
+    with pytest.raises(ValueError, match="others may find 8, so 7"):
+        manager.shrink(1, 7)
+    manager.shrink(1, 8)
+    assert (manager.tables[1].length, len(manager.tables[1].blocks), manager.available) == (8, 2, 4)
 
 
 def test_a_token_of_the_published_model_takes_the_bytes_that_its_paper_says():
