@@ -28,10 +28,11 @@ def receipt(world) -> str:
 
 def lose_everything() -> None:
     """What a restore of an older backup does: the rows are gone, and their numbers come again."""
+    first = Submission.objects.order_by("pk").first().pk  # what other tests left, numbers come after
     for model in (GradeReport, GradingJob, SignedReceipt, SubmittedFile, Submission):
         model.objects.all().delete()
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'submissions_submission'")
+        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = 'submissions_submission'", [first - 1])
 
 
 def test_it_states_times_hashes_sizes_number_assignment_and_place_in_the_queue(world, at, settings):
