@@ -33,6 +33,24 @@ class Timed(Protocol):
     def processor_s(self) -> float | None: ...
 
 
+class TimedDriver:
+    """A program whose driver has `timed_NAME` and `project_NAME`, as `SpeedTrial` calls them; `sizes` go with every timed call."""
+
+    def __init__(self, program: Any, name: str, sizes: dict[str, int]) -> None:
+        self.program, self.processor_s, self.name, self.sizes = program, program.processor_s, name, sizes
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """The driver's function of this kind, "timed" or "project"."""
+        sizes = {"sizes": self.sizes} if function == "timed" else {}
+        return self.program.call(f"{function}_{self.name}", **arguments, **sizes)
+
+    def median_ms(self, rng: np.random.Generator, *, calls: int = 7, **arguments: Any) -> float:
+        """What a call takes, in milliseconds; the first two of `calls` are not counted."""
+        seeds = [int(seed) for seed in rng.integers(1 << 31, size=calls)]
+        times = [self.call("timed", seed=seed, audit=False, **arguments)["claim_ms"] for seed in seeds]
+        return float(statistics.median(times[2:]))
+
+
 class CheckHeld(Exception):  # noqa: N818 - for a person to look at, no fault of ours
     """A result that cannot be what it claims to be. The text is for staff; the student is told that staff will look."""
 

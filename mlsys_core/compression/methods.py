@@ -64,7 +64,7 @@ class Method(Protocol):
     def rescale(self, block: nn.Module, seen: Seen) -> None:
         """Changes the block's weights and not its function; `seen` by the name of the first of the linear layers that share an input."""
 
-    def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:
+    def replace(self, linear: nn.Linear, seen: Statistics | None, /) -> nn.Module:
         """What stands in for a layer."""
 
 
@@ -79,7 +79,7 @@ class RTN:
     def rescale(self, block: nn.Module, seen: Seen) -> None:
         """Nothing."""
 
-    def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:  # noqa: ARG002 - as the others
+    def replace(self, linear: nn.Linear, _: Statistics | None, /) -> nn.Module:
         """The nearest codes."""
         return QuantizedLinear(quantize(linear.weight.detach(), self.scheme))
 
@@ -98,7 +98,7 @@ class GPTQ:
     def rescale(self, block: nn.Module, seen: Seen) -> None:
         """Nothing."""
 
-    def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:
+    def replace(self, linear: nn.Linear, seen: Statistics | None, /) -> nn.Module:
         """Codes by the inputs' second moments."""
         if seen is None:
             raise ValueError("GPTQ rounds by what a layer sees: give statistics of its inputs.")
@@ -130,7 +130,7 @@ class AWQ:
             found = search_scale([linear.weight.detach() for linear in linears], seen[names[0]], self.scheme, self.grid)
             fold(block.get_submodule(before), linears, found.scale)
 
-    def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:  # noqa: ARG002
+    def replace(self, linear: nn.Linear, _: Statistics | None, /) -> nn.Module:
         """The nearest codes."""
         return QuantizedLinear(quantize(linear.weight.detach(), self.scheme))
 
@@ -158,6 +158,6 @@ class W8A8:
             weights = [linear.weight.detach() for linear in linears]
             fold(block.get_submodule(before), linears, smooth_scale(seen[names[0]].peak, weights, self.alpha))
 
-    def replace(self, linear: nn.Linear, seen: Statistics | None) -> nn.Module:  # noqa: ARG002
+    def replace(self, linear: nn.Linear, _: Statistics | None, /) -> nn.Module:
         """A layer in integers."""
         return W8A8Linear(linear, weights=self.weights, activations=self.activations)

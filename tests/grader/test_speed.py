@@ -14,24 +14,27 @@ pytest.importorskip("torch")
 pytestmark = pytest.mark.sandbox
 
 DRIVER = """
-def timed(program, seed, audit, n):
+def timed_square(program, seed, audit, sizes):
+    n = sizes["n"]
     return timing.timed(program.square, timing.draw(seed, [[n, n]], "float32", "cpu"), seed, audit=audit)
 
 
-def project(program, seed, salt):
+def project_square(program, seed, salt):
     return timing.project(seed, salt)
 """
 CHECK = """
 import pytest
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 
 
 @pytest.mark.task("1")
 @pytest.mark.points(10)
 @pytest.mark.measured
 def test_speed(student, reference, rng, measure):
-    trial = SpeedTrial(student, reference, rng, floor_ms=FLOOR, rtol=1e-4, on_gpu=False, n=N)
+    ours, theirs = (TimedDriver(program, "square", {"n": 1000}) for program in (student, reference))
+    trial = SpeedTrial(ours, theirs, rng, floor_ms=FLOOR, rtol=1e-4, on_gpu=False)
     found = trial.run(rounds=9)
+    assert FLOOR < theirs.median_ms(rng) < 1000.0
     measure.ratio("time against the instructor's", found.ratio, full_at=2.0, zero_at=8.0, low=found.low, high=found.high, samples=9)
 """
 LAB = """
@@ -70,7 +73,7 @@ def speed_lab(tmp_path: Path, grade_source) -> Path:
     (lab / "lab.toml").write_text(LAB)
     (lab / "driver.py").write_text(DRIVER)
     (lab / "handout.md").write_text("# Speed\n")
-    (lab / "checks" / "test_speed.py").write_text(CHECK.replace("FLOOR", "0.01").replace("N)", "1000)"))
+    (lab / "checks" / "test_speed.py").write_text(CHECK.replace("FLOOR", "0.01"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(HONEST)])
     nbformat.write(notebook, lab / "notebook.ipynb")
     return lab

@@ -8,6 +8,8 @@ from grader.contract import SandboxKind
 from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.choose import open_sandbox
 
+pytest.register_assert_rewrite("tests.labs.whole")
+
 
 @pytest.fixture(scope="module")
 def walls() -> SandboxKind:

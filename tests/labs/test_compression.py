@@ -5,162 +5,28 @@ That each known wrong solution loses points in its own task is `python -m grader
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import re
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
-import nbformat
 import pytest
 
-from grader.api import grade
-from grader.contract import GradeReport, JobSpec, Outcome, SandboxKind, SubmittedFile, Suite
-from grader.judge.suite import load_suite
+from grader.contract import GradeReport
 from grader.lab import Lab
-from grader.mutants import load_mutants
-from grader.notebook import BEGIN, STUB, grade_id, is_solution, read_notebook
-from grader.release import release_files, write_release
-from tests.labs.grading import points_by_task
-from tests.support import plain_environment
+from tests.labs.whole import WholeLab
 
 pytest.importorskip("torch")
 pytest.importorskip("triton")
 
 PATH = Path(__file__).resolve().parents[2] / "labs" / "compression"
-LAB, ON_GPU = Lab(PATH), Lab(PATH, gpu=True)
-POINTS = {"1": 12.0, "2": 10.0, "3": 17.0, "4": 12.0, "5": 14.0, "6": 10.0, "7": 8.0, "8": 1.0}
-GPU_POINTS = {"2": 8.0, "5": 4.0, "7": 4.0}
-PREDICTIONS = ["1", "2", "5", "6", "7"]
 
 
-def graded(folder: Path, data: bytes, walls: SandboxKind, *, name: str = "notebook.ipynb") -> GradeReport:
-    """The report of a submission of these bytes."""
-    stored = folder / "stored"
-    stored.write_bytes(data)
-    file = SubmittedFile(name, str(stored), hashlib.sha256(data).hexdigest())
-    return grade(JobSpec("test", str(PATH), (file,), 7, Suite.FULL, walls, allow_approximate_limits=True))
+class TestCompression(WholeLab):
+    lab, on_gpu = Lab(PATH), Lab(PATH, gpu=True)
+    points: ClassVar = {"1": 12.0, "2": 10.0, "3": 17.0, "4": 12.0, "5": 14.0, "6": 10.0, "7": 8.0, "8": 1.0}
+    gpu_points: ClassVar = {"2": 8.0, "5": 4.0, "7": 4.0}
+    predictions: ClassVar = ["1", "2", "5", "6", "7"]
+    finished = ("import mlsys_core.kernels.meter", "from torchao import quantization", "import bitsandbytes")
 
-
-def test_the_solution_scores_every_point(tmp_path: Path, walls: SandboxKind):
-    report = graded(tmp_path, LAB.notebook.read_bytes(), walls)
-    assert points_by_task(report) == POINTS
-    assert not report.notes
-    told = {check.title: check.message for check in report.checks if check.measurement}
-    assert any("before" in one and "yours" in one for one in told.values())
-
-
-def test_the_student_version_loads_without_a_note_and_scores_nothing(tmp_path: Path, walls: SandboxKind):
-    report = graded(tmp_path, dict(release_files(LAB))["notebook.ipynb"], walls)
-    assert points_by_task(report) == dict.fromkeys(POINTS, 0.0)
-    assert not report.notes
-    assert all(check.unwritten and check.message.startswith("Not written yet: cell ") for check in report.checks)
-
-
-@pytest.mark.parametrize(
-    "line", ["import mlsys_core.kernels.meter", "from torchao import quantization", "import bitsandbytes"]
-)
-def test_finished_parts_are_refused_with_a_sentence(tmp_path: Path, walls: SandboxKind, line: str):
-    report = graded(tmp_path, f"import numpy as np\n{line}\n".encode(), walls, name="work.py")
-    assert report.outcome is Outcome.REFUSED
-    assert "line 2" in report.message
-
-
-def test_points_sum_to_84_and_to_100_where_there_is_a_gpu():
-    for lab, extra in ((LAB, {}), (ON_GPU, GPU_POINTS)):
-        found = Counter[str]()
-        for check in load_suite(lab).infos(Suite.FULL):
-            found[check.task] += check.max_score
-        want = {task: points + extra.get(task, 0) for task, points in POINTS.items()}
-        assert {task: round(points, 6) for task, points in found.items()} == want
-        assert [task.id for task in lab.tasks] == list(POINTS)
-    assert (sum(POINTS.values()), sum(POINTS.values()) + sum(GPU_POINTS.values())) == (84, 100)
-
-
-def test_about_a_third_is_public_and_every_task_has_a_measured_check():
-    every, public = (load_suite(LAB).infos(suite) for suite in (Suite.FULL, Suite.PUBLIC))
-    for task, points in POINTS.items():
-        assert 0.30 <= sum(check.max_score for check in public if check.task == task) / points <= 0.40
-    assert {check.task for check in every if check.measured} == set(POINTS)
-    predictions = [check for check in public if "as predicted" in check.title]
-    assert [check.task for check in predictions] == PREDICTIONS
-    assert 4 <= sum(check.max_score for check in predictions) <= 5
-
-
-def test_every_check_has_a_title_and_a_hint_that_points_into_the_handout():
-    sections = set(re.findall(r"^## (\d+\.\d+) ", LAB.handout, re.MULTILINE))
-    suite = load_suite(ON_GPU)
-    for marks in suite.marks.values():
-        assert len(marks.title) < 100, marks.name
-        assert len(marks.hint) > 20, marks.name
-        assert marks.handout in sections, marks.name
-    assert len({marks.title for marks in suite.marks.values()}) == len(suite.marks)
-
-
-def test_mutants_apply_and_every_solution_cell_has_one():
-    mutants = list(load_mutants(LAB))
-    counts = Counter(one.mutant.task for one in mutants)
-    assert all(counts[task] >= 10 for task in POINTS), counts
-    cells = {grade_id(cell) for cell in read_notebook(LAB.notebook.read_bytes()).cells if is_solution(cell)}
-    assert cells == {one.mutant.grade_id for one in mutants}
-
-
-def test_the_notebook_is_valid_and_names_are_defined_once():
-    raw = LAB.notebook.read_text(encoding="utf-8")
-    notebook = nbformat.reads(raw, as_version=nbformat.NO_CONVERT)
-    nbformat.validate(notebook)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert raw.startswith('{\n "cells"')
-    names: list[str] = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert not cell.outputs
-            assert cell.execution_count is None
-            names += [one.name for one in ast.parse(cell.source).body if hasattr(one, "name")]
-    assert [name for name, times in Counter(names).items() if times > 1] == []
-
-
-def test_solutions_stand_in_solution_cells_only_and_none_is_released():
-    notebook = read_notebook(LAB.notebook.read_bytes())
-    assert all((BEGIN in cell.source) == is_solution(cell) for cell in notebook.cells)
-    assert all(cell.metadata.gradlab.task in POINTS for cell in notebook.cells if is_solution(cell))
-    released = dict(release_files(LAB))
-    assert BEGIN not in released["notebook.ipynb"].decode()
-    stubs = sum(
-        cell.source.count(STUB) for cell in read_notebook(released["notebook.ipynb"]).cells if cell.cell_type == "code"
-    )
-    assert stubs == sum(cell.source.count(BEGIN) for cell in notebook.cells)
-    assert not [path for path in released if "hidden" in path or "mutants" in path]
-
-
-def test_the_driver_knows_none_of_the_oracles():
-    """It is what enters the sandbox: of the lab it may import its own parts alone."""
-    oracles = {path.stem for path in PATH.rglob("checks/**/*.py")} - {"conftest"}
-    for source in (LAB.driver, *(text for name, text in LAB.library.items() if name.startswith("driver_"))):
-        for node in ast.walk(ast.parse(source)):
-            imported = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not {name.partition(".")[0] for name in imported} & (oracles | {"hidden", "grader", "checks"})
-
-
-def test_the_release_runs_in_plain_pytest(tmp_path: Path):
-    write_release(LAB, tmp_path)
-    (tmp_path / "notebook.ipynb").write_bytes(LAB.notebook.read_bytes())
-    command = [sys.executable, "-m", "pytest", "-rA", "--tb=short", "-p", "no:cacheprovider"]
-    run = subprocess.run(
-        command, check=False, cwd=tmp_path, env=plain_environment(), capture_output=True, text=True, timeout=120
-    )
-    found = [line for line in run.stdout.splitlines() if line.startswith("PASSED")]
-    assert len(found) == len(load_suite(LAB).infos(Suite.PUBLIC)), run.stdout + run.stderr
-    assert run.returncode == 0
-
-
-def test_a_site_without_torch_and_scipy_publishes_it():
-    """The judge runs where these need not be; only the sandbox has them."""
-    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'triton', 'scipy')))"
-    read = "from pathlib import Path; from grader.api import load_lab; print(load_lab(Path(sys.argv[1]), gpu=True).max_score)"
-    order = [sys.executable, "-c", f"{block}; {read}", str(PATH)]
-    done = subprocess.run(order, cwd=PATH.parents[1], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "100.0", done.stderr[-1500:]
+    def told(self, report: GradeReport) -> None:
+        told = {check.title: check.message for check in report.checks if check.measurement}
+        assert any("before" in one and "yours" in one for one in told.values())

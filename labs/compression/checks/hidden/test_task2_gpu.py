@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from grader.checks.charts import roofline
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 from mlsys_core.workloads.devices import DEVICES, H200
 
 pytestmark = [pytest.mark.task("2"), pytest.mark.hidden, pytest.mark.gpu]
@@ -18,35 +16,17 @@ NONE_AT, FULL_AT, OF_OURS = 1.2, 3.0, 0.85
 CALLS = 9
 
 
-class Product:
-    """A program whose timed call is the product for m tokens."""
-
-    def __init__(self, program, m) -> None:
-        self.program, self.processor_s, self.m = program, program.processor_s, m
-
-    def call(self, function, **arguments):
-        """The driver's function of this name for the product."""
-        sizes = {"sizes": {"m": self.m, "n": N, "k": K, "group": GROUP}} if function == "timed" else {}
-        return self.program.call(f"{function}_product", **arguments, **sizes)
-
-    def median_ms(self, rng, **arguments):
-        """What a call takes; the first ones are not counted."""
-        seeds = [int(seed) for seed in rng.integers(1 << 31, size=CALLS)]
-        return statistics.median(
-            [self.call("timed", seed=seed, audit=False, **arguments)["claim_ms"] for seed in seeds][2:]
-        )
-
-
 def speedup(student, reference, rng, measure, m):
     """The student's speed over float16, with its interval, and the reference's."""
-    ours, theirs = Product(student, m), Product(reference, m)
+    sizes = {"m": m, "n": N, "k": K, "group": GROUP}
+    ours, theirs = (TimedDriver(program, "product", sizes) for program in (student, reference))
     moved = N * K / 2 + 2 * N * K / GROUP + 2 * m * (N + K)
     named = reference.call("card").split()[1:2]
     card = next((one for one in DEVICES if one.name in named), H200)
     # outputs are rounded to float16, 5e-4 of their size, and sums come in other orders: 1e-2 is twenty times that
     trial = SpeedTrial(ours, theirs, rng, floor_ms=moved / card.bandwidth * 1e3, rtol=1e-2, on_gpu=True)
     found = trial.run(rounds=10)
-    best, plain = theirs.median_ms(rng), theirs.median_ms(rng, plain=True)
+    best, plain = theirs.median_ms(rng, calls=CALLS), theirs.median_ms(rng, calls=CALLS, plain=True)
     flops = 2.0 * m * N * K
     roof = {"device": card.name, "peak": card.peak("float16"), "bandwidth": card.bandwidth}
     measure.chart(roofline(**roof, intensity=flops / moved, rate=flops / (found.ratio * best / 1e3)))

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 
 pytestmark = [pytest.mark.task("5"), pytest.mark.hidden, pytest.mark.gpu]
 
 SPARSE_PEAK = 2 * 989.5e12  # of an H100 and an H200, in operations of the dense product
 SIZES = {"out": 8192, "width": 8192, "tokens": 8192}
-CALLS = 7
-
-
-class Product:
-    """A program whose timed call is the product."""
-
-    def __init__(self, program) -> None:
-        self.program, self.processor_s = program, program.processor_s
-
-    def call(self, function, **arguments):
-        """The driver's function of this name for sparse products."""
-        sizes = {"sizes": SIZES} if function == "timed" else {}
-        return self.program.call(f"{function}_sparse", **arguments, **sizes)
-
-    def median_ms(self, rng, **arguments):
-        """What a call takes; the first ones are not counted."""
-        seeds = [int(seed) for seed in rng.integers(1 << 31, size=CALLS)]
-        times = [self.call("timed", seed=seed, audit=False, **arguments)["claim_ms"] for seed in seeds]
-        return statistics.median(times[2:])
 
 
 @pytest.mark.points(4)
@@ -43,7 +22,7 @@ class Product:
 def test_speed_of_a_sparse_product(student, reference, rng, measure):
     """A product with 2 of 4 in float16 on a GPU, between a dense product and the instructor's"""
     flops = 2.0 * SIZES["out"] * SIZES["width"] * SIZES["tokens"]
-    ours, theirs = Product(student), Product(reference)
+    ours, theirs = (TimedDriver(program, "sparse", SIZES) for program in (student, reference))
     # outputs are float16, and sums come in other orders
     trial = SpeedTrial(ours, theirs, rng, floor_ms=flops / SPARSE_PEAK * 1e3, rtol=1e-2, on_gpu=True)
     found = trial.run(rounds=10)

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 
 pytestmark = [pytest.mark.task("7"), pytest.mark.hidden, pytest.mark.gpu]
 
 BANDWIDTH = 4.8e12  # of an H200, the fastest of the course's cards
 SIZES = {"batch": 64, "heads": 32, "kv_heads": 8, "n": 4096, "d": 128}
-CALLS = 7
-
-
-class Decoding:
-    """A program whose timed call is the kernel over codes."""
-
-    def __init__(self, program) -> None:
-        self.program, self.processor_s = program, program.processor_s
-
-    def call(self, function, **arguments):
-        """The driver's function of this name for codes."""
-        sizes = {"sizes": SIZES} if function == "timed" else {}
-        return self.program.call(f"{function}_quantized", **arguments, **sizes)
-
-    def median_ms(self, rng, **arguments):
-        """What a call takes; the first ones are not counted."""
-        seeds = [int(seed) for seed in rng.integers(1 << 31, size=CALLS)]
-        times = [self.call("timed", seed=seed, audit=False, **arguments)["claim_ms"] for seed in seeds]
-        return statistics.median(times[2:])
 
 
 @pytest.mark.points(4)
@@ -43,7 +22,7 @@ def test_speed_over_four_bits(student, reference, rng, measure):
     """quantized_decode on a GPU, between attention in float16 and the instructor's kernel"""
     pairs = SIZES["batch"] * SIZES["kv_heads"] * SIZES["n"]
     moved = pairs * (SIZES["d"] + 4 * SIZES["d"] / 64 + 4)
-    ours, theirs = Decoding(student), Decoding(reference)
+    ours, theirs = (TimedDriver(program, "quantized", SIZES) for program in (student, reference))
     # weights and sums are rounded to float16 on the way, in other orders
     trial = SpeedTrial(ours, theirs, rng, floor_ms=moved / BANDWIDTH * 1e3, rtol=1e-2, on_gpu=True)
     found = trial.run(rounds=10)

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 
 from grader.checks.charts import roofline
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 
 pytestmark = [pytest.mark.task("3"), pytest.mark.hidden, pytest.mark.gpu]
 
 PEAK, BANDWIDTH = 989.5e12, 3.35e12  # of an H100; an H200 has the same peak
 SIZES = {"batch": 4, "heads": 16, "kv_heads": 4, "n": 4096, "d": 128}
-CALLS = 7
-
-
-class Attention:
-    """A program whose timed call is attention."""
-
-    def __init__(self, program) -> None:
-        self.program, self.processor_s = program, program.processor_s
-
-    def call(self, function, **arguments):
-        """The driver's function of this name for attention."""
-        sizes = {"sizes": SIZES} if function == "timed" else {}
-        return self.program.call(f"{function}_attention", **arguments, **sizes)
-
-    def median_ms(self, rng, **arguments):
-        """What a call takes; the first ones are not counted."""
-        seeds = [int(seed) for seed in rng.integers(1 << 31, size=CALLS)]
-        times = [self.call("timed", seed=seed, audit=False, **arguments)["claim_ms"] for seed in seeds]
-        return statistics.median(times[2:])
 
 
 @pytest.mark.points(4)
@@ -46,7 +25,7 @@ def test_speed(student, reference, rng, measure, causal):
     """Speed in float16 on a GPU, between plain torch and the instructor's kernel"""
     batch, heads, n, d = (SIZES[name] for name in ("batch", "heads", "n", "d"))
     flops = 4 * batch * heads * n * n * d / (2 if causal else 1)
-    ours, theirs = Attention(student), Attention(reference)
+    ours, theirs = (TimedDriver(program, "attention", SIZES) for program in (student, reference))
     trial = SpeedTrial(ours, theirs, rng, floor_ms=flops / PEAK * 1e3, rtol=1e-2, on_gpu=True, causal=causal)
     found = trial.run(rounds=10)
     best, plain = theirs.median_ms(rng, causal=causal), theirs.median_ms(rng, causal=causal, eager=True)
