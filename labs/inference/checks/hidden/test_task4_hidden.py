@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
-
 import numpy as np
 import paged_oracle as oracle
 import pytest
 from answers import field, number
 
 from grader.checks.charts import roofline
-from grader.checks.timing import SpeedTrial
+from grader.checks.timing import SpeedTrial, TimedDriver
 from mlsys_core.kernels.meter import Floor
 from mlsys_core.workloads.devices import DEVICES, H200
 
@@ -112,17 +110,6 @@ def test_bytes_that_are_loaded(student, rng, expect, measure):
     measure.ratio("bytes loaded / bytes that have to be", report["loaded"] / floor.loaded, full_at=1.05, zero_at=4.0)
 
 
-class Decoding:
-    """A program whose timed call is the decode step."""
-
-    def __init__(self, program) -> None:
-        self.program, self.processor_s = program, program.processor_s
-
-    def call(self, function, **arguments):
-        """The driver's function of this name for decoding."""
-        return self.program.call(f"{function}_decode", **arguments)
-
-
 @pytest.mark.gpu
 @pytest.mark.points(4)
 @pytest.mark.measured
@@ -136,15 +123,13 @@ def test_share_of_the_bandwidth(student, reference, rng, measure):
     sizes = {"batch": 256, "heads": 32, "kv_heads": 8, "dim": 128, "block_size": 16, "longest": 4096}
     tokens = int(np.linspace(sizes["longest"] // 2, sizes["longest"], sizes["batch"]).astype(np.int32).sum())
     moved = 2 * (2 * tokens * sizes["kv_heads"] + 2 * sizes["batch"] * sizes["heads"]) * sizes["dim"]
-    programs, call = (Decoding(student), Decoding(reference)), {"dtype": "float16", "sizes": sizes}
+    ours, theirs = (TimedDriver(program, "decode", sizes) for program in (student, reference))
     name = reference.call("card")
     bandwidth = max((one.bandwidth for one in DEVICES if one.name in name.split()[1:2]), default=H200.bandwidth)
     floor_ms = moved / bandwidth * 1e3
-    trial = SpeedTrial(*programs, rng, floor_ms=floor_ms, rtol=2e-3, on_gpu=True, **call)
+    trial = SpeedTrial(ours, theirs, rng, floor_ms=floor_ms, rtol=2e-3, on_gpu=True, dtype="float16")
     found = trial.run(rounds=10)
-    seeds = rng.integers(1 << 30, size=9)
-    ours = [programs[1].call("timed", seed=int(seed), audit=False, **call)["claim_ms"] for seed in seeds]
-    share = moved / (found.ratio * statistics.median(ours) / 1e3) / bandwidth
+    share = moved / (found.ratio * theirs.median_ms(rng, calls=9, dtype="float16") / 1e3) / bandwidth
     measure.ratio(
         "share of the memory's bandwidth", share, full_at=0.75, zero_at=0.25,
         low=share * found.ratio / found.high, high=share * found.ratio / found.low, samples=found.samples,
