@@ -68,7 +68,8 @@ def hand_in(
                 received_at=received_at,
                 waiting_ahead=GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count(),
             )
-            _set_aside(replaced, submission, at=received_at)
+            if replaced:
+                _set_aside(replaced, submission, at=received_at)
             check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without={submission.pk})
             request_grading(submission=submission, at=received_at)
     except IntegrityError:
