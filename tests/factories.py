@@ -100,7 +100,7 @@ class SessionFactory(DjangoModelFactory):
         model = Session
 
     offering = factory.SubFactory(OfferingFactory)
-    week = factory.Sequence(lambda n: n + 1)
+    week = factory.Sequence(lambda n: n + 10_000)  # none that a test names
     week_label = factory.LazyAttribute(lambda session: str(session.week))
     number = 1
     date = factory.LazyAttribute(lambda session: session.offering.day_of(clock.now()))  # the class's day, not UTC's
@@ -116,7 +116,7 @@ class AssignmentFactory(DjangoModelFactory):
 
     offering = factory.SubFactory(OfferingFactory)
     kind = Kind.LAB
-    slug = factory.Sequence(lambda n: f"lab-{n}")
+    slug = factory.Sequence(lambda n: f"a-lab-{n}")  # none that a test names
     number = factory.Sequence(lambda n: n + 1)
     title = "Tiny"
     opens_at = factory.LazyFunction(lambda: clock.now() - timedelta(days=7))
@@ -175,7 +175,7 @@ class ReadingFactory(DjangoModelFactory):
     )
     position = factory.Sequence(lambda n: n + 1)
     assignment = factory.SubFactory(
-        AssignmentFactory, kind=Kind.READING, lab=None, slug=factory.Sequence(lambda n: f"reading-{n}")
+        AssignmentFactory, kind=Kind.READING, lab=None, slug=factory.Sequence(lambda n: f"a-reading-{n}")
     )
 
 
