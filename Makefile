@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline bench-workloads semester gpu-judge gpu-library gpu-kernels oracles shape lock runner-image machine clean
+.PHONY: help setup demo test shake hostile chaos check imports format access bench bench-peers bench-first-check bench-gradebook bench-deadline bench-workloads semester gpu-judge gpu-library gpu-kernels oracles shape lock runner-image machine clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ demo: $(VENV)/.site machine ## the seeded course in the browser: web, worker, sw
 test: setup ## the whole suite
 	$(BIN)/python -m pytest tests --ignore=tests/e2e --ignore=tests/hostile --ignore=tests/chaos -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile
+
+SHAKE ?= $(shell date +%s)
+shake: setup ## the platform's tests with primary keys and factories that begin elsewhere in each: SHAKE=seed repeats a test's draw (9 minutes)
+	$(BIN)/python -m pytest tests/platform -n 2 --dist loadfile --shake $(SHAKE)
 
 hostile: setup runner-image ## what students have tried, in both sandboxes, as a table (10 minutes)
 	$(BIN)/python -m tests.hostile

@@ -48,7 +48,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Longest
     return LongestFirst(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-pytest_plugins = ["tests.oracles", "tests.databases"]
+pytest_plugins = ["tests.oracles", "tests.databases", "tests.shaken"]
 os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported, by whichever test is first
 
 
