@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
 
+from accounts.models import User
 from tests import factories
 
 # a jump to a number with one digit more is where text sorts otherwise than numbers
@@ -55,7 +56,8 @@ class _Shaker:
             prepare(cls)
             draws = Random(f"{self._seed} {self._test}")
             _shake_tables(draws)
-            _shake_factories(draws)
+            if not User.objects.exists():  # else a file's tests share what was made before them
+                _shake_factories(draws)
 
         kind._fixture_setup = classmethod(prepare_and_shake)
 

@@ -40,6 +40,9 @@ def test_a_change_is_a_new_version_and_leaves_the_old_one_whole(folder):
 
 
 def test_what_only_authors_need_is_left_behind(folder):
+    (folder / "handout.md").write_text("# A version that no other test's runs have left anything in\n")
+    (folder / "checks" / "__pycache__").mkdir(exist_ok=True)
+    (folder / "checks" / "__pycache__" / "test_task1.pyc").write_bytes(b"")
     lab = publish_lab(folder)
     assert (lab.folder / "lab.toml").is_file()
     assert not (lab.folder / "mutants").exists()
