@@ -26,6 +26,16 @@ toggle?.addEventListener("click", (event) => {
 });
 if (toggle) mark();
 
+// the bar of places is longer than a phone is wide, and staff's than a laptop is high: where one is stays in sight
+const here = document.querySelector(".rail .nav [aria-current]");
+for (let bar = here?.parentElement; bar && bar !== document.body; bar = bar.parentElement) {
+  const place = here.getBoundingClientRect();
+  const frame = bar.getBoundingClientRect();
+  const foot = bar.querySelector(":scope > .rail-foot")?.offsetHeight ?? 0;
+  if (bar.scrollWidth > bar.clientWidth && place.right > frame.right) bar.scrollLeft += place.left - frame.left - (frame.width - place.width) / 2;
+  if (bar.scrollHeight > bar.clientHeight && place.bottom > frame.bottom - foot) bar.scrollTop += place.bottom - frame.bottom + foot + 8;
+}
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
