@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import DESKTOP, PHONE
 
@@ -92,6 +93,13 @@ def test_grades_are_frozen_in_spite_of_what_is_open_and_lifted(visit, viewport):
     page = staff.sign_in("ines")
     page.goto(f"{staff.url}/{COURSE}/freezing/")
     staff.see("freezing")
+    # where one is stands in sight in the bar of places, and so does what a refusal says, though it is far below
+    expect(page.locator(".rail .nav [aria-current]")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport()
+    page.get_by_role("button", name="Freeze the grades in spite of that").click()
+    refused = page.get_by_role("alert").filter(has_text="note")
+    expect(refused).to_be_focused()
+    expect(refused).to_be_in_viewport()
     page.get_by_label("Note").fill("The term is over.")
     page.get_by_role("button", name="Freeze the grades in spite of that").click()
     page.get_by_text("Frozen. Everyone sees these grades until the freeze is lifted.").wait_for()

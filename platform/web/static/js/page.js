@@ -40,6 +40,16 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
+// A form that was refused comes back as a page: what it says may stand far below, so it is brought into sight, and read aloud.
+// Where a page puts the focus itself, or is the desk of a grader, it stays there.
+const said = document.querySelector("main .notice[role=alert]:not([hidden])") ?? document.querySelector("main [aria-invalid=true]");
+if (said && document.activeElement === document.body && !document.querySelector("main :is([autofocus], [data-desk])")) {
+  if (said.matches(".notice")) said.tabIndex = -1;
+  said.focus({ preventScroll: true });
+  const place = said.getBoundingClientRect();
+  if (place.top < 0 || place.bottom > innerHeight) said.scrollIntoView({ block: "center" });
+}
+
 // a link to a check opens it
 function openTarget() {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
