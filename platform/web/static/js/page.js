@@ -50,6 +50,24 @@ if (said && document.activeElement === document.body && !document.querySelector(
   if (place.top < 0 || place.bottom > innerHeight) said.scrollIntoView({ block: "center" });
 }
 
+// What is swapped takes the focus with it. It goes to what stands in its place: the same words, or else the same position.
+const stops = (root) =>
+  [...root.querySelectorAll("a[href], button, input, select, textarea, summary")].filter((stop) => !stop.disabled && stop.checkVisibility());
+let left = null;
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  const at = document.activeElement === document.body ? requestConfig?.elt : document.activeElement;
+  left = target?.id && at && target.contains(at) ? { id: target.id, place: stops(target).indexOf(at), words: at.textContent.trim() } : null;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const root = left && document.activeElement === document.body && document.getElementById(left.id);
+  if (!root) return;
+  const all = stops(root);
+  const same = all.filter((stop) => left.words && stop.textContent.trim() === left.words);
+  const near = all[Math.min(Math.max(left.place, 0), all.length - 1)];
+  (same.includes(near) ? near : (same[0] ?? near))?.focus({ preventScroll: true });
+  left = null;
+});
+
 // a link to a check opens it
 function openTarget() {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
