@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import DESKTOP, PHONE
 
@@ -86,12 +87,34 @@ def test_the_editor_works_without_a_script(visit):
     page.get_by_text("The weights add up to 85, not 100").wait_for()
 
 
+def test_the_focus_stays_where_it_was_when_a_part_of_the_page_is_replaced(visit):
+    staff = visit()
+    page = staff.sign_in("ines")
+    page.goto(f"{staff.url}/{COURSE}/labs/autodiff/submissions/")
+    chosen = page.get_by_role("link", name="Needs staff", exact=True)
+    chosen.press("Enter")
+    expect(chosen).to_have_attribute("aria-current", "true")
+    expect(chosen).to_be_focused()
+    page.goto(f"{staff.url}/{COURSE}/grading/edit/")
+    gone = page.get_by_role("button", name="Remove the letter D", exact=True)
+    gone.press("Enter")
+    expect(gone).to_have_count(0)
+    expect(page.locator("#editor :focus")).to_have_count(1)
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_grades_are_frozen_in_spite_of_what_is_open_and_lifted(visit, viewport):
     staff = visit(viewport)
     page = staff.sign_in("ines")
     page.goto(f"{staff.url}/{COURSE}/freezing/")
     staff.see("freezing")
+    # where one is stands in sight in the bar of places, and so does what a refusal says, though it is far below
+    expect(page.locator(".rail .nav [aria-current]")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport()
+    page.get_by_role("button", name="Freeze the grades in spite of that").click()
+    refused = page.get_by_role("alert").filter(has_text="note")
+    expect(refused).to_be_focused()
+    expect(refused).to_be_in_viewport()
     page.get_by_label("Note").fill("The term is over.")
     page.get_by_role("button", name="Freeze the grades in spite of that").click()
     page.get_by_text("Frozen. Everyone sees these grades until the freeze is lifted.").wait_for()

@@ -19,7 +19,7 @@ def describe(spec: SchemeSpec) -> str:
     letters = ", ".join(f"{row.letter} from {plain(row.absolute)} or {percent(row.share)}" for row in spec.letters)
     rounding = "not rounded" if spec.round_to is None else f"rounded to {plain(spec.round_to)}"
     shown = "letters shown" if spec.show_letters else "letters hidden"
-    return f"{weights}\n{letters}\nrelative column from {spec.relative_from} students; {rounding}; {shown}"
+    return f"{weights}\n{letters}\nthe rank counts from {spec.relative_from} students on; {rounding}; {shown}"
 
 
 def _components(before: SchemeSpec, after: SchemeSpec) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _letter(old: LetterSpec, new: LetterSpec) -> Iterator[str]:
 
 def _policy(before: SchemeSpec, after: SchemeSpec) -> Iterator[str]:
     if before.relative_from != after.relative_from:
-        yield f"The relative column counts from {after.relative_from} students on, before from {before.relative_from}."
+        yield f"The rank counts from {after.relative_from} students on, before from {before.relative_from}."
     if before.round_to != after.round_to:
         steps = [
             "not rounded" if spec.round_to is None else f"rounded to {plain(spec.round_to)}" for spec in (after, before)

@@ -20,7 +20,7 @@ from readings.summaries.states import chip_of, written
 from reviews.marking.models import Review
 from reviews.marking.scores import hand_scores, latest_submissions
 from reviews.models import RubricItem
-from reviews.releases.standing import is_released
+from reviews.releases.standing import is_released, released_since
 from reviews.requests.selectors import RequestsOfScore, requests_of
 from submissions.access import SubmissionAccess
 from submissions.models import Draft, DraftVersion, Submission
@@ -95,7 +95,7 @@ class ReadingPage:
 
 @dataclass(frozen=True)
 class StaffReadingPage:
-    """A reading for staff: its rubric, and how many handed in, still write, and are graded."""
+    """A reading for staff: its rubric, and how many handed in, still write, are graded and see their score."""
 
     reading: Reading
     items: tuple[RubricItem, ...]
@@ -105,7 +105,7 @@ class StaffReadingPage:
     enrolled: int
     is_open: bool
     is_due: bool
-    released: bool
+    released: int
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def staff_reading_page(enrollment: Enrollment, reading: Reading) -> StaffReading
         enrolled=students.count(),
         is_open=assignment.is_open(now),
         is_due=now > assignment.due_at,
-        released=assignment.is_released(now),
+        released=len(released_since(latest)),
     )
 
 

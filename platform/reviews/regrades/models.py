@@ -78,7 +78,7 @@ class LabRegrade(models.Model):
             return StateChip("warn", "Reverted")
         if self.applied_at is not None:
             return StateChip("pass", "Applied")
-        return StateChip("muted", "Discarded") if self.discarded_at is not None else StateChip("run", "Dry run")
+        return StateChip("muted", "Discarded") if self.discarded_at is not None else StateChip("run", "Dry run", "eye")
 
 
 class LabRegradeItem(models.Model):

@@ -36,6 +36,12 @@ def in_percent(share: Fraction | None) -> SafeString | str:
     return "–" if share is None else format_html("{} %", exact(share * 100))
 
 
+@register.filter
+def won_by(won: str | None) -> str:
+    """Which column gave the letter, in the words of the pages: by score or by rank."""
+    return {"absolute": "by score", "relative": "by rank", None: "–", "": "–"}.get(won, str(won))
+
+
 SIGNS = {
     "pending": '<span class="sheet-pending"><span class="visually-hidden">not released: </span></span>',
     "staff": '<span class="sheet-staff"><span class="visually-hidden">set by staff: </span></span>',

@@ -24,14 +24,19 @@ from submissions.drafts import DraftConflict
 from submissions.drafts import save_draft as keep_draft
 from submissions.services import SubmissionRefused
 from web.forms import PostedWork, posted_work
+from web.selectors.dashboard import staff_dashboard_page
 from web.selectors.labs import lab_page, labs_page
 
 
 @signed_in
 @require_safe
 def lab_list(request: AuthenticatedHttpRequest, offering: str) -> HttpResponse:
-    """All labs."""
+    """All labs: how a student stands in each, and for staff how each one stands."""
     enrollment = get_enrollment(request.user, offering)
+    if enrollment.is_staff:
+        return render_page(
+            request, "assignments/labs_staff.html", staff_dashboard_page(enrollment), enrollment=enrollment
+        )
     return render_page(request, "assignments/labs.html", labs_page(enrollment), enrollment=enrollment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -21,6 +22,12 @@ def ada():
 
 def sign_in(client, email="ada@example.edu", password=PASSWORD, **more):
     return client.post(reverse("sign-in"), {"username": email, "password": password, **more})
+
+
+def autofocused(page: str) -> str:
+    """The name of the one field that has the focus from the start."""
+    [field] = [tag for tag in re.findall(r"<input [^>]+>", page) if " autofocus" in tag]
+    return re.search(r'name="(\w+)"', field)[1]
 
 
 def test_signing_in_leads_to_the_offering(client, ada):
@@ -46,6 +53,11 @@ def test_a_wrong_password_and_an_unknown_address_sound_the_same(client, ada):
     sentence = "This address and password do not belong together."
     assert sentence in wrong
     assert sentence in unknown
+
+
+def test_who_mistyped_the_password_types_it_again_at_once(client, ada):
+    assert autofocused(client.get(reverse("sign-in")).content.decode()) == "username"
+    assert autofocused(sign_in(client, password="nope").content.decode()) == "password"
 
 
 def test_after_ten_failures_even_the_right_password_waits(client, ada, settings):

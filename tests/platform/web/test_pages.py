@@ -208,6 +208,19 @@ def test_times_are_shown_where_the_class_is(world, browser):
     assert b"19 Feb, 23:59" in browser(world.student).get(reverse("labs", args=[world.offering.slug])).content
 
 
+def test_the_list_of_labs_says_to_staff_how_a_lab_stands_and_not_that_they_have_not_begun(world, browser):
+    reported(submit(world.lab, world.student))
+    url, submissions = (
+        reverse("labs", args=[world.offering.slug]),
+        reverse("lab-submissions", args=[world.offering.slug, world.lab.slug]),
+    )
+    for staff in (world.ta, world.instructor):
+        page = browser(staff).get(url).content.decode()
+        assert "Not started" not in page
+        assert f'href="{submissions}">1 <span class="muted">/ ' in page
+    assert submissions not in browser(world.student).get(url).content.decode()
+
+
 def test_a_guide_that_is_none_is_not_there(world, browser):
     for name in ("nothing", "README"):
         assert browser(world.student).get(reverse("guide", args=[name])).status_code == 404

@@ -131,7 +131,7 @@ def test_differences_are_told_one_by_one():
     assert differences(published(), other) == (
         "Final research project presentation weighs 15 % instead of 14 %.",
         "Final report weighs 14 % instead of 15 %.",
-        "The relative column counts from 12 students on, before from 10.",
+        "The rank counts from 12 students on, before from 10.",
         "Before the letters scores are rounded to 1; before, not rounded.",
         "Students see letters before the grades are final.",
     )

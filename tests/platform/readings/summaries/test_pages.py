@@ -11,6 +11,7 @@ from django.urls import reverse
 from config import clock
 from reviews.marking.models import Mark
 from reviews.marking.services import adjust
+from reviews.releases.services import release
 from submissions.models import Draft, DraftVersion, Submission
 from tests.factories import ReadingFactory, reviewed, submit, summary
 from tests.platform.readings.summaries.posts import fields
@@ -223,6 +224,20 @@ def test_staff_see_the_rubric_and_how_many_handed_in(world, reading, get, save):
     assert "redundancy" in page
     assert "redundancy" not in get()
     assert "<textarea" not in page
+
+
+def test_staff_read_beside_the_counts_whether_students_see_their_scores(world, reading, get, at):
+    reviewed(summary(reading, world.student), world.ta)
+    at(reading.due_at + timedelta(minutes=1))
+    before = get(who=world.ta)
+    assert '<dt>Released</dt><dd>0 <span class="muted">/ 1</span></dd>' in before
+    assert "Not released" in before
+    release(assignment=reading, by=world.instructor.user)
+    after = get(who=world.ta)
+    assert '<dt>Released</dt><dd>1 <span class="muted">/ 1</span></dd>' in after
+    assert "Not released" not in after
+    summary(reading, world.classmate)
+    assert "Released in part" in get(who=world.ta)
 
 
 def test_a_submission_whose_student_dropped_is_still_shown_to_staff(world, reading, browser):
