@@ -191,3 +191,25 @@ def test_outputs_never_reach_the_sandbox(tiny, tmp_path: Path):
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": "<script>alert(1)</script>"})]
     data = nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()
     assert all("script" not in cell.source for cell in read_submission(Lab(tiny), [("w.ipynb", data)]))
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        {"outputs": [{}, 1, "x"] * 3},
+        {"metadata": {"tags": [{}, {}], "jupyter": 3}},
+        {"attachments": {"a.png": {"image/png": [1, 2]}}},
+        {"of_a_plugin": [[]]},
+    ],
+    ids=lambda unread: next(iter(unread)),
+)
+def test_what_nobody_reads_of_a_notebook_is_not_looked_at(tiny, unread):
+    """The validator takes minutes to word what is wrong in much of it, and no answer stands there."""
+    notebook = json.loads(GOOD)
+    notebook["metadata"]["authors"] = 7
+    for cell in notebook["cells"]:
+        cell.update(unread)
+    cells = read_submission(Lab(tiny), [("work.ipynb", json.dumps(notebook).encode())])
+    assert [cell.source for cell in cells] == [
+        cell.source for cell in read_submission(Lab(tiny), [("work.ipynb", GOOD)])
+    ]
