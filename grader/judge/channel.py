@@ -95,8 +95,12 @@ class Channel:
 
     def _serve(self, selector: selectors.BaseSelector, descriptor: int, request: memoryview) -> memoryview:
         if descriptor == self._stdin:
-            with suppress(BlockingIOError, BrokenPipeError):
+            try:
                 request = request[os.write(descriptor, request[: 1 << 16]) :]
+            except BlockingIOError:
+                return request
+            except BrokenPipeError:  # nobody there reads requests any more
+                self._fail_at_end()
             if not request:
                 selector.unregister(descriptor)
             return request
