@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,8 @@ from .contract import CheckResult, Verdict
 from .inside.cells import Cell
 from .lab import BannedOperations
 from .source import UNPARSABLE, parse
+
+PARTS = 16  # more than any operation's name has
 
 
 def watched(rules: Sequence[BannedOperations]) -> list[str]:
@@ -48,7 +50,10 @@ def with_staff_notes(
 
 
 def named_operations(cells: Sequence[Cell]) -> dict[str, str]:
-    """Dotted name → place of its first use in the student's own cells, with `import … as …` and `getattr` by a literal resolved."""
+    """Dotted name → place of its first use in the student's own cells, with `import … as …` and `getattr` by a literal resolved.
+
+    Of a name of more than `PARTS` parts only the first ones count.
+    """
     aliases: dict[str, str] = {}
     found: dict[str, str] = {}
     for cell in cells:
@@ -59,11 +64,26 @@ def named_operations(cells: Sequence[Cell]) -> dict[str, str]:
         for node in ast.walk(tree):
             aliases |= _imported(node)
         if not cell.given:
-            for node in ast.walk(tree):
-                name = _dotted(node, aliases)
-                if name:
-                    found.setdefault(name, f"{cell.label}, line {getattr(node, 'lineno', 0)}")
+            for name, line in _names(tree, aliases):
+                found.setdefault(name, f"{cell.label}, line {line}")
     return found
+
+
+def _names(tree: ast.AST, aliases: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Each dotted name and each beginning of it. A path is walked once and not by recursion: a student's may be thousands of names deep."""
+    walked: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        path: list[tuple[str, int]] = []
+        below: ast.AST | None = node
+        while below is not None and below not in walked and (step := _step(below)):
+            walked.add(below)
+            path.append((step[0], getattr(below, "lineno", 0)))
+            below = step[1]
+        if path and below is None and (base := aliases.get(path[-1][0])):
+            name = ""
+            for part, line in path[: -PARTS - 1 : -1]:
+                name = f"{name}.{part}" if name else base
+                yield name, line
 
 
 def _imported(node: ast.AST) -> dict[str, str]:
@@ -77,20 +97,19 @@ def _imported(node: ast.AST) -> dict[str, str]:
     return {}
 
 
-def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
-    """`np.linalg.inv` → `numpy.linalg.inv`; empty for anything that is no path from an imported name."""
+def _step(node: ast.AST) -> tuple[str, ast.AST | None] | None:
+    """The last part of a path and what it is a part of, which is None at the path's beginning; None for what is no path."""
     if isinstance(node, ast.Name):
-        return aliases.get(node.id, "")
+        return node.id, None
     if isinstance(node, ast.Attribute):
-        below = _dotted(node.value, aliases)
-        return f"{below}.{node.attr}" if below else ""
+        return node.attr, node.value
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "getattr"
         and len(node.args) >= 2
+        and isinstance(node.args[1], ast.Constant)
+        and isinstance(node.args[1].value, str)
     ):
-        below, name = _dotted(node.args[0], aliases), node.args[1]
-        if below and isinstance(name, ast.Constant) and isinstance(name.value, str):
-            return f"{below}.{name.value}"
-    return ""
+        return node.args[1].value, node.args[0]
+    return None

@@ -7,6 +7,7 @@ from the lab's own notebook, whatever was sent.
 from __future__ import annotations
 
 import copy
+import json
 import re
 import warnings
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from .source import UNPARSABLE, parse
 
 MAX_CELLS = 2_000
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+# of a cell, in formats 3, 4 and 5; outputs are emptied, and the rest of it is left where it was stored
+CELL_PARTS = (
+    *("cell_type", "id", "metadata", "source", "input", "language", "level", "collapsed"),
+    *("execution_count", "prompt_number"),
+)
 STUB = "raise NotImplementedError"
 MAGIC = re.compile(r"^[ \t]*(?:[\w., ]{1,80}=[ \t]*(?=[%!]))?(%%?\w|!|\?\w|\w+\?[ \t]*$)", re.MULTILINE)
 IPYTHON = re.compile(r"\bget_ipython\s*\(")
@@ -42,13 +48,61 @@ def read_notebook(data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing cell ids and the like are mended, not reported
-            notebook = nbformat.reads(data.decode("utf-8"), as_version=4)
+            notebook = nbformat.reads(json.dumps(_parts_read(data.decode("utf-8"))), as_version=4)
             nbformat.validate(notebook)
+    except Refusal:
+        raise
     except UnicodeDecodeError as error:
         raise Refusal("The notebook is not text in UTF-8, so it cannot be read.") from error
     except Exception as error:
         raise Refusal(f"The file is not a notebook that can be read: {_reason(error)}") from error
     return _cleaned(notebook)
+
+
+def _parts_read(text: str) -> Any:
+    """The notebook's JSON cut down to what anybody reads here, before the format's validator sees it.
+
+    That takes minutes to word what is wrong in some hundred kilobytes of outputs, attachments or tags, which are nobody's answer.
+    """
+    try:
+        notebook = json.loads(text)
+    except ValueError as error:
+        raise nbformat.reader.NotJSONError(str(error)) from error
+    places = [notebook, *_listed(notebook, "worksheets")]
+    count = sum(len(_listed(place, "cells")) for place in places)
+    if count > MAX_CELLS:
+        raise Refusal(f"The notebook has {count:,} cells; at most {MAX_CELLS:,} are accepted.")
+    if isinstance(notebook, dict) and isinstance(notebook.get("metadata"), dict):
+        notebook["metadata"] = _only(notebook["metadata"], "kernelspec", "language_info")
+    for place in places:
+        if _listed(place, "cells"):
+            place["cells"] = [_bare(cell) for cell in place["cells"]]
+    return notebook
+
+
+def _bare(cell: Any) -> Any:
+    """A cell of any version of the format: its outputs emptied, its metadata ours alone, its source one text."""
+    if not isinstance(cell, dict):
+        raise Refusal("The file is not a notebook that can be read: one of its cells is no cell.")
+    bare = _only(cell, *CELL_PARTS)
+    bare |= {"outputs": []} if "outputs" in cell else {}
+    if isinstance(bare.get("metadata"), dict):
+        bare["metadata"] = _only(bare["metadata"], "nbgrader", "gradlab")
+    for key in ("source", "input"):
+        if isinstance(lines := bare.get(key), list):
+            if not all(isinstance(line, str) for line in lines):
+                raise Refusal("The file is not a notebook that can be read: the source of one of its cells is no text.")
+            bare[key] = "".join(lines)
+    return bare
+
+
+def _only(mapping: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: mapping[name] for name in names if name in mapping}
+
+
+def _listed(place: Any, name: str) -> list[Any]:
+    found = place.get(name) if isinstance(place, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def write_notebook(notebook: Any) -> bytes:
@@ -73,8 +127,6 @@ def _cleaned(notebook: Any) -> Any:
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not cells:
         raise Refusal("The notebook has no cells. Upload the lab's notebook with your answers in it.")
-    if len(cells) > MAX_CELLS:
-        raise Refusal(f"The notebook has {len(cells):,} cells; at most {MAX_CELLS:,} are accepted.")
     for cell in cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .expect import CheckFailed
+
 if TYPE_CHECKING:  # students' machines have this file and not that one
     from ..contract import Chart
 
@@ -91,7 +93,9 @@ class Measure:
         high: float | None = None,
         samples: int = 1,
     ) -> Measured:
-        """Record `value`; full points at `full_at`, none at `zero_at`."""
+        """Record `value`; full points at `full_at`, none at `zero_at`. What is no finite number fails the check: no report can hold it."""
+        if not math.isfinite(value):
+            raise CheckFailed(f"{name}: came to {value}, which is no finite number")
         bounds = (value if low is None else low, value if high is None else high)
         self.recorded = Measured(name, value, unit, full_at, zero_at, *bounds, samples, self._charts)
         return self.recorded

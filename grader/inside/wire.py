@@ -3,7 +3,8 @@
 frame = magic · header length · body length · header (JSON, UTF-8) · body (the tensors' bytes, one after the other)
 
 A value is None, bool, int, float, str, list, dict with string keys, or an array; in the header an array is {"$tensor": i} and its
-dtype and shape stand in header["tensors"][i]. Cost: one copy of each array on either side.
+dtype and shape stand in header["tensors"][i]. Each has one place in the value, which so holds no more than came.
+Cost: one copy of each array on either side.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def unpack(head: bytes, body: bytes) -> dict[str, Any]:
     try:
         header = json.loads(head.decode("utf-8", "surrogatepass"))
         tensors = _tensors(header["tensors"], body)
-        message = _raise(header["message"], tensors, 0)
+        message = _raise(header["message"], dict(enumerate(tensors)), 0)
     except (LookupError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise WireError(f"malformed frame: {type(error).__name__}") from error
     if not isinstance(message, dict):
@@ -128,13 +129,14 @@ def _tensors(described: Any, body: bytes) -> list[np.ndarray]:
     return arrays
 
 
-def _raise(value: Any, tensors: list[np.ndarray], depth: int) -> Any:
+def _raise(value: Any, tensors: dict[int, np.ndarray], depth: int) -> Any:
+    """The value with its arrays, each of which is taken out of `tensors`: none is there for a second place."""
     if depth > MAX_DEPTH:
         raise WireError("nested too deeply")
     if isinstance(value, list):
         return [_raise(item, tensors, depth + 1) for item in value]
     if isinstance(value, dict):
         if set(value) == {"$tensor"}:
-            return tensors[value["$tensor"]]
+            return tensors.pop(value["$tensor"])
         return {key: _raise(item, tensors, depth + 1) for key, item in value.items()}
     return value

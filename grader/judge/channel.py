@@ -56,14 +56,17 @@ class Channel:
         """What was printed since the last call."""
         return self._prints.take()
 
-    def ask(self, message: dict[str, Any], wall_s: float) -> Any:
-        """Send a request and return the answer's value; raises `StudentFault`, after which the sandbox is spent unless it answered."""
+    def ask(self, message: dict[str, Any], wall_s: float, spent_s: float = 0.0) -> Any:
+        """Send a request and return the answer's value; raises `StudentFault`, after which the sandbox is spent unless it answered.
+
+        `spent_s` of the `wall_s` were spent by requests before this one.
+        """
         self.seen = {}
         self._refuse_what_nobody_asked_for()
         self._id = secrets.randbits(52)  # so that no answer can be given before its question
         self._prints.expect(self._id)
         refused_before = self._walled.usage().refused_processes
-        answer = self._exchange(memoryview(wire.pack(message | {"id": self._id})), wall_s)
+        answer = self._exchange(memoryview(wire.pack(message | {"id": self._id})), wall_s, spent_s)
         self._prints.settle()
         self.seen = witnessed(answer.get("witness"))
         if answer.get("ok") is True:
@@ -78,8 +81,8 @@ class Channel:
         if self._received:
             raise self._tampered("bytes came while nothing was asked")
 
-    def _exchange(self, request: memoryview, wall_s: float) -> dict[str, Any]:
-        started = time.monotonic()
+    def _exchange(self, request: memoryview, wall_s: float, spent_s: float) -> dict[str, Any]:
+        started = time.monotonic() - spent_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
@@ -95,8 +98,12 @@ class Channel:
 
     def _serve(self, selector: selectors.BaseSelector, descriptor: int, request: memoryview) -> memoryview:
         if descriptor == self._stdin:
-            with suppress(BlockingIOError, BrokenPipeError):
+            try:
                 request = request[os.write(descriptor, request[: 1 << 16]) :]
+            except BlockingIOError:
+                return request
+            except BrokenPipeError:  # nobody there reads requests any more
+                self._fail_at_end()
             if not request:
                 selector.unregister(descriptor)
             return request

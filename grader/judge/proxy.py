@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,24 +36,30 @@ class SandboxedProgram:
         self._walled: Walled | None = None
         self._channel: Channel | None = None
         self._load_fault: StudentFault | None = None
-        self.wall_s = self._limits.wall_s
+        self._wall_s, self._spent_s = self._limits.wall_s, 0.0
         self.task = ""
         self.on_gpu = lab.settings.device is Device.GPU  # where the next sandbox is opened
         self.notes: list[str] = []
+
+    def begin(self, task: str, wall_s: float) -> None:
+        """A check of this task begins: all of its calls together may take `wall_s`, however many they are."""
+        self.task, self._wall_s, self._spent_s = task, wall_s, 0.0
 
     def call(self, function: str, /, **arguments: Any) -> Any:
         """`driver.function(program, **arguments)` inside; raises `StudentFault`."""
         if self._load_fault is not None:
             raise self._load_fault  # cells that cannot be loaded once are not waited for again
-        channel = self._ready()
+        channel, started = self._ready(), time.monotonic()
+        request = {"op": "call", "function": function, "arguments": arguments}
         try:
-            return channel.ask({"op": "call", "function": function, "arguments": arguments}, self.wall_s)
+            return channel.ask(request, self._wall_s, self._spent_s)
         except StudentFault as fault:
             if self.on_gpu and fault.verdict is Verdict.TIME_LIMIT:
                 self.close()
                 prove_gpu(self._sandbox, self._limits, self._lab.settings.packages)
             raise
         finally:
+            self._spent_s += time.monotonic() - started
             self._refuse_banned(channel)
 
     def _refuse_banned(self, channel: Channel) -> None:
@@ -159,6 +166,5 @@ class JudgeProvider:
             for each in (self._submission, self._reference):
                 each.move(on_gpu=place[1])
             self._place = place
-        program.task = marks.task
-        program.wall_s = marks.limits.get("wall_s", self._lab.settings.limits.wall_s)
+        program.begin(marks.task, marks.limits.get("wall_s", self._lab.settings.limits.wall_s))
         return program

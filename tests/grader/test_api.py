@@ -166,6 +166,23 @@ def add(a, b):
     assert "pipe of answers" in check.staff_note
 
 
+def test_a_program_that_reads_no_more_requests_is_not_waited_for(grade_source):
+    """It answers once and leaves the judge a pipe that nobody reads: that would be written to in vain until the time is up."""
+    source = f"""{SCALE}
+import os, sys
+def add(a, b):
+    frame = sys._getframe()
+    while "request" not in frame.f_locals:
+        frame = frame.f_back
+    nobodys, kept = os.pipe()
+    os.dup2(nobodys, frame.f_locals["request"])
+    return a + b
+"""
+    first, second, *_ = grade_source(source).checks
+    assert (first.verdict, second.verdict) == (Verdict.PASSED, Verdict.ERROR)
+    assert second.message == "Your code closed its connection before finishing this check."
+
+
 def test_a_child_that_returns_answers_nothing(grade_source, walls):
     forks = "import os\ndef add(a, b):\n    return a * 0 if os.fork() == 0 else a + b\n"
     assert grade_source(forks + SCALE, sandbox=walls).score == 10

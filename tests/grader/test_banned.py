@@ -109,3 +109,9 @@ def test_names_are_found_through_aliases_and_getattr():
     assert found["torch.nn.functional.softmax"] == "cell 2, line 3"
     assert found["numpy.dot"] == "cell 2, line 4"
     assert "numpy.einsum" not in found
+
+
+@pytest.mark.parametrize("depth", [20, 1_500, 2_500])
+def test_a_path_of_many_names_is_read_as_far_as_an_operation_can_be_named(depth):
+    deep = "x = numpy.linalg" + ".a" * depth
+    assert named_operations([Cell("cell 1", f"import numpy\n{deep}")])["numpy.linalg.a"] == "cell 1, line 2"

@@ -79,6 +79,16 @@ def test_a_prediction_gets_points_by_how_far_it_is_off(predicted, measured, shar
     assert found.value >= 1
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("full_at", [1.0, 3.0], ids=["less is better", "more is better"])
+def test_a_quantity_that_is_no_finite_number_fails_its_check(value, full_at):
+    """JSON has no such number: a report that held one could be stored and never read again."""
+    measure = Measure()
+    with pytest.raises(CheckFailed, match="which is no finite number"):
+        measure.ratio("perplexity", value, full_at=full_at, zero_at=2.0)
+    assert measure.recorded is None
+
+
 def test_a_prediction_is_told_beside_what_was_measured():
     measure = Measure()
     found = measure.prediction("the bytes", 1500, 1000, tolerance=0.1, unit="B")

@@ -30,6 +30,21 @@ def zip_of(*entries: tuple[str, bytes], mode: int = stat.S_IFREG | 0o644) -> byt
     return buffer.getvalue()
 
 
+def zip_packed_by(method: int, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("work.py", content)
+    return buffer.getvalue()
+
+
+def damaged_zip() -> bytes:
+    """One whose directory is whole and whose packed bytes are not."""
+    data = bytearray(zip_packed_by(zipfile.ZIP_DEFLATED, ADD.encode() * 20))
+    at = data.index(b"work.py") + len(b"work.py")
+    data[at : at + 8] = b"\xff" * 8
+    return bytes(data)
+
+
 def zip_with_many_entries(count: int) -> bytes:
     """A directory of `count` entries, made by hand because a real one takes long."""
     name = b"a"
@@ -90,6 +105,16 @@ REFUSED = {
     ),
     "not a zip": ([("work.zip", b"hello")], "not a zip file"),
     "a cut zip": ([("work.zip", zip_of(("w.py", ADD.encode()))[:40])], "zip file"),
+    "a damaged zip": ([("work.zip", damaged_zip())], "cannot be opened as a zip file"),
+    "an entry without a name": ([("work.zip", zip_of(("", b"x = 1")))], "has no name"),
+    "a bomb of bzip2": (
+        [("work.zip", zip_packed_by(zipfile.ZIP_BZIP2, bytes(20 << 20)))],
+        "'work.py' is packed in an unusual way",
+    ),
+    "a bomb of lzma": (
+        [("work.zip", zip_packed_by(zipfile.ZIP_LZMA, bytes(20 << 20)))],
+        "'work.py' is packed in an unusual way",
+    ),
     "a zip that climbs": ([("work.zip", zip_of(("../x.py", b"x = 1")))], "'../x.py' points outside"),
     "an absolute entry": ([("work.zip", zip_of(("/etc/x.py", b"x = 1")))], "points outside"),
     "a backslash entry": ([("work.zip", zip_of(("..\\x.py", b"x = 1")))], "points outside"),
@@ -166,3 +191,25 @@ def test_outputs_never_reach_the_sandbox(tiny, tmp_path: Path):
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": "<script>alert(1)</script>"})]
     data = nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()
     assert all("script" not in cell.source for cell in read_submission(Lab(tiny), [("w.ipynb", data)]))
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        {"outputs": [{}, 1, "x"] * 3},
+        {"metadata": {"tags": [{}, {}], "jupyter": 3}},
+        {"attachments": {"a.png": {"image/png": [1, 2]}}},
+        {"of_a_plugin": [[]]},
+    ],
+    ids=lambda unread: next(iter(unread)),
+)
+def test_what_nobody_reads_of_a_notebook_is_not_looked_at(tiny, unread):
+    """The validator takes minutes to word what is wrong in much of it, and no answer stands there."""
+    notebook = json.loads(GOOD)
+    notebook["metadata"]["authors"] = 7
+    for cell in notebook["cells"]:
+        cell.update(unread)
+    cells = read_submission(Lab(tiny), [("work.ipynb", json.dumps(notebook).encode())])
+    assert [cell.source for cell in cells] == [
+        cell.source for cell in read_submission(Lab(tiny), [("work.ipynb", GOOD)])
+    ]

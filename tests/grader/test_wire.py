@@ -94,6 +94,14 @@ def test_malformed_frames_are_refused(header):
         wire.unpack(header, b"")
 
 
+def test_an_array_has_one_place_in_a_value():
+    """Else 60 MB that came once could stand in a list a thousand times, for whoever makes one array of it."""
+    tensors = b'"tensors": [{"dtype": "uint8", "shape": [4]}]}'
+    assert wire.unpack(b'{"message": {"a": [{"$tensor": 0}]}, ' + tensors, b"four")["a"][0].tobytes() == b"four"
+    with pytest.raises(wire.WireError):
+        wire.unpack(b'{"message": {"a": [{"$tensor": 0}, {"$tensor": 0}]}, ' + tensors, b"four")
+
+
 def test_lengths_are_checked_before_they_are_believed():
     with pytest.raises(wire.WireError):
         wire.prefix_lengths(wire.PREFIX.pack(b"GLF1", 10, 1 << 60))

@@ -41,12 +41,22 @@ class WholeLab:
         """What the solution's report says, beside its points."""
         raise NotImplementedError
 
-    def graded(self, folder: Path, data: bytes, walls: SandboxKind, *, name: str = "notebook.ipynb") -> GradeReport:
-        """The report of a submission of these bytes."""
+    def graded(
+        self,
+        folder: Path,
+        data: bytes,
+        walls: SandboxKind,
+        *,
+        name: str = "notebook.ipynb",
+        tasks: tuple[str, ...] = (),
+        seed: int = 7,
+    ) -> GradeReport:
+        """The report of a submission of these bytes, of all tasks or of some."""
         stored = folder / "stored"
         stored.write_bytes(data)
         file = SubmittedFile(name, str(stored), hashlib.sha256(data).hexdigest())
-        return grade(JobSpec("test", str(self.lab.path), (file,), 7, Suite.FULL, walls, allow_approximate_limits=True))
+        lab = str(self.lab.path)
+        return grade(JobSpec("test", lab, (file,), seed, Suite.FULL, walls, allow_approximate_limits=True, tasks=tasks))
 
     def test_the_solution_scores_every_point(self, tmp_path: Path, walls: SandboxKind):
         report = self.graded(tmp_path, self.lab.notebook.read_bytes(), walls)
