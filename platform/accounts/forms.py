@@ -25,15 +25,13 @@ class SignInForm(AuthenticationForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Check the password, unless this address failed too often from here."""
+        """Check the password, unless this address failed too often from here. Without a password there is nothing to check or count."""
         email = str(self.cleaned_data.get("username", ""))
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
-        if throttle.is_blocked(email, address):
+        if not (email and self.cleaned_data.get("password")):
+            return super().clean()
+        if not throttle.may_try(email, address):
             raise ValidationError(throttle.sentence(), code="throttled")
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            throttle.count_failure(email, address)
-            raise
+        cleaned = super().clean()
         throttle.forget(email, address)
         return cleaned

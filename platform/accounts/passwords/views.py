@@ -20,11 +20,9 @@ def password_ask(request: HttpRequest) -> HttpResponse:
     form = AskForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/password_ask.html", {"form": form}, status=422 if form.is_bound else 200)
-    place = request.META.get("REMOTE_ADDR", "")
-    if throttle.is_blocked("password-ask", place):
+    if not throttle.may_try("password-ask", request.META.get("REMOTE_ADDR", "")):
         form.add_error(None, "Many links were asked for from this network. Try again in a few minutes.")
         return render(request, "accounts/password_ask.html", {"form": form}, status=422)
-    throttle.count_failure("password-ask", place)
     ask(email=form.cleaned_data["email"])
     messages.success(
         request,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
@@ -55,6 +57,31 @@ def test_after_ten_failures_even_the_right_password_waits(client, ada, settings)
     assert response.status_code == 200
     assert b"Try again in 5 minutes" in response.content
     assert sign_in(client, "someone@example.edu", "nope").content.count(b"Try again in 5 minutes") == 0
+
+
+def test_a_post_without_a_password_does_not_start_the_count_anew(client, ada, settings):
+    for _ in range(settings.SIGN_IN_FAILURES):
+        sign_in(client, password="nope")
+        sign_in(client, password="")
+    assert b"Try again in 5 minutes" in sign_in(client).content
+
+
+class Slow(ModelBackend):
+    """Before it has looked at a password, the next try arrives, up to twenty of them."""
+
+    looked_at = 0
+
+    def authenticate(self, request, username=None, password=None, **more):
+        Slow.looked_at += 1
+        if Slow.looked_at < 20:
+            sign_in(Client(), username, password)
+        return super().authenticate(request, username, password, **more)
+
+
+def test_tries_that_arrive_at_once_are_counted_each(client, ada, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{Slow.__module__}.{Slow.__qualname__}"]
+    sign_in(client, password="nope")
+    assert Slow.looked_at == settings.SIGN_IN_FAILURES
 
 
 def test_another_address_is_not_locked_out(client, ada, settings):
