@@ -14,7 +14,7 @@ from attendance.finding import CheckInRefused, find, name_of
 from attendance.models import Attendance, CheckInWindow, LeftOut, Presence
 from audit.services import record
 from config import clock
-from courses.models import Enrollment
+from courses.models import Enrollment, Session
 
 # how long someone who scanned the picture may take to sign in
 SCAN_COUNTS_FOR = timedelta(minutes=5)
@@ -68,7 +68,16 @@ def _moment(now: datetime, scanned_at: datetime | None) -> datetime:
 
 @transaction.atomic
 def _present(enrollment: Enrollment, window: CheckInWindow, now: datetime) -> CheckedIn:
-    """The constraint decides between two taps: the second finds the first one's row. Staff's corrections wait for the lock."""
+    """The constraint decides between two taps: the second finds the first one's row. Staff's corrections wait for the lock.
+
+    The session is held meanwhile: a check-in that is closed at this moment is closed before, or with this student in it.
+    """
+    Session.objects.select_for_update(no_key=True).get(pk=window.session_id)
+    if not CheckInWindow.objects.filter(pk=window.pk).exists():
+        raise CheckInRefused(
+            f"The check-in of {name_of(window.session)} was closed at this moment. "
+            "If you are in class, tell your instructor, who can open it again or record you."
+        )
     row, made = Attendance.objects.select_for_update().get_or_create(
         session=window.session,
         enrollment=enrollment,
