@@ -188,6 +188,8 @@ class TestPages:
         ("wrong", "said"),
         [
             ({"title": "  "}, "Please give the deliverable a title"),
+            ({"due_at": "9999-12-31T23:59:59"}, "year is out of reach"),
+            ({"opens_at": "0001-01-01T00:00:00"}, "year is out of reach"),
             ({"due_at": "2026-02-03T08:00:00"}, "It would be due before it opens"),
             ({"due_at": "soon"}, "Enter a valid date/time"),
             ({"stage": "party"}, "Select a valid choice"),
