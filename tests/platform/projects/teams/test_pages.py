@@ -50,6 +50,9 @@ def test_a_team_is_formed_from_the_page(world, page):
     [
         ({"name": "", "topic": "precious words"}, "Please give the team a name."),
         ({"name": "\u200b?!", "topic": "precious words"}, "at least one letter or digit"),
+        ({"name": "take\u200bn", "topic": "precious words"}, "signs that nobody sees"),
+        ({"name": "\u202etaken", "topic": "precious words"}, "signs that nobody sees"),
+        ({"name": "\u3164", "topic": "precious words"}, "signs that nobody sees"),
         ({"name": "x" * 81, "topic": "precious words"}, "at most 80 characters"),
         ({"name": "Ok", "kind": "cooking", "topic": "precious words"}, "choose a kind from the list"),
         ({"name": "Ok", "topic": "precious words" * 30}, "at most 300 characters"),
