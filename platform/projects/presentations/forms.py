@@ -138,8 +138,8 @@ class RevisedForm(forms.Form):
     @property
     def shown_revision(self) -> int:
         """What the form carries now."""
-        value = self["revision"].value()
-        return int(value) if str(value).isdecimal() else 0
+        value = str(self["revision"].value())
+        return int(value) if value.isdecimal() and len(value) < 10 else 0
 
 
 class RatingForm(RevisedForm):

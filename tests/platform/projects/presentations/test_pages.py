@@ -135,6 +135,7 @@ def test_a_script_gets_little_over_a_bad_network(world, hour, browser):
     assert late.status_code == 422
     assert json.loads(late.content)["revision"] == 1
     assert "4, without a comment" in json.loads(late.content)["detail"]
+    assert json.loads(send({"score": "2", "comment": "", "revision": "9" * 5000}).content)["revision"] == 0
     closed(hour.talk, world.ta)
     answer = json.loads(send({"score": "5", "comment": "", "revision": "1"}).content)
     assert answer == {"revision": 1, "detail": "Ratings of this talk are closed. What you saved before that counts."}
@@ -310,3 +311,10 @@ def test_results_for_an_offering_without_talks(world, browser):
     assert "No talks are planned yet." in text_of(
         browser(world.student).get(reverse("talks", args=[world.offering.slug]))
     )
+
+
+def test_a_number_that_nobody_can_read_moves_nothing(world, hour, browser):
+    order = {"order": [f"{hour.session.pk}:{row.pk}" for row in (hour.talk, hour.later)], "move": "9" * 5000 + ":up"}
+    assert browser(world.ta).post(url(hour.talk, "talks-order"), order).status_code == 302
+    hour.later.refresh_from_db()
+    assert hour.later.position == 2
