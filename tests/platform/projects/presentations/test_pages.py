@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from projects.models import Rating, StaffRating, Talk
 from projects.presentations.models import Criterion, Moderation
-from tests.factories import SessionFactory, closed, opened, person, rated, staff_rated, team
+from tests.factories import SessionFactory, closed, opened, person, rated, staff_rated, talk, team
 
 pytestmark = pytest.mark.django_db
 
@@ -318,3 +318,14 @@ def test_a_number_that_nobody_can_read_moves_nothing(world, hour, browser):
     assert browser(world.ta).post(url(hour.talk, "talks-order"), order).status_code == 302
     hour.later.refresh_from_db()
     assert hour.later.position == 2
+
+
+def test_a_speaker_of_two_talks_is_taken_off_one_and_put_back(world, hour, browser):
+    practice = talk(hour.team, session=hour.session, position=3, practice=True)
+    for each in (practice, hour.talk):
+        closed(opened(each, world.ta), world.ta)
+    ada = {"enrollment": str(world.student.pk)}
+    for act, speaks in (("remove", False), ("add", True)):
+        assert post(browser, world.ta, "talk-speakers", hour.talk, act=act, **ada).status_code == 200
+        assert hour.talk.speakers.filter(enrollment=world.student).exists() == speaks
+    assert practice.speakers.filter(enrollment=world.student).exists()
