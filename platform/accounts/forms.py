@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
@@ -30,7 +31,7 @@ class SignInForm(AuthenticationForm):
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
         if not (email and self.cleaned_data.get("password")):
             return super().clean()
-        if not throttle.may_try(email, address):
+        if not throttle.may_try(email, address, settings.SIGN_IN_FAILURES):
             raise ValidationError(throttle.sentence(), code="throttled")
         cleaned = super().clean()
         throttle.forget(email, address)

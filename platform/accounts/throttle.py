@@ -13,15 +13,15 @@ from config.redis import Unavailable
 log = structlog.get_logger(__name__)
 
 
-def may_try(email: str, address: str) -> bool:
-    """Count one try of this pair, and say whether it is within what they may do until the window closes.
+def may_try(email: str, address: str, most: int) -> bool:
+    """Count one try of this pair, and say whether it is among the `most` that they may do until the window closes.
 
     It is counted before anything is checked, so that a hundred at the same moment are a hundred.
     """
     key = _key(email, address)
     try:
         cache.add(key, 0, settings.SIGN_IN_WINDOW_S)
-        return cache.incr(key) <= settings.SIGN_IN_FAILURES
+        return cache.incr(key) <= most
     except (Unavailable, ValueError) as error:  # ValueError: the count ran out between the two calls
         log.warning("sign_in_try_not_counted", error=str(error))
         return True
