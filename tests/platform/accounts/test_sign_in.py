@@ -142,6 +142,12 @@ def test_lists_are_sorted_by_family_name(name, sorted_as):
     assert User.objects.create_user(f"{len(name)}@Example.edu", name).sort_name == sorted_as
 
 
+def test_the_longest_name_has_a_place_in_a_list():
+    made = User.objects.create_user("long@example.edu", f"{'x' * 100} {'y' * 99}")
+    made.full_clean(exclude=["password"])
+    assert made.sort_name.startswith(f"{'y' * 99}, x")
+
+
 def test_without_a_password_nobody_can_sign_in(client):
     User.objects.create_user("ghost@example.edu", "A Ghost")
     assert sign_in(client, "ghost@example.edu", "").status_code == 200
