@@ -78,7 +78,8 @@ class Slow(ModelBackend):
         return super().authenticate(request, username, password, **more)
 
 
-def test_tries_that_arrive_at_once_are_counted_each(client, ada, settings):
+def test_tries_that_arrive_at_once_are_counted_each(client, ada, settings, monkeypatch):
+    monkeypatch.setattr(Slow, "looked_at", 0)
     settings.AUTHENTICATION_BACKENDS = [f"{Slow.__module__}.{Slow.__qualname__}"]
     sign_in(client, password="nope")
     assert Slow.looked_at == settings.SIGN_IN_FAILURES
@@ -114,6 +115,15 @@ def test_a_cache_that_is_away_keeps_nobody_out(client, ada, settings, tmp_path):
 def test_signing_in_never_leads_to_another_site(client, ada):
     response = sign_in(client, next="https://evil.example/")
     assert response.url == reverse("home")
+
+
+@pytest.mark.parametrize("wanted", ["/sign-in/", "/sign-in/?next=/sign-in/", "//[", "/%00"])
+def test_signing_in_never_leads_in_a_circle(client, ada, wanted):
+    for _ in ("to sign in", "signed in already"):
+        assert client.get(reverse("sign-in"), {"next": wanted}).status_code in {200, 302}
+        answer = sign_in(client, next=wanted)
+        assert answer.status_code == 302
+        assert not answer.url.startswith(reverse("sign-in"))
 
 
 def test_a_closed_account_cannot_sign_in(client, ada):
