@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
@@ -31,15 +32,13 @@ class SignInForm(AuthenticationForm):
             self.fields["password"].widget.attrs["autofocus"] = True
 
     def clean(self) -> dict[str, Any]:
-        """Check the password, unless this address failed too often from here."""
+        """Check the password, unless this address failed too often from here. Without a password there is nothing to check or count."""
         email = str(self.cleaned_data.get("username", ""))
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
-        if throttle.is_blocked(email, address):
+        if not (email and self.cleaned_data.get("password")):
+            return super().clean()
+        if not throttle.may_try(email, address, settings.SIGN_IN_FAILURES):
             raise ValidationError(throttle.sentence(), code="throttled")
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            throttle.count_failure(email, address)
-            raise
+        cleaned = super().clean()
         throttle.forget(email, address)
         return cleaned

@@ -7,6 +7,8 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
+LONGEST_NAME = 200
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates people; addresses are stored in lower case, so that `Ada@…` and `ada@…` are one person."""
@@ -25,15 +27,17 @@ class UserManager(BaseUserManager["User"]):
 
 def _sort_name(name: str) -> str:
     *given, family = name.split() or [""]
-    return f"{family}, {' '.join(given)}" if given else family
+    return (f"{family}, {' '.join(given)}" if given else family)[
+        :LONGEST_NAME
+    ]  # the comma makes it longer than the name
 
 
 class User(AbstractBaseUser):
     """One person, on every page of every offering."""
 
     email = models.EmailField(unique=True, error_messages={"unique": "Someone already uses this address."})
-    name = models.CharField(max_length=200)
-    sort_name = models.CharField(max_length=200, help_text="Family name first, for lists.")
+    name = models.CharField(max_length=LONGEST_NAME)
+    sort_name = models.CharField(max_length=LONGEST_NAME, help_text="Family name first, for lists.")
     is_active = models.BooleanField(default=True)
 
     USERNAME_FIELD = "email"

@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted by e-mail address and network address. Without a cache nothing is counted, and people get in."""
+"""Sign-ins, counted by e-mail address and network address until one succeeds. Without a cache nothing is counted, and people get in."""
 
 from __future__ import annotations
 
@@ -13,23 +13,18 @@ from config.redis import Unavailable
 log = structlog.get_logger(__name__)
 
 
-def is_blocked(email: str, address: str) -> bool:
-    """Whether this pair failed too often within the window."""
-    try:
-        return int(cache.get(_key(email, address), 0)) >= settings.SIGN_IN_FAILURES
-    except Unavailable as error:
-        log.warning("sign_in_failures_not_read", error=str(error))
-        return False
+def may_try(email: str, address: str, most: int) -> bool:
+    """Count one try of this pair, and say whether it is among the `most` that they may do until the window closes.
 
-
-def count_failure(email: str, address: str) -> None:
-    """Remember one failure until the window closes."""
+    It is counted before anything is checked, so that a hundred at the same moment are a hundred.
+    """
     key = _key(email, address)
     try:
-        if not cache.add(key, 1, settings.SIGN_IN_WINDOW_S):
-            cache.incr(key)
+        cache.add(key, 0, settings.SIGN_IN_WINDOW_S)
+        return cache.incr(key) <= most
     except (Unavailable, ValueError) as error:  # ValueError: the count ran out between the two calls
-        log.warning("sign_in_failure_not_counted", error=str(error))
+        log.warning("sign_in_try_not_counted", error=str(error))
+        return True
 
 
 def forget(email: str, address: str) -> None:
@@ -37,7 +32,7 @@ def forget(email: str, address: str) -> None:
     try:
         cache.delete(_key(email, address))
     except Unavailable as error:
-        log.warning("sign_in_failures_not_forgotten", error=str(error))
+        log.warning("sign_in_tries_not_forgotten", error=str(error))
 
 
 def sentence() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.contrib.auth.views import LoginView, LogoutView
 
 from accounts.forms import SignInForm
@@ -13,6 +15,11 @@ class SignInView(LoginView):
     authentication_form = SignInForm
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        """Where someone was going; whoever was going here goes to the first page."""
+        wanted = super().get_success_url()
+        return self.get_default_redirect_url() if urlsplit(wanted).path == self.request.path else wanted
 
 
 class SignOutView(LogoutView):

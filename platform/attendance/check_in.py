@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from attendance.finding import CheckInRefused, find, name_of
 from attendance.models import Attendance, CheckInWindow, LeftOut, Presence
 from audit.services import record
 from config import clock
-from courses.models import Enrollment
+from courses.models import Enrollment, Session
 
 # how long someone who scanned the picture may take to sign in
 SCAN_COUNTS_FOR = timedelta(minutes=5)
@@ -34,8 +35,8 @@ def check_in(*, enrollment: Enrollment, code: str, address: str, scanned_at: dat
     then, for `SCAN_COUNTS_FOR`. Raises `CheckInRefused` with what is wrong and what to do.
     """
     now = clock.now()
-    if (here := present_now(enrollment, now)) is not None:
-        return CheckedIn(here, again=True)
+    if (here := present_now(enrollment, now)) and not _open_elsewhere(enrollment, here, now):
+        return CheckedIn(here[0], again=True)
     if not throttle.may_try(enrollment.pk, address):
         raise CheckInRefused(throttle.sentence())
     window = find(enrollment.offering, tidy(code), _moment(now, scanned_at))
@@ -45,11 +46,17 @@ def check_in(*, enrollment: Enrollment, code: str, address: str, scanned_at: dat
     return _present(enrollment, window, now)
 
 
-def present_now(enrollment: Enrollment, now: datetime) -> Attendance | None:
-    """How the student stands as present in a session whose check-in is open; None where they are not in yet."""
+def present_now(enrollment: Enrollment, now: datetime) -> list[Attendance]:
+    """How the student stands as present in sessions whose check-in is open, the last one first; empty where they are not in yet."""
     found = Attendance.objects.filter(enrollment=enrollment, presence=Presence.PRESENT)
-    found = found.filter(session__check_in_windows__in=CheckInWindow.objects.open_at(now))
-    return found.select_related("session").order_by("-pk").first()
+    found = found.filter(session__in=CheckInWindow.objects.open_at(now).values("session"))
+    return list(found.select_related("session").order_by("-pk"))
+
+
+def _open_elsewhere(enrollment: Enrollment, here: Sequence[Attendance], now: datetime) -> bool:
+    """Whether a check-in is open in another session, too, for which a code may be meant."""
+    opened = CheckInWindow.objects.open_at(now).filter(session__offering=enrollment.offering_id, session__left_out=None)
+    return opened.exclude(session__in=[row.session_id for row in here]).exists()
 
 
 def _moment(now: datetime, scanned_at: datetime | None) -> datetime:
@@ -61,7 +68,16 @@ def _moment(now: datetime, scanned_at: datetime | None) -> datetime:
 
 @transaction.atomic
 def _present(enrollment: Enrollment, window: CheckInWindow, now: datetime) -> CheckedIn:
-    """The constraint decides between two taps: the second finds the first one's row. Staff's corrections wait for the lock."""
+    """The constraint decides between two taps: the second finds the first one's row. Staff's corrections wait for the lock.
+
+    The session is held meanwhile: a check-in that is closed at this moment is closed before, or with this student in it.
+    """
+    Session.objects.select_for_update(no_key=True).get(pk=window.session_id)
+    if not CheckInWindow.objects.filter(pk=window.pk).exists():
+        raise CheckInRefused(
+            f"The check-in of {name_of(window.session)} was closed at this moment. "
+            "If you are in class, tell your instructor, who can open it again or record you."
+        )
     row, made = Attendance.objects.select_for_update().get_or_create(
         session=window.session,
         enrollment=enrollment,

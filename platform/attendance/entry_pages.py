@@ -51,8 +51,8 @@ def correction_form(viewer: Enrollment, data: QueryDict | None = None, **options
 def correction_page(viewer: Enrollment, asked: Mapping[str, str]) -> CorrectionPage:
     """The empty form, with the session or the student that the address names."""
     initial = {
-        "sessions": [int(pk) for pk in (asked.get("session", ""),) if pk.isdecimal()],
-        "students": [int(pk) for pk in (asked.get("student", ""),) if pk.isdecimal()],
+        "sessions": [int(pk) for pk in (asked.get("session", ""),) if pk.isdecimal() and len(pk) < 19],
+        "students": [int(pk) for pk in (asked.get("student", ""),) if pk.isdecimal() and len(pk) < 19],
         "presence": "excused" if "student" in asked else "present",
     }
     return CorrectionPage(correction_form(viewer, initial=initial), back="student" if "student" in asked else "")

@@ -131,6 +131,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SIGN_IN_FAILURES = 10
 SIGN_IN_WINDOW_S = 300
+PASSWORD_ASKS = 200  # links to set a password that one network asks for within that time: a lecture hall is one
 PASSWORD_RESET_TIMEOUT = (
     7 * 86_400
 )  # how long a mailed link sets a password, once; new people may be away for some days

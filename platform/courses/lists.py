@@ -19,8 +19,8 @@ def page_of(rows: Sequence[T], number: str) -> Page[T]:
 
 
 def sought(request: HttpRequest) -> tuple[str, str]:
-    """The search text and the page number of a request."""
-    return request.GET.get("q", "").strip()[:LONGEST], request.GET.get("page", "")
+    """The search text and the page number of a request; the text without the NULs that PostgreSQL does not take."""
+    return request.GET.get("q", "").replace("\0", "").strip()[:LONGEST], request.GET.get("page", "")
 
 
 def holds(text: str, *fields: str) -> bool:

@@ -99,6 +99,10 @@ def _texts(values: object) -> Sequence[str]:
 
 
 def service_url(value: object) -> str:
-    """An address of a service; one that would be cut is none."""
+    """An address of a service; one that would be cut, or that is none, is empty."""
     text = _text(value, 1001)
-    return text if len(text) <= 1000 and urlsplit(text).scheme in {"http", "https"} else ""
+    try:
+        scheme = urlsplit(text).scheme
+    except ValueError:
+        return ""
+    return text if len(text) <= 1000 and scheme in {"http", "https"} else ""

@@ -85,6 +85,8 @@ def find_platform(issuer: object, client_id: object) -> Platform:
     """Raises `LtiException` unless exactly one active platform is meant."""
     if not isinstance(issuer, str) or not isinstance(client_id, str | None):
         raise LtiException("Issuer and client are no text.")
+    if "\0" in issuer + (client_id or ""):  # PostgreSQL does not take it
+        raise LtiException("No such platform is registered here.")
     named = Platform.objects.filter(active=True, issuer=issuer)
     found = list((named.filter(client_id=client_id) if client_id else named)[:2])
     if len(found) != 1:

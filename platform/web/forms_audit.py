@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 
+from assignments.due.forms import within_reach
+
 
 class AuditFilter(forms.Form):
     """Every field may be empty. What the lists offer is what the log holds."""
@@ -15,10 +17,16 @@ class AuditFilter(forms.Form):
     kind = forms.ChoiceField(required=False, label="To what")
     student = forms.CharField(required=False, max_length=200, label="Student, by name or e-mail")
     first = forms.DateField(
-        required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        required=False,
+        label="From",
+        validators=[within_reach],
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     last = forms.DateField(
-        required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        required=False,
+        label="To",
+        validators=[within_reach],
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     text = forms.CharField(required=False, max_length=200, label="Words in it")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
@@ -16,15 +17,13 @@ from accounts.passwords.services import ask
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_ask(request: HttpRequest) -> HttpResponse:
-    """The form; and the same answer for everyone who sends it. After too many from one place it waits, as after failed sign-ins."""
+    """The form; and the same answer for everyone who sends it. After too many from one place, where a class may sit, it waits."""
     form = AskForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/password_ask.html", {"form": form}, status=422 if form.is_bound else 200)
-    place = request.META.get("REMOTE_ADDR", "")
-    if throttle.is_blocked("password-ask", place):
+    if not throttle.may_try("password-ask", request.META.get("REMOTE_ADDR", ""), settings.PASSWORD_ASKS):
         form.add_error(None, "Many links were asked for from this network. Try again in a few minutes.")
         return render(request, "accounts/password_ask.html", {"form": form}, status=422)
-    throttle.count_failure("password-ask", place)
     ask(email=form.cleaned_data["email"])
     messages.success(
         request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -15,7 +15,14 @@ from assignments.models import Assignment, Kind
 from courses.models import Enrollment, Offering
 
 MOST_LINES, MOST_DAYS = 1000, 365
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 PER_DAY = {Unit.DAYS: 1, Unit.HOURS: 24, Unit.MINUTES: 24 * 60}
+
+
+def within_reach(day: date) -> None:
+    """For a day or a moment: raise `ValidationError` for a year in which nothing is due, such as one that was typed wrong."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValidationError(f"That year is out of reach. Please choose one from {FIRST_YEAR} to {LAST_YEAR}.")
 
 
 class StudentsForm(forms.Form):
@@ -97,6 +104,7 @@ class ExtensionForm(StudentsForm):
     )
     due_on = forms.DateField(
         label="New due day",
+        validators=[within_reach],
         error_messages={
             "required": "Please give the new due day.",
             "invalid": "Please give the day as year-month-day, such as 2026-02-06.",
@@ -130,8 +138,6 @@ class ExtensionForm(StudentsForm):
         cleaned = super().clean()
         day, time = cleaned.get("due_on"), cleaned.get("due_time")
         if day and time:
-            if not 2000 <= day.year <= 2100:
-                raise ValidationError("That year is out of reach. Please check the new due day.")
             cleaned["due_at"] = on_wall(datetime.combine(day, time.replace(microsecond=0)), self.offering.zone)
         return cleaned
 

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from assignments.due.forms import within_reach
 from courses.models import Offering
 from projects.deliverables.keeping import Description
 from projects.deliverables.models import Stage, Style
@@ -29,8 +30,12 @@ class DeliverableForm(forms.Form):
 
     stage = forms.ChoiceField(choices=Stage.choices, help_text="It also says which part of the grade it makes.")
     title = forms.CharField(max_length=200, error_messages={"required": "Please give the deliverable a title."})
-    opens_at = forms.DateTimeField(label="Opens", widget=_Moment, help_text="Students see it from then on.")
-    due_at = forms.DateTimeField(label="Due", widget=_Moment, help_text="The last second that is on time.")
+    opens_at = forms.DateTimeField(
+        label="Opens", widget=_Moment, validators=[within_reach], help_text="Students see it from then on."
+    )
+    due_at = forms.DateTimeField(
+        label="Due", widget=_Moment, validators=[within_reach], help_text="The last second that is on time."
+    )
     style = forms.ChoiceField(
         choices=Style.choices, help_text="What the PDF is held against. That advises; staff decide."
     )

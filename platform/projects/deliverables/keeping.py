@@ -104,7 +104,8 @@ def add_deliverable(*, offering: Offering, description: Description, by: User) -
 def edit_deliverable(*, deliverable: Deliverable, description: Description, by: User, confirmed: bool = False) -> bool:
     """Store what differs; False when nothing does. The address stays.
 
-    Raises `DatesTouchWork` unless `confirmed`, and `KeepingRefused` for another stage where something was handed in or marked.
+    Raises `DatesTouchWork` unless `confirmed`, and `KeepingRefused` for another stage where something was handed in or marked, or where
+    the rubric was edited.
     """
     fresh = _locked(deliverable)
     assignment, before = fresh.assignment, Description.of(fresh)
@@ -132,12 +133,17 @@ def edit_deliverable(*, deliverable: Deliverable, description: Description, by: 
 
 @transaction.atomic
 def remove_deliverable(*, deliverable: Deliverable, by: User) -> None:
-    """Take a deliverable away for which nothing was handed in; raises `KeepingRefused` otherwise."""
+    """Take a deliverable away for which nothing was handed in and no score was decided; raises `KeepingRefused` otherwise."""
     fresh = _locked(deliverable)
     assignment = fresh.assignment
     if assignment.submissions.exists():
         raise KeepingRefused(
             f"Something was handed in for {assignment.label}, so it cannot be removed. Its work and its scores are kept."
+        )
+    if decided := assignment.grade_decisions.filter(withdrawn_at=None).count():
+        raise KeepingRefused(
+            f"Staff decided the score of {assignment.label} for {decided} student{'' if decided == 1 else 's'}, so it cannot be removed. "
+            "Withdraw that in their grades first."
         )
     _record(assignment, by, "removed a deliverable", before=_in_words(Description.of(fresh)))
     offering = assignment.offering
@@ -153,10 +159,15 @@ def _locked(deliverable: Deliverable) -> Deliverable:
 
 
 def _change_stage(assignment: Assignment, stage: str, submissions: int) -> None:
-    """With another stage comes its usual rubric; nothing hangs on the old one yet."""
+    """With another stage comes its usual rubric; nothing hangs on the old one yet, and nobody has worked on it."""
     if submissions:
         raise KeepingRefused("Something was handed in for it, so its stage stays. Add another deliverable instead.")
-    Rubric.objects.filter(assignment=assignment).delete()
+    rubric = Rubric.objects.filter(assignment=assignment)
+    if rubric.filter(revision__gt=0).exists():
+        raise KeepingRefused(
+            "Its rubric was edited, and another stage would put the usual one in its place. Add another deliverable instead."
+        )
+    rubric.delete()
     assignment.points = assignment.points * 0
     assignment.scored_elsewhere = stage == Stage.PRESENTATION
     assignment.save(update_fields=["points", "scored_elsewhere"])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.http import QueryDict
 
 from courses.models import Enrollment, Offering, Session
@@ -138,8 +139,8 @@ class RevisedForm(forms.Form):
     @property
     def shown_revision(self) -> int:
         """What the form carries now."""
-        value = self["revision"].value()
-        return int(value) if str(value).isdecimal() else 0
+        value = str(self["revision"].value())
+        return int(value) if value.isdecimal() and len(value) < 10 else 0
 
 
 class RatingForm(RevisedForm):
@@ -239,8 +240,8 @@ class SpeakerForm(forms.Form):
         field = self.fields["enrollment"]
         assert isinstance(field, forms.ModelChoiceField)
         # a speaker who dropped since can still be taken off
-        known = Enrollment.objects.filter(offering=talk.offering_id).select_related("user", "offering")
-        field.queryset = known.filter(role="student", dropped_at=None) | known.filter(spoken__talk=talk)
+        wanted = Q(role="student", dropped_at=None) | Q(pk__in=talk.speakers.order_by().values("enrollment"))
+        field.queryset = Enrollment.objects.filter(wanted, offering=talk.offering_id).select_related("user", "offering")
 
 
 def session_label(session: Session) -> str:

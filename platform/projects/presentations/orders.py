@@ -22,7 +22,7 @@ def read_order(lines: Sequence[str], move: str, sessions: Sequence[int]) -> dict
             "The schedule has changed since you opened it, so the order was not saved. Here it is as it stands now."
         ) from None
     moved, _, way = move.partition(":")
-    if moved.isdecimal() and way in {"up", "down"}:
+    if moved.isdecimal() and len(moved) < 19 and way in {"up", "down"}:
         _step(order, int(moved), 1 if way == "down" else -1)
     return order
 

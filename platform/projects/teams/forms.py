@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from assignments.due.forms import within_reach
 from assignments.due.rules import on_wall
 from courses.models import Offering
 from projects.teams.details import LONGEST_NAME, name_or_refusal
@@ -95,6 +96,7 @@ class RulesForm(forms.Form):
     largest = forms.IntegerField(min_value=1, max_value=LARGEST_TEAM, label="Largest team")
     lock_on = forms.DateField(
         required=False,
+        validators=[within_reach],
         label="Last day on which students change teams",
         help_text="Empty: they may change them all term.",
         error_messages={"invalid": "Please give the day as year-month-day, such as 2026-02-20."},

@@ -14,6 +14,7 @@ from projects.teams.rules import TeamRefused
 from projects.teams.selectors import team_of
 
 NO_TEAM = "no team"
+VARIANTS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # they choose how the sign before them is drawn
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class ByStaff:
 
 
 def folded(name: str) -> str:
-    """A name as it is compared: whatever its case, its spaces and the way its letters are put together."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name as it is compared: whatever its case, its spaces, signs that are not seen, and the way its letters are put together."""
+    seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf" and letter not in VARIANTS)
+    return " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
 
 
 def make_team(*, offering: Offering, details: Details, by: User) -> Team:

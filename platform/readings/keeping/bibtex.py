@@ -210,13 +210,18 @@ def _as_entry(facts: PaperFacts) -> Any:
         "year": str(facts.year or ""),
         "eprint": facts.arxiv_id,
         "archiveprefix": "arXiv" if facts.arxiv_id else "",
-        "doi": facts.doi,
-        "url": facts.url,
+        "doi": _address(facts.doi),
+        "url": _address(facts.url),
         "keywords": latex_of(facts.topic_hint),
     }
     kind = "inproceedings" if facts.venue else "misc"
     authors = [_person(name) for name in facts.authors.split(", ") if name.strip()]
     return Entry(kind, [(name, text) for name, text in fields.items() if text], {"author": authors} if authors else {})
+
+
+def _address(text: str) -> str:
+    """A brace would end the field, or never; in an address it can be written otherwise."""
+    return text.replace("{", "%7B").replace("}", "%7D")
 
 
 def _person(name: str) -> Any:

@@ -12,6 +12,7 @@ from django.core.validators import URLValidator
 from django.http import QueryDict
 from django.utils import timezone
 
+from assignments.due.forms import within_reach
 from courses.models import Enrollment, Offering
 from readings.keeping import identifiers
 from readings.keeping.bibtex import MOST_CHARS
@@ -61,8 +62,12 @@ class PaperForm(forms.Form):
         validators=[URLValidator(schemes=["http", "https"])],
         help_text="Used where there is no arXiv id and no DOI.",
     )
-    opens_at = forms.DateTimeField(label="Opens", widget=_Moment, help_text="Students can write from then on.")
-    due_at = forms.DateTimeField(label="Due", widget=_Moment, help_text="The last second that is on time.")
+    opens_at = forms.DateTimeField(
+        label="Opens", widget=_Moment, validators=[within_reach], help_text="Students can write from then on."
+    )
+    due_at = forms.DateTimeField(
+        label="Due", widget=_Moment, validators=[within_reach], help_text="The last second that is on time."
+    )
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ def set_hidden(*, reading: Reading, hidden: bool, by: User) -> bool:
 
 @transaction.atomic
 def remove_reading(*, reading: Reading, by: User) -> bool:
-    """Take a reading off the list. One for which anything was written is archived: then True. One without is deleted.
+    """Take a reading off the list. One for which anything was written or decided is archived: then True. One without is deleted.
 
     The papers behind it move up, and keep their dates.
     """
@@ -143,8 +143,8 @@ def restore_reading(*, reading: Reading, by: User) -> bool:
 
 
 def has_work(assignment: Assignment) -> bool:
-    """Whether students handed in, or only typed, anything."""
-    return assignment.submissions.exists() or assignment.drafts.exists()
+    """Whether students handed in, or only typed, anything, or staff decided what somebody gets for it."""
+    return assignment.submissions.exists() or assignment.drafts.exists() or assignment.grade_decisions.exists()
 
 
 def lock_list(offering: Offering) -> Offering:

@@ -6,6 +6,8 @@ import re
 import time
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
@@ -69,6 +71,32 @@ def test_after_ten_failures_even_the_right_password_waits(client, ada, settings)
     assert sign_in(client, "someone@example.edu", "nope").content.count(b"Try again in 5 minutes") == 0
 
 
+def test_a_post_without_a_password_does_not_start_the_count_anew(client, ada, settings):
+    for _ in range(settings.SIGN_IN_FAILURES):
+        sign_in(client, password="nope")
+        sign_in(client, password="")
+    assert b"Try again in 5 minutes" in sign_in(client).content
+
+
+class Slow(ModelBackend):
+    """Before it has looked at a password, the next try arrives, up to twenty of them."""
+
+    looked_at = 0
+
+    def authenticate(self, request, username=None, password=None, **more):
+        Slow.looked_at += 1
+        if Slow.looked_at < 20:
+            sign_in(Client(), username, password)
+        return super().authenticate(request, username, password, **more)
+
+
+def test_tries_that_arrive_at_once_are_counted_each(client, ada, settings, monkeypatch):
+    monkeypatch.setattr(Slow, "looked_at", 0)
+    settings.AUTHENTICATION_BACKENDS = [f"{Slow.__module__}.{Slow.__qualname__}"]
+    sign_in(client, password="nope")
+    assert Slow.looked_at == settings.SIGN_IN_FAILURES
+
+
 def test_another_address_is_not_locked_out(client, ada, settings):
     for _ in range(settings.SIGN_IN_FAILURES):
         sign_in(client, password="nope")
@@ -101,6 +129,15 @@ def test_signing_in_never_leads_to_another_site(client, ada):
     assert response.url == reverse("home")
 
 
+@pytest.mark.parametrize("wanted", ["/sign-in/", "/sign-in/?next=/sign-in/", "//[", "/%00"])
+def test_signing_in_never_leads_in_a_circle(client, ada, wanted):
+    for _ in ("to sign in", "signed in already"):
+        assert client.get(reverse("sign-in"), {"next": wanted}).status_code in {200, 302}
+        answer = sign_in(client, next=wanted)
+        assert answer.status_code == 302
+        assert not answer.url.startswith(reverse("sign-in"))
+
+
 def test_a_closed_account_cannot_sign_in(client, ada):
     User.objects.update(is_active=False)
     assert sign_in(client).status_code == 200
@@ -125,6 +162,12 @@ def test_the_page_one_wanted_comes_after_signing_in(client, ada):
 )
 def test_lists_are_sorted_by_family_name(name, sorted_as):
     assert User.objects.create_user(f"{len(name)}@Example.edu", name).sort_name == sorted_as
+
+
+def test_the_longest_name_has_a_place_in_a_list():
+    made = User.objects.create_user("long@example.edu", f"{'x' * 100} {'y' * 99}")
+    made.full_clean(exclude=["password"])
+    assert made.sort_name.startswith(f"{'y' * 99}, x")
 
 
 def test_without_a_password_nobody_can_sign_in(client):

@@ -99,6 +99,42 @@ def records(crowd: Crowd) -> list[Callable[[], Any]]:
     return [lambda: record_presence(**asked, reason="roll call", by=crowd.ta.user)]
 
 
+def closing() -> dict[str, Any]:
+    """The first student is in, and not yet stored, when staff close a check-in in which they see nobody."""
+    from django.db import connection, transaction
+
+    from attendance.check_in import check_in
+    from attendance.codes import code_at
+    from attendance.windows import close_window
+    from config import clock
+
+    crowd = a_class()
+    code = code_at(crowd.session.check_in_windows.get(), clock.now())
+    tapped, closed = threading.Event(), threading.Event()
+
+    def tap() -> str:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                check_in(enrollment=crowd.students[0], code=code, address="10.0.0.1")
+                tapped.set()
+                waits = False
+                while not (waits or closed.is_set()):
+                    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                    waits = cursor.fetchone()[0] > 0
+        finally:
+            tapped.set()
+        return "in"
+
+    def close() -> bool:
+        tapped.wait()
+        try:
+            return close_window(session=crowd.session, by=crowd.ta.user) is not None
+        finally:
+            closed.set()
+
+    return {"done": [str(one) for one in at_once([tap, close])], "rows": rows(crowd), "first": crowd.students[0].pk}
+
+
 def main() -> None:
     import django
 
@@ -121,6 +157,7 @@ def main() -> None:
         "with staff": Counter(str(one) for one in both[:-1]),
         "staff": repr(both[-1]),
         "rows with staff": rows(other),
+        "closing": closing(),
     }
     sys.stdout.write(json.dumps(told) + "\n")
 

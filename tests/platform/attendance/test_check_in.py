@@ -13,7 +13,7 @@ from attendance.codes import code_at, code_of, spaced
 from attendance.models import Attendance
 from attendance.records import leave_out
 from audit.models import AuditEvent
-from tests.factories import recorded
+from tests.factories import SessionFactory, recorded
 from tests.platform.attendance.conftest import START
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +51,32 @@ def test_a_second_tap_changes_nothing(room, browser, url):
     again = types(phone, url, code_at(window, room.after(30)), follow=True)
     assert "checked in already" in again.content.decode()
     assert Attendance.objects.get().recorded_at == START + timedelta(seconds=1)
+
+
+def test_whoever_is_in_one_session_checks_in_to_another_that_is_open_too(room, browser, url):
+    other = SessionFactory(offering=room.offering, date=START.date(), topic="Compilers")
+    first, second, phone = room.window(), room.window(other), browser(room.student)
+    types(phone, url, code_at(first, room.after(1)))
+    page = phone.get(url).content.decode()
+    assert "You are in." in page
+    assert "Also open: Compilers" in page
+    assert "not the code on the screen" in told(types(phone, url, "BBBBBB"))
+    types(phone, url, code_at(second, room.after(2)))
+    assert set(Attendance.objects.values_list("session", "presence")) == {
+        (room.session.pk, "present"),
+        (other.pk, "present"),
+    }
+    assert 'name="code"' not in phone.get(url).content.decode()
+    assert "checked in already" in types(phone, url, "BBBBBB", follow=True).content.decode()
+
+
+def test_a_session_that_was_left_out_asks_nobody_who_is_in_for_a_code(room, browser, url):
+    other = SessionFactory(offering=room.offering, date=START.date(), topic="Compilers")
+    first, phone = room.window(), browser(room.student)
+    room.window(other)
+    leave_out(session=other, reason="cancelled", by=room.instructor.user)
+    types(phone, url, code_at(first, room.after(1)))
+    assert 'name="code"' not in phone.get(url).content.decode()
 
 
 def test_a_second_check_in_of_the_session_finds_those_who_are_in(room, browser, url):

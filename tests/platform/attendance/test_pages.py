@@ -194,3 +194,10 @@ def _queries(client, url, room, *, start: int, stop: int) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert client.get(url).status_code == 200
     return len(asked)
+
+
+@pytest.mark.parametrize("asked", ["session", "student"])
+@pytest.mark.parametrize("number", ["x", "\u0663", "9" * 40, "9" * 5000])
+def test_a_correction_of_nobody_is_an_empty_form(room, browser, asked, number):
+    url = reverse("attendance-correct", args=[room.offering.slug])
+    assert browser(room.ta).get(url, {asked: number}).status_code == 200

@@ -44,3 +44,5 @@ def test_the_same_on_postgresql(on_postgresql):
     assert told["rows"] == [[pk, "present"] for pk in sorted(told["expected"])]
     assert "Recorded(" in told["staff"]
     assert [presence for _, presence in told["rows with staff"]] == ["present"] * racing.STUDENTS
+    assert told["closing"]["done"] == ["in", "True"]
+    assert told["closing"]["rows"] == [[told["closing"]["first"], "present"]]

@@ -99,7 +99,15 @@ def test_days_are_those_of_the_offering(world, at):
 
 
 @pytest.mark.parametrize(
-    "filters", [{"first": "yesterday"}, {"who": "Nobody"}, {"text": "a\0b"}, {"student": "x" * 201}]
+    "filters",
+    [
+        {"first": "yesterday"},
+        {"first": "0001-01-01"},
+        {"last": "9999-12-31"},
+        {"who": "Nobody"},
+        {"text": "a\0b"},
+        {"student": "x" * 201},
+    ],
 )
 def test_a_filter_that_cannot_be_read_is_named_and_left_out(world, acts, browser, filters):
     response = browser(world.instructor).get(reverse("audit", args=[world.offering.slug]), filters)

@@ -15,6 +15,7 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from lti import keys
+from lti.claims import service_url
 from lti.launches.services import own_path
 from lti.models import Arrival, Platform, UsedNonce
 from tests.platform.lti.conftest import begin, come
@@ -314,3 +315,17 @@ def test_unknown_keys_do_not_make_us_ask_each_time(double, registered):
         token = signed(double.key, double.claims(asked["nonce"]), kid=f"unknown-{n}")
         assert post(client, asked["state"], token).status_code == 400
     assert double.asked.count("GET /jwks") == 2
+
+
+@pytest.mark.parametrize("asked", [{"iss": "https://a\0b"}, {"iss": "https://a", "client_id": "\0"}])
+def test_an_issuer_that_no_database_can_hold_is_none(asked, django_assert_num_queries):
+    with django_assert_num_queries(0):  # PostgreSQL would refuse the question
+        answer = Client().get(
+            "/lti/login/", {"login_hint": "hint", "target_link_uri": "http://localhost:8000/", **asked}
+        )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("address", ["https://[", "https://]x/", "ftp://x/", 7, "https://x/" + "y" * 1000])
+def test_an_address_of_a_service_that_is_none_is_left_out(address):
+    assert not service_url(address)

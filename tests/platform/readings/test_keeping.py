@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from assignments.models import Assignment
 from audit.models import AuditEvent
 from courses.models import Role
+from gradebook.decisions.services import decide
 from readings.keeping import arranging, services
 from readings.keeping.dates import Dates, DatesTouchWork
 from readings.keeping.duplicates import DuplicateFound
@@ -238,6 +239,14 @@ def test_a_paper_with_work_is_archived_and_everything_stays(world, three, work):
         handed_in.refresh_from_db()
         assert handed_in.files.count() == 6
     assert told("archived a reading")
+
+
+def test_a_paper_for_which_only_staff_decided_a_score_is_archived_with_it(world, three):
+    by, assignment = world.instructor.user, three[0].assignment
+    decided = decide(student=world.student, part=assignment, points=None, reason="was ill", by=by)
+    assert services.remove_reading(reading=three[0], by=by)
+    assert world.student.grade_decisions.get() == decided
+    assert services.restore_reading(reading=three[0], by=by)
 
 
 def test_an_archived_paper_comes_back_at_the_end_and_hidden(world, three):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -54,6 +55,19 @@ def test_what_is_exported_comes_back_as_it_was(papers):
 @given(papers=st.lists(PAPERS, min_size=1, max_size=4))
 def test_the_library_reads_the_whole_file_too(papers):
     assert len(parse_string(write_bibtex(papers), "bibtex").entries) == len(papers)
+
+
+@pytest.mark.parametrize("odd", ["{", "}", "}{", "{}", "a{b}}c"])
+def test_a_brace_in_an_address_breaks_no_file(odd):
+    papers = [
+        PaperFacts("A paper", doi=f"10.1234/{odd}"),
+        PaperFacts("Another", url=f"https://example.org/{odd}"),
+        PaperFacts("The last"),
+    ]
+    entries = read_bibtex(write_bibtex(papers))
+    assert [entry.facts.title for entry in entries] == ["A paper", "Another", "The last"]
+    assert unquote(entries[0].facts.doi) == papers[0].doi
+    assert unquote(entries[1].facts.url) == papers[1].url
 
 
 @pytest.mark.parametrize(

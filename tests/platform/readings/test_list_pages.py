@@ -77,6 +77,8 @@ def test_a_paper_is_added_by_hand(world, keeper):
         ({"due_at": "2026-03-08T02:30:00"}, "may not exist"),  # clocks go from 2:00 to 3:00
         ({"due_at": "2026-11-01T01:30:00"}, "may be ambiguous"),  # and twice through this hour
         ({"due_at": "soon"}, "valid date/time"),
+        ({"due_at": "9999-12-31T23:59:59"}, "year is out of reach"),
+        ({"opens_at": "0001-01-01T00:00:00"}, "year is out of reach"),
         ({"title": "nul\0l"}, "Null characters"),
     ],
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from django.urls import reverse
 
 from audit.models import AuditEvent
 from config import clock
+from gradebook.decisions.services import decide, withdraw
 from projects.deliverables.keeping import (
     DatesTouchWork,
     Description,
@@ -22,6 +25,8 @@ from projects.deliverables.keeping import (
 from projects.deliverables.presets import LEVELS, RUBRICS
 from projects.models import Deliverable
 from reviews.models import Rubric
+from reviews.rubrics.services import save_rubric
+from reviews.rubrics.spec import RubricSpec, spec_of
 from tests.platform.projects.deliverables.conftest import handed_in
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +156,18 @@ def test_another_stage_brings_another_rubric_until_something_is_handed_in(world,
         edit_deliverable(deliverable=found, description=slides, by=by)
 
 
+def test_another_stage_never_replaces_a_rubric_that_was_edited(world, made):
+    by, rubric = world.instructor.user, Rubric.objects.get(assignment=made.assignment)
+    first, *others = spec_of(rubric).items
+    agreed = RubricSpec((msgspec.structs.replace(first, title="What we agreed on in class"), *others))
+    save_rubric(assignment=made.assignment, spec=agreed, revision=0, by=by, reapply=False)
+    slides = replace(Description.of(made), stage="presentation")
+    with pytest.raises(KeepingRefused, match="Its rubric was edited"):
+        edit_deliverable(deliverable=made, description=slides, by=by)
+    assert "What we agreed on in class" in [item.title for item in rubric.items.all()]
+    assert edit_deliverable(deliverable=made, description=replace(Description.of(made), title="The report"), by=by)
+
+
 def test_one_without_work_is_removed_and_the_others_move_up(world, made):
     second = add_deliverable(offering=world.offering, description=described(), by=world.instructor.user)
     assert second.assignment.number == 2
@@ -158,6 +175,17 @@ def test_one_without_work_is_removed_and_the_others_move_up(world, made):
     second.assignment.refresh_from_db()
     assert second.assignment.number == 1
     assert actions()[-1] == "removed a deliverable"
+
+
+def test_one_with_a_score_that_staff_decided_stays_until_it_is_withdrawn(world, made):
+    points, by = (Decimal(40), Decimal(50)), world.instructor.user
+    decided = decide(student=world.student, part=made.assignment, points=points, reason="told in my office", by=by)
+    with pytest.raises(KeepingRefused, match="for 1 student, so it cannot be removed"):
+        remove_deliverable(deliverable=made, by=by)
+    assert world.student.grade_decisions.get() == decided
+    withdraw(decision=decided, by=by)
+    remove_deliverable(deliverable=made, by=by)
+    assert not Deliverable.objects.exists()
 
 
 def test_one_with_work_stays(world, crew):
@@ -188,6 +216,8 @@ class TestPages:
         ("wrong", "said"),
         [
             ({"title": "  "}, "Please give the deliverable a title"),
+            ({"due_at": "9999-12-31T23:59:59"}, "year is out of reach"),
+            ({"opens_at": "0001-01-01T00:00:00"}, "year is out of reach"),
             ({"due_at": "2026-02-03T08:00:00"}, "It would be due before it opens"),
             ({"due_at": "soon"}, "Enter a valid date/time"),
             ({"stage": "party"}, "Select a valid choice"),

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from projects.models import Rating, StaffRating, Talk
 from projects.presentations.models import Criterion, Moderation
-from tests.factories import SessionFactory, closed, opened, person, rated, staff_rated, team
+from tests.factories import SessionFactory, closed, opened, person, rated, staff_rated, talk, team
 
 pytestmark = pytest.mark.django_db
 
@@ -135,6 +135,7 @@ def test_a_script_gets_little_over_a_bad_network(world, hour, browser):
     assert late.status_code == 422
     assert json.loads(late.content)["revision"] == 1
     assert "4, without a comment" in json.loads(late.content)["detail"]
+    assert json.loads(send({"score": "2", "comment": "", "revision": "9" * 5000}).content)["revision"] == 0
     closed(hour.talk, world.ta)
     answer = json.loads(send({"score": "5", "comment": "", "revision": "1"}).content)
     assert answer == {"revision": 1, "detail": "Ratings of this talk are closed. What you saved before that counts."}
@@ -310,3 +311,21 @@ def test_results_for_an_offering_without_talks(world, browser):
     assert "No talks are planned yet." in text_of(
         browser(world.student).get(reverse("talks", args=[world.offering.slug]))
     )
+
+
+def test_a_number_that_nobody_can_read_moves_nothing(world, hour, browser):
+    order = {"order": [f"{hour.session.pk}:{row.pk}" for row in (hour.talk, hour.later)], "move": "9" * 5000 + ":up"}
+    assert browser(world.ta).post(url(hour.talk, "talks-order"), order).status_code == 302
+    hour.later.refresh_from_db()
+    assert hour.later.position == 2
+
+
+def test_a_speaker_of_two_talks_is_taken_off_one_and_put_back(world, hour, browser):
+    practice = talk(hour.team, session=hour.session, position=3, practice=True)
+    for each in (practice, hour.talk):
+        closed(opened(each, world.ta), world.ta)
+    ada = {"enrollment": str(world.student.pk)}
+    for act, speaks in (("remove", False), ("add", True)):
+        assert post(browser, world.ta, "talk-speakers", hour.talk, act=act, **ada).status_code == 200
+        assert hour.talk.speakers.filter(enrollment=world.student).exists() == speaks
+    assert practice.speakers.filter(enrollment=world.student).exists()

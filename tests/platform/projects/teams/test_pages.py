@@ -50,6 +50,9 @@ def test_a_team_is_formed_from_the_page(world, page):
     [
         ({"name": "", "topic": "precious words"}, "Please give the team a name."),
         ({"name": "\u200b?!", "topic": "precious words"}, "at least one letter or digit"),
+        ({"name": "take\u200bn", "topic": "precious words"}, "signs that nobody sees"),
+        ({"name": "\u202etaken", "topic": "precious words"}, "signs that nobody sees"),
+        ({"name": "\u3164", "topic": "precious words"}, "signs that nobody sees"),
         ({"name": "x" * 81, "topic": "precious words"}, "at most 80 characters"),
         ({"name": "Ok", "kind": "cooking", "topic": "precious words"}, "choose a kind from the list"),
         ({"name": "Ok", "topic": "precious words" * 30}, "at most 300 characters"),
@@ -216,3 +219,19 @@ def test_a_page_of_the_project_is_small_work(world, ours, django_assert_max_num_
         project_page(world.classmate)
     with django_assert_max_num_queries(8):
         board_page(world.student)
+
+
+def test_a_search_text_without_meaning_finds_nothing_and_breaks_nothing(world, ours, browser):
+    board = reverse("team-board", args=[world.offering.slug])
+    found = browser(world.classmate).get(board, {"show": "teams", "q": "Wa\0rp"}).context["page"]
+    assert found.q == "Warp"
+    assert [row.team for row in found.teams] == [ours]
+
+
+def test_emoji_and_scripts_that_join_their_letters_may_stand_in_a_name(world, page):
+    for who, name in (
+        (world.student, "Team \U0001f469\u200d\U0001f4bb"),
+        (world.classmate, "\u0645\u06cc\u200c\u0631\u0648\u0645"),
+    ):
+        page(who, "team-create", name=name)
+        assert team_of(who).name == name

@@ -292,6 +292,7 @@ def test_the_rules_form_keeps_what_was_typed(world, post):
         {"smallest": "0"},
         {"smallest": "x"},
         {"lock_on": "tomorrow"},
+        {"lock_on": "9999-12-31"},
         {"lock_time": "late"},
     ):
         assert post("team-rules", data | {"smallest": "2"} | bad, who=world.instructor).status_code == 422

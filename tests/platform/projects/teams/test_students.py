@@ -74,6 +74,12 @@ def test_names_are_compared_beyond_ascii(world):
         formed(world.classmate, "übung")
 
 
+@pytest.mark.parametrize("name", ["Warp\u200d Drivers", "Warp\ufe0f Drivers", "\uff37arp Drivers"])
+def test_two_teams_do_not_share_a_name_that_looks_the_same(name, world, ours):
+    with pytest.raises(TeamRefused, match="Another team is called"):
+        formed(world.classmate, name)
+
+
 def test_a_disbanded_teams_name_is_free_again(world, ours):
     leave_team(enrollment=world.student)
     assert formed(world.classmate).pk != ours.pk
