@@ -10,7 +10,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 
-@lru_cache(maxsize=256)  # a lab's cells and a module's page are the same for everybody, and cost more than the rest of their page
+@lru_cache(
+    maxsize=256
+)  # a lab's cells and a module's page are the same for everybody, and cost more than the rest of their page
 def coloured(source: str, language: str) -> SafeString:
     """Every line of it, as HTML; `language` is "python" or another name that Pygments knows."""
     lexer = get_lexer_by_name(language, stripnl=False)
