@@ -8,7 +8,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from courses.models import Enrollment
-from projects.presentations.models import Talk
+from projects.presentations.models import Rating, StaffRating, Talk
 from projects.presentations.rating import is_own
 
 
@@ -36,8 +36,8 @@ def talks_of(viewer: Enrollment) -> Talks:
     talk = Talk.objects.filter(offering=viewer.offering_id).order_by(*open_first).first()
     if talk is None or not talk.is_open:
         return Talks(planned=talk is not None, open=None)
-    ratings = talk.staff_ratings if viewer.is_staff else talk.ratings
-    own, rated = is_own(talk, viewer), ratings.filter(rater=viewer).exists()
+    ratings = StaffRating.objects if viewer.is_staff else Rating.objects
+    own, rated = is_own(talk, viewer), ratings.filter(talk=talk, rater=viewer).exists()
     slug = viewer.offering.slug
     url = reverse("talks", args=[slug]) if own else reverse("talk-rate", args=[slug, talk.pk])
     return Talks(planned=True, open=OpenTalk(talk.team.name, url, is_own=own, rated=rated))
