@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import stat
 import struct
 import zipfile
@@ -13,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grader.api import check_upload
+from grader.api import check_upload, notebook_cells
 from grader.contract import Refusal
 from grader.lab import Lab
 from grader.upload import read_submission
@@ -151,6 +152,26 @@ def test_a_doubled_cell_is_refused(tiny):
     notebook = nbformat.from_dict(notebook)
     with pytest.raises(Refusal, match="in your notebook twice"):
         check_upload(tiny, [("work.ipynb", nbformat.writes(notebook).encode())])
+
+
+def test_what_the_lab_itself_imports_is_not_held_against_the_student(tiny, tmp_path):
+    lab = shutil.copytree(tiny, tmp_path / "lab")
+    ours = nbformat.read(lab / "notebook.ipynb", as_version=4)
+    given = next(cell for cell in ours.cells if cell.metadata.get("nbgrader", {}).get("locked"))
+    given.source += "\nimport torch"
+    nbformat.write(ours, lab / "notebook.ipynb")
+    check_upload(lab, [("work.ipynb", GOOD)])
+    with pytest.raises(Refusal, match="imports torch"):
+        check_upload(lab, [("work.ipynb", notebook_of(ADD, SCALE + "\nimport torch"))])
+
+
+def test_a_lab_that_was_edited_in_place_is_read_again(tiny, tmp_path):
+    lab = shutil.copytree(tiny, tmp_path / "lab")
+    before = notebook_cells(lab)
+    ours = nbformat.read(lab / "notebook.ipynb", as_version=4)
+    ours.cells.append(nbformat.v4.new_markdown_cell("One more thing."))
+    nbformat.write(ours, lab / "notebook.ipynb")
+    assert [cell.source for cell in notebook_cells(lab)] == [*(cell.source for cell in before), "One more thing."]
 
 
 @pytest.mark.parametrize("version", [3, 4])

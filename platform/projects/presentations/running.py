@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models import F
 from django.urls import reverse
 
 from courses.models import Enrollment
-from projects.presentations.models import Rating, Speaker, StaffRating, Talk
-from projects.teams.models import Membership
+from projects.presentations.models import Rating, StaffRating, Talk
+from projects.presentations.rating import is_own
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,13 @@ class Talks:
 
 
 def talks_of(viewer: Enrollment) -> Talks:
-    """In the viewer's offering. One query."""
+    """In the viewer's offering. One query, and up to four more while a talk is rated; every page asks, and nearly always none is."""
+    open_first = (F("closed_at").asc(nulls_first=True), F("opened_at").asc(nulls_last=True))
+    talk = Talk.objects.filter(offering=viewer.offering_id).order_by(*open_first).first()
+    if talk is None or not talk.is_open:
+        return Talks(planned=talk is not None, open=None)
     ratings = StaffRating.objects if viewer.is_staff else Rating.objects
-    mine = Membership.objects.current().filter(team=OuterRef("team"), enrollment=viewer)
-    talks = Talk.objects.filter(offering=viewer.offering_id).annotate(
-        running=ExpressionWrapper(Q(opened_at__isnull=False, closed_at=None), output_field=BooleanField()),
-        own=Exists(Speaker.objects.filter(talk=OuterRef("pk"), enrollment=viewer)) | Exists(mine),
-        rated=Exists(ratings.filter(talk=OuterRef("pk"), rater=viewer)),
-    )
-    found = talks.order_by("-running", "pk").values("pk", "team__name", "running", "own", "rated").first()
-    if found is None or not found["running"]:
-        return Talks(planned=found is not None, open=None)
+    own, rated = is_own(talk, viewer), ratings.filter(talk=talk, rater=viewer).exists()
     slug = viewer.offering.slug
-    url = reverse("talks", args=[slug]) if found["own"] else reverse("talk-rate", args=[slug, found["pk"]])
-    return Talks(planned=True, open=OpenTalk(found["team__name"], url, is_own=found["own"], rated=found["rated"]))
+    url = reverse("talks", args=[slug]) if own else reverse("talk-rate", args=[slug, talk.pk])
+    return Talks(planned=True, open=OpenTalk(talk.team.name, url, is_own=own, rated=rated))

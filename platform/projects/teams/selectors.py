@@ -12,6 +12,7 @@ from courses.models import Enrollment, Offering
 from projects.teams.models import Invitation, Membership, Team, TeamRules
 from projects.teams.notices import notices_of
 from projects.teams.querysets import InvitationQuerySet
+from projects.teams.rules import rules_of
 
 
 def team_of(enrollment: Enrollment) -> Team | None:
@@ -47,11 +48,11 @@ def students_of(offering: Offering) -> list[Enrollment]:
 
 
 def waiting_for(enrollment: Enrollment) -> int:
-    """How many invitations, questions to the student's team, and notices wait for this student. Two queries."""
+    """How many invitations, questions to the student's team, and notices wait for this student. Three queries at most."""
     if not enrollment.is_student:
         return 0
     notices = Membership.objects.untold().filter(enrollment=enrollment).count()
-    return notices + _to_answer(enrollment).count()
+    return notices + _to_answer(enrollment, rules_of(enrollment.offering)).count()
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class TeamLine:
 
 
 def lines_of(enrollment: Enrollment) -> tuple[TeamLine, ...]:
-    """What the student's overview says about their team; nothing where all is well. Four queries."""
-    lines = [TeamLine(notice.text, urgent=True) for notice in notices_of(enrollment)]
-    answers = list(_to_answer(enrollment).select_related("team", "enrollment__user"))
-    lines += [TeamLine(_asks(row, enrollment), urgent=True) for row in answers]
+    """What the student's overview says about their team; nothing where all is well. Four queries at most."""
     rules = TeamRules.objects.filter(offering=enrollment.offering).first()
+    lines = [TeamLine(notice.text, urgent=True) for notice in notices_of(enrollment)]
+    answers = list(_to_answer(enrollment, rules).select_related("team", "enrollment__user"))
+    lines += [TeamLine(_asks(row, enrollment), urgent=True) for row in answers]
     if not answers and rules and not rules.locked(clock.now()) and team_of(enrollment) is None:
         until = f" Teams change until {in_full(rules.lock_at, enrollment.offering.zone)}." if rules.lock_at else ""
         lines.append(TeamLine(f"You are in no team for the project yet.{until}"))
@@ -80,12 +81,11 @@ def _asks(row: Invitation, enrollment: Enrollment) -> str:
     return f"{row.enrollment.user.name} asks to join your team “{row.team.name}”."
 
 
-def _to_answer(enrollment: Enrollment) -> InvitationQuerySet:
-    """Those that the student may answer; after the lock nobody can say yes, so nothing waits."""
-    waiting = Invitation.objects.waiting().of_active_students()
+def _to_answer(enrollment: Enrollment, rules: TeamRules | None) -> InvitationQuerySet:
+    """Those that the student may answer; after the lock nobody can say yes, so nothing waits, and no query is made."""
+    if rules and rules.locked(clock.now()):
+        return Invitation.objects.none()
     mine = Membership.objects.current().filter(enrollment=enrollment).order_by().values("team")
     to_me = Q(enrollment=enrollment, by_student=False)
     to_us = Q(by_student=True, team__in=mine)
-    rules = "team__offering__team_rules__lock_at"
-    still_open = Q(**{f"{rules}__isnull": True}) | Q(**{f"{rules}__gte": clock.now().replace(microsecond=0)})
-    return waiting.filter(to_me | to_us).filter(still_open)
+    return Invitation.objects.waiting().of_active_students().filter(to_me | to_us)

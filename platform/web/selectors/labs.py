@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 from assignments.models import Assignment
 from config import clock
 from courses.models import Enrollment
-from grader.api import notebook_cells
+from grader.api import NotebookCell, notebook_cells
 from grader.contract import GradeReport, LabSummary
 from grading.limits import why_not_now
 from grading.models import GradingJob
@@ -161,7 +163,7 @@ def _editor_cells(assignment: Assignment, sources: dict[str, str]) -> tuple[Edit
     if assignment.lab is None:
         return ()
     cells = []
-    for cell in notebook_cells(assignment.lab.folder):
+    for cell in _published_cells(assignment.lab.folder):
         is_text = cell.kind == "markdown"
         source = sources.get(cell.key, cell.source) if cell.kind in {"solution", "code"} else cell.source
         cells.append(
@@ -177,3 +179,8 @@ def _editor_cells(assignment: Assignment, sources: dict[str, str]) -> tuple[Edit
             )
         )
     return tuple(cells)
+
+
+@lru_cache(maxsize=16)  # a published version never changes
+def _published_cells(folder: Path) -> list[NotebookCell]:
+    return notebook_cells(folder)
