@@ -14,6 +14,7 @@ Cost      2 · (steps + 2) steps for each number of outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from statistics import median
 
@@ -22,7 +23,7 @@ import numpy as np
 from mlsys_core.serving.drafts import Draft
 from mlsys_core.serving.engine import Engine
 from mlsys_core.serving.lengths import FixedLength
-from mlsys_core.serving.sampling import SamplingParams
+from mlsys_core.serving.sampling import GREEDY, SamplingParams
 from mlsys_core.serving.speculative_batch import Speculation
 from mlsys_core.workloads.gpt import GPT
 
@@ -33,28 +34,31 @@ def measured_cost(
     prompts: Sequence[Sequence[int]],
     sizes: Sequence[int],
     *,
-    gamma: int = 2,
+    params: SamplingParams = GREEDY,
+    gamma: int = 1,
     steps: int = 10,
 ) -> Callable[[int], float]:
     """c by the number of outputs in a step: as measured at `sizes`, which rise, on straight lines between, and at the ends beyond.
 
     engine   makes one as it will serve, with the speculation that it is given; its clock is the measure
     draft    guesses always (n-grams do not, and cost nothing)
+    params   how tokens will be drawn; to draw for a text without guesses takes its part of a step, too
+    gamma    by default one guess, the dearest, since what a step with guesses takes beyond them is paid for one as for many
     prompts  texts like those that will be served, of the length that contexts will have; as many as the largest size
 
     Raises ValueError where `gamma` guesses for each output do not come in each step.
     """
     costs = []
     for outputs in sizes:
+        asked = replace(params, max_tokens=(gamma + 1) * (steps + 3))
         plain, guessing = (
-            _Served(engine(Speculation(draft, partial(FixedLength, g))), prompts[:outputs], (gamma + 1) * (steps + 3))
-            for g in (0, gamma)
+            _Served(engine(Speculation(draft, partial(FixedLength, g))), prompts[:outputs], asked) for g in (0, gamma)
         )
         # in turn, so that whatever else the machine does slows both
         longer = median(guessing.step() / plain.step() for _ in range(steps))
         if guessing.engine.metrics().drafted_tokens != outputs * gamma * (steps + 2):
             raise ValueError(
-                f"{outputs} outputs did not get {gamma} guesses each in each step: measure with a draft that always guesses, "
+                f"Some step of {outputs} outputs had less than {gamma} drafted for each: measure with a draft that always guesses, "
                 "and an engine whose budget, seats and memory have room for them."
             )
         costs.append(max(0.0, longer - 1) / gamma)
@@ -64,10 +68,10 @@ def measured_cost(
 class _Served:
     """An engine that has read the prompts and has made one step more."""
 
-    def __init__(self, engine: Engine, prompts: Sequence[Sequence[int]], tokens: int) -> None:
+    def __init__(self, engine: Engine, prompts: Sequence[Sequence[int]], params: SamplingParams) -> None:
         self.engine = engine
-        for i, prompt in enumerate(prompts):
-            engine.add_request(prompt, SamplingParams(max_tokens=tokens, seed=i))
+        for prompt in prompts:
+            engine.add_request(prompt, params)
         engine.step()
         engine.step()
 

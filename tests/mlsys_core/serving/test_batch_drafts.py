@@ -164,9 +164,9 @@ def test_the_cost_of_a_guess_is_what_a_step_takes_longer_for_it():
 
 
 def test_what_does_not_guess_in_each_step_gives_no_measure():
-    with pytest.raises(ValueError, match="3 outputs did not get 2 guesses"):
+    with pytest.raises(ValueError, match="3 outputs had less than 1 drafted"):
         measured_cost(lambda plan: Paced().engine(plan, seats=2), Paced().draft, [[1]] * 3, (3,))
-    with pytest.raises(ValueError, match="1 outputs did not get 2 guesses"):
+    with pytest.raises(ValueError, match="1 outputs had less than 1 drafted"):
         measured_cost(Paced().engine, lambda: NGramDraft(11), [[1]], (1,))
 
 
