@@ -10,6 +10,7 @@ Cost      The context is copied once a layer before it is read; `kernel_attentio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 import torch
@@ -58,20 +59,33 @@ class TorchAttention:
         values.flatten(0, 1).index_copy_(0, slots, value)
 
     def attend(self, q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
-        """Single tokens all at once, then one piece of a prompt after the other."""
+        """Single tokens all at once, then the pieces; neighbours of one length, as drafted tokens make them, at once too."""
         n, parts = layout.decodes, []
         if n:
-            parts.append(self.singles(q[:n], keys, values, layout))
-        parts += [_piece(q, keys, values, layout, i) for i in range(len(layout.pieces))]
+            parts.append(_alike(q[:n, None], keys, values, layout.tables[:n], layout.contexts[:n]))
+        for count, group in groupby(range(len(layout.pieces)), key=lambda i: layout.pieces[i][1]):
+            alike = list(group)
+            if len(alike) == 1:
+                parts.append(_piece(q, keys, values, layout, alike[0]))
+                continue
+            first, at = layout.pieces[alike[0]][0], slice(n + alike[0], n + alike[-1] + 1)
+            width = -(-max(layout.pieces[i][2] for i in alike) // keys.shape[1])
+            rows = q[first : first + len(alike) * count].unflatten(0, (len(alike), count))
+            parts.append(_alike(rows, keys, values, layout.tables[at, :width], layout.contexts[at]))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def singles(self, q: Tensor, keys: Tensor, values: Tensor, layout: Layout) -> Tensor:
-        """q (n, H, D) of the first n sequences, over the whole width of the tables; no shape depends on what is in them."""
-        tables, contexts = layout.tables[: len(q)].long(), layout.contexts[: len(q), None]
-        k, v = (cache[tables].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
-        seen = torch.arange(k.shape[2], device=q.device) < contexts
-        mask = seen[:, None, None]
-        return F.scaled_dot_product_attention(q[:, :, None], k, v, attn_mask=mask, enable_gqa=True)[:, :, 0]
+
+def _alike(q: Tensor, keys: Tensor, values: Tensor, tables: Tensor, contexts: Tensor) -> Tensor:
+    """q (n, c, H, D), the last c tokens of n sequences -> (n c, H, D), over the whole width of the tables.
+
+    No shape depends on what is in tables and contexts.
+    """
+    count = q.shape[1]
+    k, v = (cache[tables.long()].flatten(1, 2).transpose(1, 2) for cache in (keys, values))
+    last = contexts[:, None] - count + torch.arange(count, device=q.device)
+    seen = torch.arange(k.shape[2], device=q.device) <= last[..., None]
+    read = F.scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=seen[:, None], enable_gqa=True)
+    return read.transpose(1, 2).flatten(0, 1)
 
 
 def _piece(q: Tensor, keys: Tensor, values: Tensor, layout: Layout, i: int) -> Tensor:

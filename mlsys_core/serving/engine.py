@@ -94,7 +94,7 @@ class Engine:
         if speculation and not self.runner.forks:
             raise ValueError("What this runner has read it cannot take back, so it cannot test guesses: serve without.")
         self._metrics = Metrics()
-        self.speculator = Speculator(speculation, self.blocks, config.scheduler.token_budget, self._metrics)
+        self.speculator = Speculator(speculation, model.config, config, self.blocks, self._metrics)
         self._requests: dict[int, _Request] = {}
         self._choices: dict[int, _Choice] = {}  # by the sequence's number
         self._next_request = self._next_sequence = 0
@@ -145,7 +145,7 @@ class Engine:
         self._metrics.computed_tokens += batch.tokens
         rows = self._forked(batch, logits)
         drawn = [(sequence, [one]) for sequence, one in zip(rows, self._draw(rows), strict=True)]
-        tested = [(w.sequence, self.speculator.settle(w, logits[w.sequence.id])) for w in batch.works if w.drafted]
+        tested = self.speculator.settle([work for work in batch.works if work.drafted], logits)
         return [self._advance(sequence, tokens) for sequence, tokens in drawn + tested]
 
     def abort(self, request: int) -> bool:

@@ -3,9 +3,11 @@
 Idea      Long drafts waste what comes after a refused token, short ones waste the model's pass. The best length follows from how often
           tokens are kept and from what drafting costs. The first is not known, and changes with the text; each round shows some
           of it, so it is estimated with the newer rounds counting more, and the length is the best one for the estimate.
-Equation  γ = argmax_g (1 - α^(g+1)) / ((1 - α)(g c + 1));   α = kept / (kept + refused), older rounds weighted by (1 - 1/memory)^age
-Paper     Y. Leviathan et al., ICML 2023, section 3.5 (the best γ for α and c), section 5 (that it should be adapted).
-Cost      A few divisions a round. `regret` is what not knowing α costs.
+Equation  γ = argmax_g (1 - α^(g+1)) / ((1 - α)(g c + 1)), which is 0 where α ≤ c;
+          α = kept / (kept + refused), older rounds weighted by (1 - 1/memory)^age
+Paper     Y. Leviathan et al., ICML 2023, theorem 3.8 and corollary 3.9 (when drafting pays), section 3.5 (the best γ), section 5
+          (that it should be adapted).
+Cost      A few divisions a round. `regret` is what not knowing α costs; c is given, or measured where it will be paid (`draft_cost`).
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ class Round:
 class DraftLength(Protocol):
     """Says how many tokens to draft next, and hears what became of them."""
 
-    def next(self) -> int:
-        """Tokens to draft in the next round, 0 or more."""
+    def next(self, cost: float | None = None) -> int:
+        """Tokens to draft in the next round, 0 or more. `cost` is c of that round, where the caller knows it."""
 
     def record(self, one: Round) -> None:
         """The round that followed; it may have drafted fewer."""
@@ -41,7 +43,7 @@ class FixedLength:
 
     gamma: int
 
-    def next(self) -> int:
+    def next(self, cost: float | None = None) -> int:  # noqa: ARG002 - whatever it costs
         """That number."""
         return self.gamma
 
@@ -52,10 +54,12 @@ class FixedLength:
 class AdaptiveLength:
     """The best length for what the last rounds show.
 
-    cost     c: time of drafting a token over that of a pass of the model
+    cost     c: time of drafting a token over that of a pass of the model, for rounds of which it is not known
     most     tokens to draft at most
     memory   tokens, kept or refused, after which one counts for 1/e
     probe    where drafting does not pay, one round in so many drafts a token, to see whether it does again
+
+    One object may serve all outputs of an engine: they then show it together what is kept, and a step without guesses is one round.
     """
 
     def __init__(self, cost: float, most: int = 16, *, memory: float = 200.0, probe: int = 20) -> None:
@@ -73,9 +77,9 @@ class AdaptiveLength:
         """How often a token is kept, as far as is known."""
         return self._kept / (self._kept + self._refused)
 
-    def next(self) -> int:
+    def next(self, cost: float | None = None) -> int:
         """The best length now; 0 where drafting does not pay, but for the probes."""
-        gamma = best_gamma(self.alpha, self.cost, self.most)
+        gamma = best_gamma(self.alpha, self.cost if cost is None else cost, self.most)
         return max(gamma, 1) if self._idle >= self.probe - 1 else gamma
 
     def record(self, one: Round) -> None:

@@ -13,6 +13,8 @@ Cost      A sort of the vocabulary where top-k or top-p asks for one; otherwise 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +68,19 @@ def probabilities(logits: Tensor, params: SamplingParams = SamplingParams()) -> 
     p = torch.softmax((z - z.amax(-1, keepdim=True)) / params.temperature, dim=-1)  # a small T makes no infinity
     if params.top_k in range(1, z.shape[-1]) or params.top_p < 1.0:
         p = _cut(p, params)
+    return p
+
+
+def probabilities_each(logits: Tensor, params: Sequence[SamplingParams]) -> Tensor:
+    """`probabilities` of logits (B, …, V), each of the B by rules of its own; those with the same rules are computed at once."""
+    rules = defaultdict[tuple[float, float, int], list[int]](list)
+    for i, one in enumerate(params):
+        rules[one.temperature, one.top_p, one.top_k].append(i)
+    if len(rules) == 1:
+        return probabilities(logits, params[0])
+    p = torch.empty_like(logits, dtype=torch.float64)
+    for rows in rules.values():
+        p[rows] = probabilities(logits[rows], params[rows[0]])
     return p
 
 

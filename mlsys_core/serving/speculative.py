@@ -49,8 +49,13 @@ def verify(p: Tensor, q: Tensor, drafted: Tensor, generator: torch.Generator) ->
     q          the distributions (…, γ, V) that the drafted tokens were drawn from
     drafted    tokens (…, γ)
     """
+    uniform = torch.rand((*drafted.shape[:-1], drafted.shape[-1] + 1), dtype=torch.float64, generator=generator)
+    return verify_at(p, q, drafted, uniform)
+
+
+def verify_at(p: Tensor, q: Tensor, drafted: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """`verify` at given random numbers (…, γ + 1) in [0, 1): one for each drafted token, and one for the token that follows."""
     gamma = drafted.shape[-1]
-    uniform = torch.rand((*drafted.shape[:-1], gamma + 1), dtype=torch.float64, generator=generator)
     likely, drawn = (x.gather(-1, drafted[..., None])[..., 0] for x in (p[..., :gamma, :], q))
     # without a division: a token that the model never says is refused, and one of p = q never
     kept = uniform[..., :gamma] * drawn < likely

@@ -58,6 +58,28 @@ def test_prompts_cut_anywhere_and_mixed_have_the_logits_of_a_plain_forward(held,
     held("serving: logits of mixed batches", "torch, without a cache", found, expected, 1e-12)
 
 
+def test_pieces_of_one_length_read_at_once_have_the_logits_of_a_plain_forward(held):
+    """Ends of two and of three tokens behind contexts of different lengths, beside a single token and a whole prompt."""
+    runner, blocks = made(3)
+    numbers = torch.Generator().manual_seed(5)
+    sequences, works = [], []
+    for i, (before, count) in enumerate([(7, 2), (2, 2), (13, 2), (1, 3), (5, 3), (4, 1), (0, 6), (3, 2)]):
+        tokens = torch.randint(TINY.vocab_size, (before + count,), generator=numbers).tolist()
+        sequences.append(Sequence(i, tokens, len(tokens)))
+        blocks.allocate(i, tokens)
+        blocks.append(i, before)
+        if before:
+            runner.run(Batch(works=[Work(sequences[-1], 0, before)]), blocks)
+        works.append(Work(sequences[-1], before, count))
+    for work in works:
+        blocks.append(work.sequence.id, work.count)
+    logits = runner.run(Batch(works=works), blocks)
+    with torch.inference_mode():
+        expected = [tiny_model()(torch.tensor([s.tokens]))[0, -1] for s in sequences]
+    found = [logits[s.id] for s in sequences]
+    held("serving: logits of mixed batches", "torch, without a cache", found, expected, 1e-12)
+
+
 def test_a_recorded_step_is_filled_up_and_the_filling_touches_nobody(held):
     runner, blocks = made(3, GraphRunner, sizes=(4, 2))
     plain, others = made(3)

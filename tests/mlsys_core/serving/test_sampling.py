@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from mlsys_core.serving.sampling import GREEDY, SamplingParams, generator_for, pick, probabilities, sample
+from mlsys_core.serving.sampling import (
+    GREEDY,
+    SamplingParams,
+    generator_for,
+    pick,
+    probabilities,
+    probabilities_each,
+    sample,
+)
 
 LOGITS = st.lists(st.integers(-40, 40), min_size=2, max_size=9).map(lambda z: torch.tensor(z) / 8)
 
@@ -55,6 +63,19 @@ def test_a_batch_gets_row_by_row_what_each_row_gets_alone():
     for i in range(3):
         for j in range(5):
             torch.testing.assert_close(whole[i, j], probabilities(logits[i, j], params))
+
+
+def test_in_a_batch_each_is_drawn_by_its_own_rules():
+    logits = torch.randn(6, 2, 11, generator=torch.Generator().manual_seed(2))
+    rules = [
+        SamplingParams(temperature=t, top_p=p, top_k=k) for t, p, k in ((0.7, 0.8, 6), (0.7, 0.8, 0), (1.4, 1.0, 3))
+    ]
+    mixed = [rules[0], GREEDY, rules[1], rules[0], rules[2], rules[1]]
+    for params in (mixed, rules[:1] * 6):
+        found = probabilities_each(logits, params)
+        assert found.dtype == torch.float64
+        for i, one in enumerate(params):
+            torch.testing.assert_close(found[i], probabilities(logits[i], one))
 
 
 def test_draws_follow_the_distribution(held):
