@@ -24,9 +24,11 @@ from submissions.services import (
     IncomingFile,
     SubmissionRefused,
     check_may_submit,
+    click_of,
     receive_files,
     record_practice_run,
     record_submission,
+    sent_in,
     submission_of_click,
 )
 
@@ -46,11 +48,13 @@ def hand_in(
 ) -> Submission:
     """Accept a student's work and ask for its grading; raises `SubmissionRefused`, and then nothing is stored.
 
-    Lateness is decided by the moment of the call. The same `client_token` again returns the submission it made before.
+    Lateness is decided by the moment of the call. The same files with the same `client_token` again return the submission they made
+    before.
     With `supersede`, earlier submissions that still wait are set aside: stored, not graded, and no attempt.
     """
     received_at = clock.now()
-    if (earlier := submission_of_click(enrollment, client_token)) is not None:
+    click = click_of(client_token, *sent_in(files))
+    if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     replaced = waiting_submissions(assignment, enrollment) if supersede else {}
@@ -64,7 +68,7 @@ def hand_in(
                 enrollment=enrollment,
                 files=stored,
                 source=source,
-                client_token=client_token,
+                client_token=click,
                 received_at=received_at,
                 waiting_ahead=GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count(),
             )
@@ -74,7 +78,7 @@ def hand_in(
             request_grading(submission=submission, at=received_at)
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := submission_of_click(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
     return submission

@@ -16,7 +16,9 @@ from submissions.services import (
     IncomingFile,
     SubmissionRefused,
     check_may_submit,
+    click_of,
     record_submission,
+    sent_in,
     store_files,
     submission_of_click,
 )
@@ -50,7 +52,7 @@ def hand_in_texts(
 ) -> Submission:
     """Accept a summary written item by item; raises `SubmissionRefused` or `SomeItemsEmpty`, and then nothing is stored.
 
-    An item without text makes no file. The same `client_token` again returns the submission it made before.
+    An item without text makes no file. The same texts with the same `client_token` again return the submission they made before.
     """
     items = items_of(assignment)
 
@@ -62,7 +64,8 @@ def hand_in_texts(
             if texts.get(item.task_id, "").strip()
         ]
 
-    return _hand_in(assignment, enrollment, checked, Source.EDITOR, client_token)
+    sent = (part.encode() for named in sorted(texts.items()) for part in named)
+    return _hand_in(assignment, enrollment, checked, Source.EDITOR, click_of(client_token, *sent))
 
 
 def hand_in_file(
@@ -74,7 +77,7 @@ def hand_in_file(
         check_file(file)
         return [file]
 
-    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, client_token)
+    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, click_of(client_token, *sent_in([file])))
 
 
 def check_lengths(texts: Mapping[str, str]) -> None:
@@ -91,11 +94,11 @@ def _hand_in(
     enrollment: Enrollment,
     checked: Callable[[], Sequence[IncomingFile]],
     source: str,
-    client_token: str | None,
+    click: str | None,
 ) -> Submission:
     """Lateness is decided by the moment of the call, before anything is read or stored."""
     received_at = clock.now()
-    if (earlier := submission_of_click(enrollment, client_token)) is not None:
+    if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     stored = store_files(checked())
@@ -105,13 +108,13 @@ def _hand_in(
             enrollment=enrollment,
             files=stored,
             source=source,
-            client_token=client_token,
+            client_token=click,
             received_at=received_at,
             waiting_ahead=None,
         )
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := submission_of_click(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
 

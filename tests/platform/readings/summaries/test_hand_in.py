@@ -92,6 +92,12 @@ def test_a_double_click_is_one_attempt(post):
     assert Submission.objects.count() == 1
 
 
+def test_who_goes_back_to_the_page_and_writes_more_has_handed_it_in(post):
+    post(whole() | {"client_token": "once"})
+    post(whole() | {"client_token": "once", "cell-problem": "What I meant.", "revision": "1"})
+    assert read_texts(Submission.objects.get(number=2))["problem"] == "What I meant."
+
+
 def test_all_empty_is_refused_with_a_sentence(post):
     response, page = post(fields(problem="  \n"))
     assert response.status_code == 422
