@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from config import clock
-from grading.fleet import CanaryRun, Worker
+from grading.fleet import CanaryRun, Drain, DrainKind, Worker
 from grading.messages import dispatch
 from grading.models import GradingJob
 from grading.services import request_grading
@@ -36,6 +36,14 @@ def grade_again(worker: Worker, *, canary: CanaryRun, since: datetime) -> int:
     if asked:
         log.warning("graded_again", worker=worker.name, jobs=asked, canary=canary.pk)
     return asked
+
+
+def in_doubt(jobs: QuerySet[GradingJob]) -> QuerySet[GradingJob]:
+    """Those of these jobs that a worker ended in a time for which it is suspect, whether or not they count."""
+    suspect = Drain.objects.filter(
+        kind=DrainKind.CANARY, worker__name=OuterRef("worker"), suspect_since__lte=OuterRef("finished_at")
+    )
+    return jobs.filter(Exists(suspect.filter(Q(ended_at=None) | Q(ended_at__gte=OuterRef("finished_at")))))
 
 
 @transaction.atomic
