@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -125,6 +126,24 @@ class TestStream:
         job = reported(submit(world.lab, world.student)).jobs.select_related("stored_report").get()
         got = asyncio.run(_watch(job, lambda: None))
         assert [part.splitlines()[0] for part in got] == ["event: progress", "event: done"]
+
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_run_that_failed_by_our_fault_is_seen_to_wait_again(self, world, job):
+        def act() -> None:
+            held = claims.claim(job_id=job.pk, worker="test")
+            tracker = ProgressTracker(GradingJob.objects.get(pk=job.pk))
+            tracker.start()
+            tracker.on_event(JobStarted(INFOS))
+            claims.record_fault(held, error="no free cgroup")
+            second = _claimed(job)
+            ProgressTracker(second).start()
+            cancel(job=second, by=world.student.user)
+
+        got = asyncio.run(_watch(job, act))
+        told = [re.search(r'data-status="([^"]+)"', part)[1] for part in got if "data-status" in part]
+        between = told[told.index("running") : len(told) - told[::-1].index("running")]
+        assert set(between) & {"requested", "queued"}
+        assert told[-1] == "cancelled"
 
     @pytest.mark.usefixtures("live_redis")
     def test_stopping_is_announced(self, world, job):
