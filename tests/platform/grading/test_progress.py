@@ -14,7 +14,7 @@ from grading import claims, progress
 from grading.models import GradingJob
 from grading.progress import ProgressTracker, snapshot
 from grading.runner import run_job
-from grading.services import cancel
+from grading.services import cancel, regrade
 from grading.stream import events
 from tests.factories import reported, submit
 
@@ -91,6 +91,38 @@ class TestSnapshots:
             response = browser(who).get(reverse("job-progress", args=[job.pk]))
             assert response.status_code == 200
             assert b"<html" not in response.content
+
+
+@pytest.mark.django_db
+class TestWhoStops:
+    """A run that staff asked for may lower a score, so its student has no say in it."""
+
+    @pytest.fixture
+    def again(self, world):
+        return regrade(submission=reported(submit(world.lab, world.student)), by=world.ta.user)
+
+    def test_a_student_cannot_stop_what_staff_run_again(self, world, again, browser):
+        client, address = browser(world.student), reverse("job-cancel", args=[again.pk])
+        answer = client.post(address, follow=True).content.decode()
+        again.refresh_from_db()
+        assert again.is_active
+        assert "only they can stop it" in answer
+        assert address not in answer
+        assert address not in client.get(reverse("job-progress", args=[again.pk])).content.decode()
+
+    @pytest.mark.usefixtures("live_redis")
+    def test_nor_while_it_runs(self, again):
+        running = _claimed(again)
+        ProgressTracker(running).start()
+        assert (snapshot(running).stoppable, snapshot(running).for_student().stoppable) == (True, False)
+
+    def test_staff_can_and_a_student_their_own(self, world, again, job, browser):
+        for who, what in ((world.ta, again), (world.student, job)):
+            client, address = browser(who), reverse("job-cancel", args=[what.pk])
+            assert address in client.get(reverse("job-progress", args=[what.pk])).content.decode()
+            client.post(address)
+            what.refresh_from_db()
+            assert what.status == "cancelled"
 
 
 @pytest.mark.django_db(transaction=True)
