@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
@@ -45,14 +46,15 @@ def hand_in(
     source: str,
     client_token: str | None = None,
     supersede: bool = False,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a student's work and ask for its grading; raises `SubmissionRefused`, and then nothing is stored.
 
-    Lateness is decided by the moment of the call. The same files with the same `client_token` again return the submission they made
-    before.
-    With `supersede`, earlier submissions that still wait are set aside: stored, not graded, and no attempt.
+    Lateness is decided by `received_at`, when the work arrived; without it, by the moment of the call. The same files with the same
+    `client_token` again return the submission they made before. With `supersede`, earlier submissions that still wait are set aside:
+    stored, not graded, and no attempt.
     """
-    received_at = clock.now()
+    received_at = received_at or clock.now()
     click = click_of(client_token, *sent_in(files))
     if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
@@ -60,27 +62,34 @@ def hand_in(
     replaced = waiting_submissions(assignment, enrollment) if supersede else {}
     check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without=replaced)
     check_not_flooding(enrollment, without=replaced)
-    stored = receive_files(assignment=assignment, files=files)
+    recorded = partial(
+        record_submission,
+        assignment=assignment,
+        enrollment=enrollment,
+        files=receive_files(assignment=assignment, files=files),
+        source=source,
+        client_token=click,
+        received_at=received_at,
+    )
     try:
-        with transaction.atomic():
-            submission = record_submission(
-                assignment=assignment,
-                enrollment=enrollment,
-                files=stored,
-                source=source,
-                client_token=click,
-                received_at=received_at,
-                waiting_ahead=GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count(),
-            )
-            if replaced:
-                _set_aside(replaced, submission, at=received_at)
-            check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without={submission.pk})
-            request_grading(submission=submission, at=received_at)
+        return _accept(recorded, replaced)
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
         if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
+
+
+@transaction.atomic
+def _accept(recorded: Callable[..., Submission], replaced: Collection[int]) -> Submission:
+    """All rows at once. The limits are asked again, now that no other submission of this student can come between."""
+    ahead = GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count()
+    submission = recorded(waiting_ahead=ahead)
+    assignment, enrollment, at = submission.assignment, submission.enrollment, submission.created_at
+    if replaced:
+        _set_aside(replaced, submission, at=at)
+    check_limits(assignment=assignment, enrollment=enrollment, at=at, without={submission.pk})
+    request_grading(submission=submission, at=at)
     return submission
 
 

@@ -49,14 +49,19 @@ class _Received:
 
 
 def hand_in(
-    *, assignment: Assignment, enrollment: Enrollment, work: Work, client_token: str | None = None
+    *,
+    assignment: Assignment,
+    enrollment: Enrollment,
+    work: Work,
+    client_token: str | None = None,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a team's work from one of its members; raises `SubmissionRefused`, and then nothing is recorded.
 
-    Lateness is decided by the moment of the call, membership by the moment at which it is recorded. The same work with the same
-    `client_token` of the same student again returns the submission that it made before.
+    Lateness is decided by `received_at` (without it, by the moment of the call), membership by the moment at which it is recorded. The
+    same work with the same `client_token` of the same student again returns the submission that it made before.
     """
-    received_at = clock.now()
+    received_at = received_at or clock.now()
     click = click_of(client_token, work.url.encode(), *sent_in(file for file in (work.pdf, work.code) if file))
     if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from django.db import IntegrityError
 
@@ -49,6 +50,7 @@ def hand_in_texts(
     texts: Mapping[str, str],
     client_token: str | None = None,
     confirmed: bool = False,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a summary written item by item; raises `SubmissionRefused` or `SomeItemsEmpty`, and then nothing is stored.
 
@@ -65,11 +67,17 @@ def hand_in_texts(
         ]
 
     sent = (part.encode() for named in sorted(texts.items()) for part in named)
-    return _hand_in(assignment, enrollment, checked, Source.EDITOR, click_of(client_token, *sent))
+    click = click_of(client_token, *sent)
+    return _hand_in(assignment, enrollment, checked, Source.EDITOR, click, received_at=received_at or clock.now())
 
 
 def hand_in_file(
-    *, assignment: Assignment, enrollment: Enrollment, file: IncomingFile, client_token: str | None = None
+    *,
+    assignment: Assignment,
+    enrollment: Enrollment,
+    file: IncomingFile,
+    client_token: str | None = None,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a summary as a file; raises `SubmissionRefused`, and then nothing is stored."""
 
@@ -77,7 +85,8 @@ def hand_in_file(
         check_file(file)
         return [file]
 
-    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, click_of(client_token, *sent_in([file])))
+    click = click_of(client_token, *sent_in([file]))
+    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, click, received_at=received_at or clock.now())
 
 
 def check_lengths(texts: Mapping[str, str]) -> None:
@@ -95,9 +104,10 @@ def _hand_in(
     checked: Callable[[], Sequence[IncomingFile]],
     source: str,
     click: str | None,
+    *,
+    received_at: datetime,
 ) -> Submission:
-    """Lateness is decided by the moment of the call, before anything is read or stored."""
-    received_at = clock.now()
+    """Lateness is decided by `received_at`, and never by what the work waits for here."""
     if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)

@@ -9,6 +9,8 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.urls import reverse
 
 from grading.models import GradingJob
@@ -95,6 +97,22 @@ def test_a_slow_queue_makes_nobody_late(world, at):
     submission.refresh_from_db()
     assert not submission.late
     assert submission.created_at == world.lab.due_at
+
+
+def test_what_a_press_waits_for_on_the_server_makes_nobody_late(world, at, browser):
+    client, due_at = browser(world.student), world.lab.due_at.replace(microsecond=0)
+    at(due_at)
+
+    def seconds_pass(execute, sql, params, many, context):
+        at(due_at + timedelta(seconds=9))  # for a connection, a lock, a turn among hundreds
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(seconds_pass):
+        address = reverse("lab-submit", args=[world.offering.slug, world.lab.slug])
+        response = client.post(address, {"files": SimpleUploadedFile("work.py", RIGHT.encode())})
+    assert response.status_code == 302
+    made = Submission.objects.get()
+    assert (made.created_at, made.late) == (due_at, False)
 
 
 def test_the_same_work_with_the_same_token_is_the_same_submission(world):
