@@ -89,6 +89,7 @@ def _accept(recorded: Callable[..., Submission], replaced: Collection[int]) -> S
     if replaced:
         _set_aside(replaced, submission, at=at)
     check_limits(assignment=assignment, enrollment=enrollment, at=at, without={submission.pk})
+    check_not_flooding(enrollment)
     request_grading(submission=submission, at=at)
     return submission
 
