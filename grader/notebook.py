@@ -48,7 +48,7 @@ def read_notebook(data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing cell ids and the like are mended, not reported
-            notebook = nbformat.reads(json.dumps(_parts_read(data.decode("utf-8"))), as_version=4)
+            notebook = nbformat.reads(json.dumps(_parts_read(data.decode("utf-8-sig"))), as_version=4)
             nbformat.validate(notebook)
     except Refusal:
         raise

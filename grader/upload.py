@@ -23,7 +23,7 @@ MAX_SOURCE = 250_000  # characters; Python needs up to a second and 600 bytes fo
 def read_submission(lab: Lab, files: Sequence[tuple[str, bytes]]) -> list[Cell]:
     """The cells to run; raises `Refusal` with a sentence that says what is wrong and what to do."""
     name, data = _program(lab, files)
-    cells = _notebook_cells(lab, data) if name.endswith(".ipynb") else [_script(name, data)]
+    cells = _notebook_cells(lab, data) if name.lower().endswith(".ipynb") else [_script(name, data)]
     for cell in cells:
         if not cell.given:  # parsing ours, most of the notebook, would be half of what a press of Submit costs
             _refuse_imports(cell, lab.settings.banned_imports)
@@ -98,7 +98,7 @@ def _refuse_long(sources: Iterable[str]) -> None:
 
 def _script(name: str, data: bytes) -> Cell:
     try:
-        source = data.decode("utf-8")
+        source = data.decode("utf-8-sig")  # Python reads files with a byte order mark, too
         _refuse_long([source])
         parse(source, name)
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -20,6 +21,7 @@ class AuthenticatedHttpRequest(HttpRequest):
     """A request of someone who signed in."""
 
     user: User
+    received_at: datetime
     htmx: HtmxDetails
     enrollment: Any  # set by `courses.pages.render_page` for the navigation
 

@@ -1,4 +1,4 @@
-"""What every request passes: a cap on its size, one header Django does not set, a page for a wrong method."""
+"""What every request passes: the note of when it came, a cap on its size, one header Django does not set, a page for a wrong method."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
+from config import clock
+
 
 def is_too_large(content_length: str) -> bool:
     """Whether a request that announces this length is refused unread. A length that is no number is refused too."""
     return bool(content_length) and (not content_length.isdecimal() or int(content_length) > settings.REQUEST_MAX_BYTES)
+
+
+class Arrival(MiddlewareMixin):
+    """Note when a request has come, before it waits for anything of ours: a connection, a lock, its turn among many."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """As `request.received_at`. Its body is there by then."""
+        request.received_at = clock.now()  # type: ignore[attr-defined]
 
 
 class RequestSizeLimit(MiddlewareMixin):

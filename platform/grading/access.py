@@ -21,6 +21,11 @@ class JobAccess:
     job: GradingJob
     viewer: Enrollment
 
+    @property
+    def may_stop(self) -> bool:
+        """A run that staff asked for is theirs to stop: its student might like the score better that it may replace."""
+        return self.viewer.is_staff or not self.job.rerun
+
 
 def get_job_for(user: User, pk: int) -> JobAccess:
     """The job for the student whose work it grades and for staff of the offering; raises `Http404` for everyone else.

@@ -34,7 +34,8 @@ def claim_next(*, lane: str, worker: str) -> Claim | None:
     """Take the job of the lane whose turn it is, among those that this worker may take; None when there is none."""
     now, lost_races = clock.now(), list[int]()
     while True:
-        mine = GradingJob.objects.filter(lane=lane).free(now).exclude(_left_to_others(lane, worker, now))
+        free = GradingJob.objects.filter(lane=lane).free(now).open_to(worker)
+        mine = free.exclude(_left_to_others(lane, worker, now))
         job_id = mine.exclude(pk__in=lost_races).in_line().values_list("pk", flat=True).first()
         if job_id is None:
             return None

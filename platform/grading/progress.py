@@ -59,14 +59,19 @@ class ProgressSnapshot(msgspec.Struct, frozen=True):
     at_most_s: float = 0.0
     finished: bool = False
     version: int = 0
+    rerun: bool = False  # staff asked for it
+    stoppable: bool = True
 
     def for_student(self) -> ProgressSnapshot:
-        """The same without what hidden checks found; the running score counts the visible ones alone."""
+        """The same without what hidden checks found, and without the button that is not theirs; the running score counts the visible
+        checks alone.
+        """
         visible = [check for check in self.checks if not check.hidden]
         return msgspec.structs.replace(
             self,
             checks=tuple(_masked(check) if check.hidden else check for check in self.checks),
             score=self.score if self.finished else round(sum(check.score for check in visible), 2),
+            stoppable=not self.rerun,
         )
 
 
@@ -115,7 +120,7 @@ class ProgressTracker:
     """Turns the grader's events into snapshots of one claim of a job."""
 
     def __init__(self, job: GradingJob) -> None:
-        self._job_id = job.pk
+        self._job_id, self._rerun = job.pk, job.rerun
         self._version = job.fence * 1_000_000
         self._checks: dict[str, ProgressCheck] = {}
         self._message = "Starting the sandbox."
@@ -152,6 +157,7 @@ class ProgressTracker:
                 max_score=round(sum(check.max_score for check in checks), 2),
                 message=self._message,
                 version=self._version,
+                rerun=self._rerun,
             )
         )
 
@@ -215,5 +221,12 @@ def _from_database(job: GradingJob) -> ProgressSnapshot:
         likely_s=place.wait.likely_s if place.wait else 0.0,
         at_most_s=place.wait.at_most_s if place.wait else 0.0,
         finished=not job.is_active,
-        version=job.fence * 1_000_000 + (999_999 if not job.is_active else 0),
+        version=_version(job),
+        rerun=job.rerun,
     )
+
+
+def _version(job: GradingJob) -> int:
+    """Of what the database says: where a claim has ended, later than all that its worker told, and earlier than the next one's word."""
+    within = 0 if job.status == Status.RUNNING else 999_998 if job.is_active else 999_999
+    return job.fence * 1_000_000 + within

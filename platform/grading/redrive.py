@@ -7,10 +7,10 @@ from datetime import datetime
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from config import clock
-from grading.fleet import CanaryRun, Worker
+from grading.fleet import CanaryRun, Drain, DrainKind, Worker
 from grading.messages import dispatch
 from grading.models import GradingJob
 from grading.services import request_grading
@@ -19,11 +19,15 @@ log = structlog.get_logger(__name__)
 
 
 def suspects(worker: Worker, since: datetime) -> Iterable[GradingJob]:
-    """The jobs that this worker ended from `since` on and whose result still stands: no later run took its place."""
-    later = GradingJob.objects.filter(submission=OuterRef("submission"), pk__gt=OuterRef("pk"), cancelled_at=None)
-    ended = GradingJob.objects.counting().filter(Q(finished_at__gte=since) | Q(failed_at__gte=since))
+    """The jobs that this worker ended from `since` on and whose result still stands, the latest first.
+
+    No later run took its place: neither a dry run does, nor one that was stopped or failed by our fault.
+    """
+    counting = GradingJob.objects.counting()
+    later = counting.filter(submission=OuterRef("submission"), pk__gt=OuterRef("pk"), cancelled_at=None, failed_at=None)
+    ended = counting.filter(Q(finished_at__gte=since) | Q(failed_at__gte=since))
     mine = ended.filter(worker=worker.name, submission__isnull=False).exclude(Exists(later))
-    return mine.select_related("submission").order_by("pk")
+    return mine.select_related("submission", "lab").order_by("-pk")
 
 
 def grade_again(worker: Worker, *, canary: CanaryRun, since: datetime) -> int:
@@ -32,6 +36,14 @@ def grade_again(worker: Worker, *, canary: CanaryRun, since: datetime) -> int:
     if asked:
         log.warning("graded_again", worker=worker.name, jobs=asked, canary=canary.pk)
     return asked
+
+
+def in_doubt(jobs: QuerySet[GradingJob]) -> QuerySet[GradingJob]:
+    """Those of these jobs that a worker ended in a time for which it is suspect, whether or not they count."""
+    suspect = Drain.objects.filter(
+        kind=DrainKind.CANARY, worker__name=OuterRef("worker"), suspect_since__lte=OuterRef("finished_at")
+    )
+    return jobs.filter(Exists(suspect.filter(Q(ended_at=None) | Q(ended_at__gte=OuterRef("finished_at")))))
 
 
 @transaction.atomic
@@ -54,11 +66,12 @@ def take_back(worker: Worker) -> int:
 
 
 def _ask(job: GradingJob, canary: CanaryRun) -> bool:
+    """By the version that graded it: a newer one changes scores by a regrade alone."""
     assert job.submission is not None
     try:
         with transaction.atomic():
-            again = request_grading(submission=job.submission, at=clock.now(), rerun=True)
+            again = request_grading(submission=job.submission, lab=job.lab, at=clock.now(), rerun=True)
             GradingJob.objects.filter(pk=again.pk).update(canary=canary)
     except IntegrityError:
-        return False  # staff asked for a run of their own this very moment
+        return False  # a later run of it is suspect, too, or staff asked for one this very moment
     return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
@@ -24,9 +25,11 @@ from submissions.services import (
     IncomingFile,
     SubmissionRefused,
     check_may_submit,
+    click_of,
     receive_files,
     record_practice_run,
     record_submission,
+    sent_in,
     submission_of_click,
 )
 
@@ -43,40 +46,51 @@ def hand_in(
     source: str,
     client_token: str | None = None,
     supersede: bool = False,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a student's work and ask for its grading; raises `SubmissionRefused`, and then nothing is stored.
 
-    Lateness is decided by the moment of the call. The same `client_token` again returns the submission it made before.
-    With `supersede`, earlier submissions that still wait are set aside: stored, not graded, and no attempt.
+    Lateness is decided by `received_at`, when the work arrived; without it, by the moment of the call. The same files with the same
+    `client_token` again return the submission they made before. With `supersede`, earlier submissions that still wait are set aside:
+    stored, not graded, and no attempt.
     """
-    received_at = clock.now()
-    if (earlier := submission_of_click(enrollment, client_token)) is not None:
+    received_at = received_at or clock.now()
+    click = click_of(client_token, *sent_in(files))
+    if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     replaced = waiting_submissions(assignment, enrollment) if supersede else {}
     check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without=replaced)
     check_not_flooding(enrollment, without=replaced)
-    stored = receive_files(assignment=assignment, files=files)
+    recorded = partial(
+        record_submission,
+        assignment=assignment,
+        enrollment=enrollment,
+        files=receive_files(assignment=assignment, files=files),
+        source=source,
+        client_token=click,
+        received_at=received_at,
+    )
     try:
-        with transaction.atomic():
-            submission = record_submission(
-                assignment=assignment,
-                enrollment=enrollment,
-                files=stored,
-                source=source,
-                client_token=client_token,
-                received_at=received_at,
-                waiting_ahead=GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count(),
-            )
-            if replaced:
-                _set_aside(replaced, submission, at=received_at)
-            check_limits(assignment=assignment, enrollment=enrollment, at=received_at, without={submission.pk})
-            request_grading(submission=submission, at=received_at)
+        return _accept(recorded, replaced)
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := submission_of_click(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
+
+
+@transaction.atomic
+def _accept(recorded: Callable[..., Submission], replaced: Collection[int]) -> Submission:
+    """All rows at once. The limits are asked again, now that no other submission of this student can come between."""
+    ahead = GradingJob.objects.counting().waiting().filter(practice_run=None, rerun=False).count()
+    submission = recorded(waiting_ahead=ahead)
+    assignment, enrollment, at = submission.assignment, submission.enrollment, submission.created_at
+    if replaced:
+        _set_aside(replaced, submission, at=at)
+    check_limits(assignment=assignment, enrollment=enrollment, at=at, without={submission.pk})
+    check_not_flooding(enrollment)
+    request_grading(submission=submission, at=at)
     return submission
 
 
@@ -97,10 +111,15 @@ def run_checks(*, assignment: Assignment, enrollment: Enrollment, files: Sequenc
 
 @transaction.atomic
 def request_grading(
-    *, submission: Submission, at: datetime | None = None, in_line_at: datetime | None = None, rerun: bool = False
+    *,
+    submission: Submission,
+    lab: Lab | None = None,
+    at: datetime | None = None,
+    in_line_at: datetime | None = None,
+    rerun: bool = False,
 ) -> GradingJob:
-    """Ask for all checks on a submission, by the version that its lab has now. One such job is active at most."""
-    lab = submission.assignment.lab
+    """Ask for all checks on a submission, by `lab` or the version that its lab has now. One such job is active at most."""
+    lab = lab or submission.assignment.lab
     assert lab is not None  # nothing is handed in to a lab that is not published
     return _create_job(submission, Suite.FULL, lab=lab, at=at or clock.now(), in_line_at=in_line_at, rerun=rerun)
 

@@ -46,7 +46,9 @@ async def job_events(request: HttpRequest, pk: int) -> HttpResponseBase:
 def job_cancel(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseRedirect:
     """Stop a job that waits or runs."""
     access = get_job_for(request.user, pk)
-    if services.cancel(job=access.job, by=request.user):
+    if not access.may_stop:
+        messages.error(request, "Course staff asked for this run, so only they can stop it. It goes on.")
+    elif services.cancel(job=access.job, by=request.user):
         messages.success(request, "The run was stopped. Your files are kept.")
     else:
         messages.info(request, "The run had already ended, so there was nothing to stop.")

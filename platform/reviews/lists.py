@@ -27,7 +27,9 @@ from submissions.models import Submission
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """One submission in a list. `compare_pk` is the attempt before it; `older`: the lab has a newer version than its score."""
+    """One submission in a list. `compare_pk` is the attempt before it; `older`: the lab has a newer version than its score; `in_class`:
+    its student has not dropped.
+    """
 
     pk: int
     number: int
@@ -44,6 +46,7 @@ class AttemptRow:
     counts: bool
     compare_pk: int | None
     older: bool
+    in_class: bool
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,9 @@ def submissions_page(
         assignment=assignment,
         rows=matching,
         shown=page_of(matching, number),
-        students_submitted=len({row.submission.enrollment_id for row in scored}),
+        students_submitted=len(
+            {row.submission.enrollment_id for row in scored if _in_class(row.submission.enrollment)}
+        ),
         students_enrolled=Enrollment.objects.students().filter(offering=enrollment.offering).count(),
         pending=sum(row.pending for row in rows),
         older=sum(row.older for row in rows),
@@ -212,7 +217,12 @@ def _row(scored: Scored, counts: bool, compare_pk: int | None) -> AttemptRow:  #
         counts=counts,
         compare_pk=compare_pk,
         older=scored.is_older,
+        in_class=_in_class(submission.enrollment),
     )
+
+
+def _in_class(student: Enrollment) -> bool:
+    return student.dropped_at is None and student.user.is_active and student.is_student
 
 
 def check_changes(before: GradeReport | None, after: GradeReport | None, *, show_hidden: bool) -> list[CheckChange]:

@@ -152,7 +152,7 @@ def result_page(access: SubmissionAccess) -> ResultPage:
         attempts=count,
         is_staff=viewer.is_staff,
         is_owner=viewer.pk == submission.enrollment_id,
-        can_cancel=bool(job and job.is_active),
+        can_cancel=bool(job and job.is_active and (viewer.is_staff or not job.rerun)),
         can_regrade=viewer.is_staff and not (job and job.is_active),
         needs_staff=job is not None and job.status == Status.NEEDS_STAFF,
         student_name=submission.enrollment.user.name,

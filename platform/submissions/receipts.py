@@ -7,6 +7,7 @@ everything else; docs/decisions says why. Only the white space between its parts
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 
 import msgspec
@@ -145,5 +146,6 @@ def _unsigned(signed: SignedStatement) -> Statement:
 
 def _unwrapped(text: str) -> str:
     """From the first brace to the last, without the marks that mail programs put before quoted lines."""
-    lines = "\n".join(line.lstrip("> \t") for line in text.splitlines())
+    # a title or a name may hold one of the rarer line ends, which are none in JSON
+    lines = "\n".join(line.lstrip("> \t") for line in re.split(r"\r\n|\r|\n", text))
     return lines[lines.find("{") : lines.rfind("}") + 1]

@@ -45,9 +45,10 @@ class Receipt:
 
 
 def receipt_of(submission: Submission) -> Receipt:
-    """The receipt of a submission; the same every time it is asked for."""
+    """The receipt of a submission; the same every time it is asked for, whatever becomes of the due date."""
     signed = SignedReceipt.objects.filter(submission=submission).first()
-    due = due_of(submission)
+    statement, now = stated(signed.text) if signed else None, due_of(submission)
+    due_at = datetime.fromisoformat(statement.due_at) if statement else now.due_at
     files = tuple(ReceiptFile(file.pk, file.name, file.size, file.sha256) for file in submission.files.all())
     return Receipt(
         number=submission.receipt_number,
@@ -59,12 +60,12 @@ def receipt_of(submission: Submission) -> Receipt:
         kind=submission.assignment.kind,
         attempt=submission.number,
         received_at=submission.created_at,
-        due_at=due.due_at,
-        due_why=due.why,
+        due_at=due_at,
+        due_why=now.why if due_at == now.due_at.replace(microsecond=0) else "",
         late=submission.late,
         sha256=submission.sha256,
         size=sum(file.size for file in files),
         source=submission.get_source_display(),
         files=files,
-        signed=stated(signed.text) if signed else None,
+        signed=statement,
     )

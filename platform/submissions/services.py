@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from submissions.naming import named_files
 from submissions.shared import is_of
 
 log = structlog.get_logger(__name__)
+TOKEN_MAX = 39  # of a page's token; the rest of the field holds the hash of what was sent
 
 
 # by whether it is a lab
@@ -101,9 +102,25 @@ def store_files(files: Sequence[IncomingFile]) -> list[StoredFile]:
         ) from error
 
 
-def submission_of_click(enrollment: Enrollment, client_token: str | None) -> Submission | None:
+def click_of(client_token: str | None, *sent: bytes) -> str | None:
+    """What one click is known by: the token of its page, and what it sent.
+
+    Who goes back to a page presses its button with the same token; other work sent with it is another click, and not a repeated request.
+    """
+    if not client_token:
+        return None
+    parts = b"".join(hashlib.sha256(part).digest() for part in sent)
+    return f"{client_token[:TOKEN_MAX]}:{hashlib.sha256(parts).hexdigest()[:24]}"
+
+
+def sent_in(files: Iterable[IncomingFile]) -> list[bytes]:
+    """Names and bytes, for `click_of`."""
+    return [part for file in files for part in (file.name.encode(), file.data)]
+
+
+def submission_of_click(enrollment: Enrollment, click: str | None) -> Submission | None:
     """What an earlier request of the same click made."""
-    return enrollment.submissions.filter(client_token=client_token).first() if client_token else None
+    return enrollment.submissions.filter(client_token=click).first() if click else None
 
 
 @transaction.atomic

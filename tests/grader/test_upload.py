@@ -191,6 +191,18 @@ def test_a_percent_sign_in_plain_python_is_no_magic(tiny):
     check_upload(tiny, [("work.ipynb", notebook_of(source))])
 
 
+@pytest.mark.parametrize("name", ["WORK.IPYNB", "work.ipynb"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_a_notebook_is_one_however_windows_spells_and_saves_it(tiny, name, mark):
+    (cell,) = [cell for cell in read_submission(Lab(tiny), [(name, mark + notebook_of(ADD))]) if not cell.given]
+    assert cell.source.strip() == ADD.strip()
+
+
+def test_a_byte_order_mark_is_no_part_of_a_script(tiny):
+    (cell,) = read_submission(Lab(tiny), [("work.py", b"\xef\xbb\xbf" + ADD.encode())])
+    assert cell.source == ADD
+
+
 def test_a_zip_may_hold_what_file_managers_leave_behind(tiny):
     data = zip_of(("lab/work.py", (ADD + SCALE).encode()), ("__MACOSX/._work.py", b"\0"), ("lab/notes.md", b"hi"))
     assert read_submission(Lab(tiny), [("work.zip", data)])[0].label == "work.py"

@@ -21,7 +21,9 @@ from submissions.services import (
     StoredFile,
     SubmissionRefused,
     check_may_submit,
+    click_of,
     record_submission,
+    sent_in,
     store_files,
     submission_of_click,
 )
@@ -42,20 +44,26 @@ class _Received:
 
     files: list[StoredFile]
     url: str
-    client_token: str | None
+    click: str | None
     at: datetime
 
 
 def hand_in(
-    *, assignment: Assignment, enrollment: Enrollment, work: Work, client_token: str | None = None
+    *,
+    assignment: Assignment,
+    enrollment: Enrollment,
+    work: Work,
+    client_token: str | None = None,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a team's work from one of its members; raises `SubmissionRefused`, and then nothing is recorded.
 
-    Lateness is decided by the moment of the call, membership by the moment at which it is recorded. The same `client_token` of the
-    same student again returns the submission that it made before.
+    Lateness is decided by `received_at` (without it, by the moment of the call), membership by the moment at which it is recorded. The
+    same work with the same `client_token` of the same student again returns the submission that it made before.
     """
-    received_at = clock.now()
-    if (earlier := submission_of_click(enrollment, client_token)) is not None:
+    received_at = received_at or clock.now()
+    click = click_of(client_token, work.url.encode(), *sent_in(file for file in (work.pdf, work.code) if file))
+    if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     # before megabytes are looked at and stored; decided again once the teams are held
     check_may_hand_in(assignment, enrollment, crew_of(enrollment), received_at)
@@ -63,10 +71,10 @@ def hand_in(
     files = [check_pdf(work.pdf), *([check_code(work.code)] if work.code else [])]
     stored = store_files(_with_plain_names(files))
     try:
-        return _record(assignment, enrollment, _Received(stored, url, client_token, received_at))
+        return _record(assignment, enrollment, _Received(stored, url, click, received_at))
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := submission_of_click(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
 
@@ -89,7 +97,7 @@ def _record(assignment: Assignment, enrollment: Enrollment, received: _Received)
         enrollment=enrollment,
         files=received.files,
         source=Source.UPLOAD,
-        client_token=received.client_token,
+        client_token=received.click,
         received_at=received.at,
         waiting_ahead=None,
         authors=crew.members,

@@ -53,7 +53,11 @@ def submit(request: AuthenticatedHttpRequest, offering: str, slug: str) -> HttpR
     work, token = _posted(request), request.POST.get("client_token", "")[:TOKEN_MAX]
     try:
         made = services.hand_in(
-            assignment=found.assignment, enrollment=enrollment, work=work, client_token=token.replace("\0", "")
+            assignment=found.assignment,
+            enrollment=enrollment,
+            work=work,
+            client_token=token.replace("\0", ""),
+            received_at=request.received_at,
         )
     except SubmissionRefused as refusal:
         return _refused(request, enrollment, found, work, refusal)

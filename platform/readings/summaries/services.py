@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from django.db import IntegrityError
 
@@ -16,7 +17,9 @@ from submissions.services import (
     IncomingFile,
     SubmissionRefused,
     check_may_submit,
+    click_of,
     record_submission,
+    sent_in,
     store_files,
     submission_of_click,
 )
@@ -47,10 +50,11 @@ def hand_in_texts(
     texts: Mapping[str, str],
     client_token: str | None = None,
     confirmed: bool = False,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a summary written item by item; raises `SubmissionRefused` or `SomeItemsEmpty`, and then nothing is stored.
 
-    An item without text makes no file. The same `client_token` again returns the submission it made before.
+    An item without text makes no file. The same texts with the same `client_token` again return the submission they made before.
     """
     items = items_of(assignment)
 
@@ -62,11 +66,18 @@ def hand_in_texts(
             if texts.get(item.task_id, "").strip()
         ]
 
-    return _hand_in(assignment, enrollment, checked, Source.EDITOR, client_token)
+    sent = (part.encode() for named in sorted(texts.items()) for part in named)
+    click = click_of(client_token, *sent)
+    return _hand_in(assignment, enrollment, checked, Source.EDITOR, click, received_at=received_at or clock.now())
 
 
 def hand_in_file(
-    *, assignment: Assignment, enrollment: Enrollment, file: IncomingFile, client_token: str | None = None
+    *,
+    assignment: Assignment,
+    enrollment: Enrollment,
+    file: IncomingFile,
+    client_token: str | None = None,
+    received_at: datetime | None = None,
 ) -> Submission:
     """Accept a summary as a file; raises `SubmissionRefused`, and then nothing is stored."""
 
@@ -74,7 +85,8 @@ def hand_in_file(
         check_file(file)
         return [file]
 
-    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, client_token)
+    click = click_of(client_token, *sent_in([file]))
+    return _hand_in(assignment, enrollment, checked, Source.UPLOAD, click, received_at=received_at or clock.now())
 
 
 def check_lengths(texts: Mapping[str, str]) -> None:
@@ -91,11 +103,12 @@ def _hand_in(
     enrollment: Enrollment,
     checked: Callable[[], Sequence[IncomingFile]],
     source: str,
-    client_token: str | None,
+    click: str | None,
+    *,
+    received_at: datetime,
 ) -> Submission:
-    """Lateness is decided by the moment of the call, before anything is read or stored."""
-    received_at = clock.now()
-    if (earlier := submission_of_click(enrollment, client_token)) is not None:
+    """Lateness is decided by `received_at`, and never by what the work waits for here."""
+    if (earlier := submission_of_click(enrollment, click)) is not None:
         return earlier
     check_may_submit(assignment=assignment, enrollment=enrollment, received_at=received_at)
     stored = store_files(checked())
@@ -105,13 +118,13 @@ def _hand_in(
             enrollment=enrollment,
             files=stored,
             source=source,
-            client_token=client_token,
+            client_token=click,
             received_at=received_at,
             waiting_ahead=None,
         )
     except IntegrityError:
         # the second of two clicks that arrived together: the first one's submission stands
-        if (earlier := submission_of_click(enrollment, client_token)) is None:
+        if (earlier := submission_of_click(enrollment, click)) is None:
             raise
         return earlier
 

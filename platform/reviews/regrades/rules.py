@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grader.contract import Outcome
+from grading import redrive
 from grading.models import GradingJob
 from reviews.regrades.models import LabRegrade
 from reviews.services import REASON_MIN
@@ -13,7 +14,7 @@ class RegradeRefused(Exception):  # noqa: N818 - an answer to staff, not a fault
 
 
 def why_not_apply(regrade: LabRegrade) -> str:
-    """Why the dry run cannot be applied now, in a sentence; empty when it can. Two queries."""
+    """Why the dry run cannot be applied now, in a sentence; empty when it can. Three queries."""
     if not regrade.is_open:
         return "This regrade is no dry run any more, so it cannot be applied. Start a new one."
     if regrade.lab_id != regrade.assignment.lab_id:
@@ -23,6 +24,12 @@ def why_not_apply(regrade: LabRegrade) -> str:
         return f"{running} {'runs have' if running > 1 else 'run has'} not ended yet. Apply when all have."
     if not jobs.filter(stored_report__outcome=Outcome.GRADED).exists():
         return "No run gave a score, so there is nothing to apply. Discard this dry run."
+    if doubtful := redrive.in_doubt(jobs).count():
+        told = "1 run was" if doubtful == 1 else f"{doubtful} runs were"
+        return (
+            f"{told} made by a worker that failed its own proof around that time, so the scores may be wrong. "
+            "Discard this dry run and start a new one."
+        )
     return ""
 
 

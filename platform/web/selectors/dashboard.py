@@ -236,7 +236,8 @@ def _this_week(enrollment: Enrollment, now: datetime) -> tuple[tuple[SessionRow,
 def _overview(
     enrollment: Enrollment, lab: Assignment, rows: tuple[AttemptRow, ...], enrolled: int, now: datetime
 ) -> LabOverview:
-    counting = [row.score for row in rows if row.counts and row.score is not None]
+    of_class = [row for row in rows if row.in_class]
+    counting = [row.score for row in of_class if row.counts and row.score is not None]
     kinds = Counter(row.chip.label for row in rows)
     slug = enrollment.offering.slug
     return LabOverview(
@@ -248,7 +249,7 @@ def _overview(
         due_at=lab.due_at,
         is_open=lab.is_open(now),
         published=lab.lab is not None,
-        submitted=sum(row.number == 1 for row in rows),
+        submitted=sum(row.number == 1 for row in of_class),
         enrolled=enrolled,
         graded=len(counting),
         median=median(counting) if counting else None,

@@ -106,6 +106,7 @@ def submit(request: AuthenticatedHttpRequest, offering: str, lab: str) -> HttpRe
             source=work.source,
             client_token=work.client_token,
             supersede=work.supersede,
+            received_at=request.received_at,
         )
     except SubmissionRefused as refusal:
         return _refused(request, enrollment, assignment, work, refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import datetime
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
@@ -80,7 +81,7 @@ def submit(request: AuthenticatedHttpRequest, offering: str, reading: str) -> Ht
     enrollment, found = get_own_reading_for(request.user, offering, reading)
     work = posted_work(request)
     try:
-        made = _hand_in(enrollment, found.assignment, work)
+        made = _hand_in(enrollment, found.assignment, work, request.received_at)
     except SubmissionRefused as refusal:
         return _again(request, enrollment, found, work, Answer(refusal=refusal))
     except SomeItemsEmpty as question:
@@ -156,13 +157,17 @@ def _keep(enrollment: Enrollment, assignment: Assignment, work: PostedWork) -> D
     return save_draft(assignment=assignment, enrollment=enrollment, sources=texts, revision=work.revision, tab=work.tab)
 
 
-def _hand_in(enrollment: Enrollment, assignment: Assignment, work: PostedWork) -> Submission:
+def _hand_in(enrollment: Enrollment, assignment: Assignment, work: PostedWork, received_at: datetime) -> Submission:
     """A file as it is; or the texts, which are the draft from then on."""
     if work.files:
         if len(work.files) > 1:
             raise SubmissionRefused("A summary is one file. Choose one and hand it in.")
         return hand_in_file(
-            assignment=assignment, enrollment=enrollment, file=work.files[0], client_token=work.client_token
+            assignment=assignment,
+            enrollment=enrollment,
+            file=work.files[0],
+            client_token=work.client_token,
+            received_at=received_at,
         )
     if not work.sources:
         raise SubmissionRefused("Nothing was sent, so nothing was handed in. Write in the page, or choose a file.")
@@ -173,6 +178,7 @@ def _hand_in(enrollment: Enrollment, assignment: Assignment, work: PostedWork) -
         texts=texts,
         client_token=work.client_token,
         confirmed=work.confirmed,
+        received_at=received_at,
     )
 
 

@@ -15,7 +15,7 @@ from grading import claims, drains, workers
 from grading.models import Drain, GradeReport, GradingJob
 from grading.runner import run_job
 from grading.sweep import sweep
-from tests.factories import WorkerFactory, submit
+from tests.factories import WorkerFactory, person, submit
 from tests.platform.conftest import forget_connections
 
 REPORT = Report(Outcome.GRADED, 7.5, 10.0, seed=1)
@@ -52,6 +52,15 @@ class TestTheClaim:
         job.refresh_from_db()
         assert (job.status, job.attempt, job.fence) == ("requested", 0, 0)
         assert claims.claim(job_id=job.pk, worker=two.name)
+
+    def test_a_drained_worker_looks_at_the_line_once_however_long_it_is(
+        self, world, job, one, django_assert_max_num_queries
+    ):
+        for enrollment in (world.classmate, *(person(world.offering) for _ in range(8))):
+            submit(world.lab, enrollment)
+        drain(world, one)
+        with django_assert_max_num_queries(3):
+            assert claims.claim_next(lane=job.lane, worker=one.name) is None
 
     def test_a_resumed_worker_claims_again(self, world, job, one):
         drain(world, one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,7 +14,7 @@ from grading import claims, progress
 from grading.models import GradingJob
 from grading.progress import ProgressTracker, snapshot
 from grading.runner import run_job
-from grading.services import cancel
+from grading.services import cancel, regrade
 from grading.stream import events
 from tests.factories import reported, submit
 
@@ -92,6 +93,38 @@ class TestSnapshots:
             assert b"<html" not in response.content
 
 
+@pytest.mark.django_db
+class TestWhoStops:
+    """A run that staff asked for may lower a score, so its student has no say in it."""
+
+    @pytest.fixture
+    def again(self, world):
+        return regrade(submission=reported(submit(world.lab, world.student)), by=world.ta.user)
+
+    def test_a_student_cannot_stop_what_staff_run_again(self, world, again, browser):
+        client, address = browser(world.student), reverse("job-cancel", args=[again.pk])
+        answer = client.post(address, follow=True).content.decode()
+        again.refresh_from_db()
+        assert again.is_active
+        assert "only they can stop it" in answer
+        assert address not in answer
+        assert address not in client.get(reverse("job-progress", args=[again.pk])).content.decode()
+
+    @pytest.mark.usefixtures("live_redis")
+    def test_nor_while_it_runs(self, again):
+        running = _claimed(again)
+        ProgressTracker(running).start()
+        assert (snapshot(running).stoppable, snapshot(running).for_student().stoppable) == (True, False)
+
+    def test_staff_can_and_a_student_their_own(self, world, again, job, browser):
+        for who, what in ((world.ta, again), (world.student, job)):
+            client, address = browser(who), reverse("job-cancel", args=[what.pk])
+            assert address in client.get(reverse("job-progress", args=[what.pk])).content.decode()
+            client.post(address)
+            what.refresh_from_db()
+            assert what.status == "cancelled"
+
+
 @pytest.mark.django_db(transaction=True)
 class TestStream:
     @pytest.mark.usefixtures("live_redis")
@@ -125,6 +158,24 @@ class TestStream:
         job = reported(submit(world.lab, world.student)).jobs.select_related("stored_report").get()
         got = asyncio.run(_watch(job, lambda: None))
         assert [part.splitlines()[0] for part in got] == ["event: progress", "event: done"]
+
+    @pytest.mark.usefixtures("live_redis")
+    def test_a_run_that_failed_by_our_fault_is_seen_to_wait_again(self, world, job):
+        def act() -> None:
+            held = claims.claim(job_id=job.pk, worker="test")
+            tracker = ProgressTracker(GradingJob.objects.get(pk=job.pk))
+            tracker.start()
+            tracker.on_event(JobStarted(INFOS))
+            claims.record_fault(held, error="no free cgroup")
+            second = _claimed(job)
+            ProgressTracker(second).start()
+            cancel(job=second, by=world.student.user)
+
+        got = asyncio.run(_watch(job, act))
+        told = [re.search(r'data-status="([^"]+)"', part)[1] for part in got if "data-status" in part]
+        between = told[told.index("running") : len(told) - told[::-1].index("running")]
+        assert set(between) & {"requested", "queued"}
+        assert told[-1] == "cancelled"
 
     @pytest.mark.usefixtures("live_redis")
     def test_stopping_is_announced(self, world, job):

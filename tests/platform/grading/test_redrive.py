@@ -17,10 +17,11 @@ from grading import claims, redrive, workers
 from grading.models import GradeReport, GradingJob
 from grading.runner import run_job
 from grading.selectors import attempts_used
-from grading.services import regrade
+from grading.services import regrade, request_trials
 from reviews.scores import score_all
 from reviews.services import override
-from tests.factories import TINY, AssignmentFactory, practice, submit
+from submissions.models import Submission
+from tests.factories import TINY, AssignmentFactory, practice, republish, submit
 from tests.platform.grading.canaries import damage, fail_for_good, graded_by, mend, redriven, report_of, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +81,40 @@ class TestGradedAgain:
         damage(course.lab.lab)
         send(worker, course.lab.lab)
         assert redriven() == {submission.pk}
+
+    def test_nor_does_one_that_failed_by_our_fault(self, course, worker, other):
+        submission = graded_by(worker, course.lab, course.student)
+        again = regrade(submission=submission, by=course.ta.user)
+        fail_for_good(claims.claim(job_id=again.pk, worker=other.name), "no card")
+        damage(course.lab.lab)
+        send(worker, course.lab.lab)
+        assert redriven() == {submission.pk}
+
+    def test_nor_does_a_dry_run_of_a_regrade(self, course, worker, other):
+        submission = graded_by(worker, course.lab, course.student)
+        (trial,) = request_trials(submissions=[submission], lab=course.lab.lab)
+        claims.record_report(claims.claim(job_id=trial.pk, worker=other.name), report_of(3.0))
+        damage(course.lab.lab)
+        send(worker, course.lab.lab)
+        assert redriven() == {submission.pk}
+
+    def test_a_version_published_since_changes_no_score_by_this_either(self, course, worker, other, tmp_path):
+        submission = graded_by(worker, course.lab, course.student)
+        old, new = course.lab.lab, republish(course.lab, tmp_path / "newer")
+        damage(new)
+        send(worker, new)
+        (again,) = submission.jobs.filter(canary__isnull=False)
+        assert again.lab == old
+        assert regrade(submission=graded_by(other, course.lab, course.classmate), by=course.ta.user).lab == new
+
+    def test_of_two_runs_that_are_suspect_the_later_one_is_made_again(self, course, worker, tmp_path):
+        submission = graded_by(worker, course.lab, course.student)
+        new = republish(course.lab, tmp_path / "newer")
+        again = regrade(submission=Submission.objects.get(pk=submission.pk), by=course.ta.user)
+        fail_for_good(claims.claim(job_id=again.pk, worker=worker.name), "no card")
+        damage(new)
+        send(worker, new)
+        assert [job.lab for job in submission.jobs.filter(canary__isnull=False)] == [new]
 
     def test_a_claim_that_passed_just_before_the_drain_is_found_by_the_canary_that_brings_it_back(self, course, worker):
         damage(course.lab.lab)

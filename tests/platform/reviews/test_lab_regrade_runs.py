@@ -9,7 +9,10 @@ import pytest
 from django.core import mail
 from django.db import connection
 
+from assignments.services import publish_lab
 from audit.models import AuditEvent
+from config import clock
+from grading.models import GradingJob
 from grading.runner import run_job
 from reviews.regrades import services
 from reviews.regrades.models import LabRegrade, Scope, ScoreChange
@@ -18,7 +21,8 @@ from reviews.regrades.selectors import regrade_page
 from reviews.scores import score_all
 from submissions import storage
 from submissions.models import Submission
-from tests.factories import HALF, RIGHT, WRONG, finished, graded, reported, republish, submit
+from tests.factories import HALF, RIGHT, TINY, WRONG, WorkerFactory, finished, graded, reported, republish, submit
+from tests.platform.grading.canaries import damage, mend, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SITE = "https://gradlab.example.edu/"
@@ -124,3 +128,29 @@ def test_two_who_start_at_once_start_one(world):
     got = together(*[lambda: services.start(assignment=world.lab, scope=Scope.ALL, by=world.ta.user)] * 3)
     assert Counter(type(one).__name__ for one in got) == {"LabRegrade": 1, "RegradeRefused": 2}
     assert LabRegrade.objects.get().items.count() == 1
+
+
+def test_what_a_worker_found_before_it_failed_its_proof_is_not_applied(world, tmp_path, settings):
+    settings.LABS_DIR = tmp_path / "labs"
+    publish_lab(TINY)
+    worker, other = WorkerFactory(), WorkerFactory()
+    submission = graded(world.lab, world.student, RIGHT)
+
+    def dry_run(name: str) -> LabRegrade:
+        regrade = services.start(assignment=world.lab, scope=Scope.COUNTING, by=world.ta.user)
+        finished(regrade.items.get().job, 0.0, 0.0)
+        GradingJob.objects.filter(regrade_item__regrade=regrade).update(worker=name)
+        return regrade
+
+    doubtful = dry_run(worker.name)
+    damage(world.lab.lab)
+    send(worker, world.lab.lab)
+    with pytest.raises(RegradeRefused, match=r"^1 run was made by a worker that failed its own proof"):
+        services.apply(regrade=doubtful, reason="a mended check", by=world.instructor.user, site=SITE)
+    assert scores_of(world) == [(10, 10)]
+    mend(world.lab.lab)
+    send(worker, world.lab.lab)  # back in service, which mends no report
+    assert "failed its own proof" in regrade_page(world.instructor, doubtful).why_not_apply
+    services.discard(regrade=doubtful, by=world.instructor.user)
+    submission.jobs.filter(finished_at=None).update(cancelled_at=clock.now())  # what the canary asked for
+    assert services.apply(regrade=dry_run(other.name), reason="again", by=world.instructor.user, site=SITE)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.urls import reverse
 
 from grading.models import GradingJob
 from grading.services import hand_in
@@ -95,11 +99,39 @@ def test_a_slow_queue_makes_nobody_late(world, at):
     assert submission.created_at == world.lab.due_at
 
 
-def test_the_same_token_is_the_same_submission(world):
+def test_what_a_press_waits_for_on_the_server_makes_nobody_late(world, at, browser):
+    client, due_at = browser(world.student), world.lab.due_at.replace(microsecond=0)
+    at(due_at)
+
+    def seconds_pass(execute, sql, params, many, context):
+        at(due_at + timedelta(seconds=9))  # for a connection, a lock, a turn among hundreds
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(seconds_pass):
+        address = reverse("lab-submit", args=[world.offering.slug, world.lab.slug])
+        response = client.post(address, {"files": SimpleUploadedFile("work.py", RIGHT.encode())})
+    assert response.status_code == 302
+    made = Submission.objects.get()
+    assert (made.created_at, made.late) == (due_at, False)
+
+
+def test_the_same_work_with_the_same_token_is_the_same_submission(world):
     first = submit(world.lab, world.student, client_token="once")
-    second = submit(world.lab, world.student, WRONG, client_token="once")
+    second = submit(world.lab, world.student, client_token="once")
     assert first == second
     assert GradingJob.objects.count() == 1
+
+
+def test_who_goes_back_to_the_page_and_submits_other_work_has_handed_it_in(world, browser):
+    client = browser(world.student)
+    page = client.get(reverse("lab", args=[world.offering.slug, world.lab.slug])).content.decode()
+    token = re.search(r'name="client_token" value="([^"]+)"', page)[1]
+    cell = re.search(r'name="(cell-[^"]+)"', page)[1]
+    address = reverse("lab-submit", args=[world.offering.slug, world.lab.slug])
+    pages = [client.post(address, {cell: source, "client_token": token}).url for source in (WRONG, RIGHT, RIGHT)]
+    assert pages[0] != pages[1] == pages[2]
+    sent = [storage.read(made.files.get().sha256).decode() for made in Submission.objects.order_by("number")]
+    assert ["a + b" in text for text in sent] == [False, True]
 
 
 def test_a_token_of_someone_else_gives_nothing_away(world):

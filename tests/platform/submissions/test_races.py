@@ -58,3 +58,10 @@ def test_the_last_attempt_is_given_once(world):
     got = together([lambda: submit(world.lab, world.student)] * 3)
     assert sum(isinstance(one, Submission) for one in got) == 1
     assert Submission.objects.count() == 1
+
+
+def test_many_presses_at_once_do_not_flood_the_queue_either(world, settings):
+    settings.GRADING_MAX_WAITING = 2
+    got = together([lambda: submit(world.lab, world.student)] * 5)
+    assert sum(isinstance(one, Submission) for one in got) == 2
+    assert GradingJob.objects.count() == Submission.objects.count() == 2

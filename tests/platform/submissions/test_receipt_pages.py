@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from assignments.due.services import revoke
 from submissions.models import SignedReceipt
-from tests.factories import submit
+from tests.factories import ExtensionFactory, submit
 
 pytestmark = pytest.mark.django_db
 CHECK = "/receipts/"
@@ -34,6 +37,23 @@ def test_the_receipt_page_offers_the_signed_file_and_names_where_it_is_checked(w
     assert stated["check_at"] in page
     assert stated["received_at"] in page
     assert "0 waiting ahead of it" in page
+
+
+def test_an_extension_that_is_revoked_later_changes_no_receipt(world, at, browser):
+    extension = ExtensionFactory(assignment=world.lab, enrollment=world.student)
+    at(world.lab.due_at + timedelta(days=1))
+    client, pk = browser(world.student), submit(world.lab, world.student).pk
+    due = [_due_on(client, pk)]
+    revoke(grant=extension, reason="granted by mistake", by=world.instructor.user)
+    due.append(_due_on(client, pk))
+    assert due == [extension.due_at.replace(microsecond=0)] * 2
+
+
+def _due_on(client, pk) -> datetime:
+    page = client.get(reverse("submission-receipt", args=[pk])).content.decode()
+    return datetime.fromisoformat(re.search(r'<dt>Due</dt><dd><time datetime="([^"]+)"', page)[1]).replace(
+        microsecond=0
+    )
 
 
 def test_the_download_is_the_signed_text_byte_for_byte(world, submission, browser):

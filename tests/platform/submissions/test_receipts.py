@@ -133,6 +133,15 @@ def test_a_mail_around_it_and_other_white_space_do_no_harm(receipt, wrap):
     assert check_text(wrap(receipt)).genuine
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b"])
+def test_a_title_with_one_of_the_rarer_line_ends_spoils_no_receipt(world, end):
+    world.lab.title = f"AutoDiff{end}in two parts"
+    world.lab.save()
+    text = submit(world.lab, world.student).signed_receipt.text
+    quoted = "".join(f"> {line}\n" for line in text.split("\n"))
+    assert check_text(text).standing == check_text(quoted).standing == Standing.PRESENT
+
+
 def test_names_of_all_kinds_are_signed_as_they_are(world):
     world.student.user.name = "Zoë “Z” Łuk : 吴\\"
     world.student.user.save()

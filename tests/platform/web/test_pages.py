@@ -104,6 +104,17 @@ class TestOverview:
         lab = staff_dashboard_page(world.ta).labs[0]
         assert (lab.submitted, lab.enrolled, lab.graded, lab.median, lab.running, lab.needs_staff) == (2, 2, 1, 7, 1, 0)
 
+    def test_who_dropped_after_handing_in_is_not_counted_among_the_class(self, world, browser):
+        reported(submit(world.lab, world.student), 6.0, 2.0)
+        reported(submit(world.lab, world.classmate), 1.0, 1.0)
+        world.classmate.dropped_at = clock.now()
+        world.classmate.save()
+        lab = staff_dashboard_page(world.ta).labs[0]
+        assert (lab.submitted, lab.enrolled, lab.graded, lab.median) == (1, 1, 1, 8)
+        page = browser(world.ta).get(reverse("lab-submissions", args=[world.offering.slug, world.lab.slug]))
+        assert "1 of 1 students have submitted" in " ".join(page.content.decode().split())
+        assert world.classmate.user.name in page.content.decode()
+
 
 class TestLab:
     def test_staff_can_read_and_run_and_not_hand_in(self, world):

@@ -51,10 +51,30 @@ class TestStudent:
         assert "Handed in for Kestrel. Each of its members gets the receipt by mail" in text_of(
             client.get(response.url)
         )
-        assert post(client, crew.proposal, client_token="one").url == response.url
+        same = {"url": "https://example.edu/repo", "client_token": "one"}
+        assert post(client, crew.proposal, **same).url == response.url
         again = text_of(client.get(page_of(crew.proposal)))
         assert "Hand in again for the team" in again
         assert "Attempt 1" in again
+
+    def test_what_a_press_waits_for_on_the_server_makes_no_team_late(self, world, crew, browser, at):
+        client, due_at = browser(world.student), crew.proposal.due_at.replace(microsecond=0)
+        at(due_at)
+
+        def seconds_pass(execute, sql, params, many, context):
+            at(due_at + timedelta(seconds=9))
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(seconds_pass):
+            assert post(client, crew.proposal).status_code == 302
+        assert Submission.objects.get().created_at == due_at
+
+    def test_who_goes_back_and_corrects_the_address_has_handed_it_in(self, world, crew, browser):
+        client = browser(world.student)
+        urls = ["https://example.edu/wrong", "https://example.edu/right"]
+        pages = [post(client, crew.proposal, url=url, client_token="one").url for url in urls]
+        assert len(set(pages)) == 2
+        assert urls[1] in text_of(client.get(pages[1]))
 
     def test_a_refusal_keeps_the_address_and_says_which_file(self, world, crew, browser):
         wrong = SimpleUploadedFile("notes.txt", b"text")

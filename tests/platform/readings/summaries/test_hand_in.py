@@ -9,9 +9,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
+from assignments.models import Assignment
 from grading.models import GradingJob
 from submissions import storage
 from submissions.issuing import Standing, check_text
@@ -90,6 +93,28 @@ def test_a_double_click_is_one_attempt(post):
     for _ in range(2):
         post(whole() | {"client_token": "once"})
     assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("file", [False, True], ids=["texts", "a file"])
+def test_what_a_press_waits_for_on_the_server_makes_nobody_late(world, url, browser, at, file):
+    client = browser(world.student)
+    address, due_at = url("reading-submit"), Assignment.objects.get(slug="reading-1").due_at.replace(microsecond=0)
+    at(due_at)
+
+    def seconds_pass(execute, sql, params, many, context):
+        at(due_at + timedelta(seconds=9))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(seconds_pass):
+        sent = {"files": SimpleUploadedFile("summary.md", b"All of it.")} if file else whole()
+        assert client.post(address, sent).status_code == 302
+    assert Submission.objects.get().created_at == due_at
+
+
+def test_who_goes_back_to_the_page_and_writes_more_has_handed_it_in(post):
+    post(whole() | {"client_token": "once"})
+    post(whole() | {"client_token": "once", "cell-problem": "What I meant.", "revision": "1"})
+    assert read_texts(Submission.objects.get(number=2))["problem"] == "What I meant."
 
 
 def test_all_empty_is_refused_with_a_sentence(post):
