@@ -63,9 +63,10 @@ def numbers_of(offering: Offering, *, released_only: bool = False) -> Numbers:
     return _sealed(frozen) if frozen else _of(collect(offering, released_only=released_only), ranked=True)
 
 
-def numbers_of_one(student: Enrollment) -> Numbers:
-    """A student who is not in the class any more: scores, and no letter that was given in comparison with others."""
-    return _of(collect(student.offering, students=[student]), ranked=False)
+def numbers_of_one(student: Enrollment, *, released_only: bool = False) -> Numbers:
+    """A student who is not in the class that is graded, since they dropped or came after the freeze: scores, and no letter that was
+    given in comparison with others. With `released_only` as the student sees themself."""
+    return _of(collect(student.offering, students=[student], released_only=released_only), ranked=False)
 
 
 def _sealed(frozen: FrozenGrades) -> Numbers:

@@ -41,23 +41,31 @@ def columns_of(numbers: Numbers) -> tuple[Column, ...]:
     return (*parts, *components, *whole)
 
 
-def value_of(numbers: Numbers, student: int, column: Column) -> Decimal | str | None:
-    """A student's cell: points out of the column's, a letter, or None where there is nothing yet. `EX` is what is excused."""
+def value_of(numbers: Numbers, student: int, column: Column, *, out_of: Decimal | None = None) -> Decimal | str | None:
+    """A student's cell: points out of the column's (or scaled to `out_of`, and rounded once), a letter, or None where there is nothing
+    yet. `EX` is what is excused."""
+    exact = _exact(numbers, student, column)
+    if not isinstance(exact, Fraction):
+        return exact
+    return rounded(exact * Fraction(out_of) / Fraction(column.points) if out_of and column.points else exact)
+
+
+def _exact(numbers: Numbers, student: int, column: Column) -> Fraction | str | None:
     grade = numbers.grades[student]
     if column.key == LETTER:
         return grade.letter.letter if grade.letter else None
     if column.key in {FINAL, SO_FAR}:
-        return rounded(grade.final.score if column.key == FINAL else grade.so_far.score)
+        return grade.final.score if column.key == FINAL else grade.so_far.score
     if column.key.startswith(COMPONENT):
         total = grade.final if numbers.seal else grade.so_far
         share = _share(total.components, column.key.removeprefix(COMPONENT))
-        return None if share is None else rounded(share * 100)
+        return None if share is None else share * 100
     score = numbers.scores[student].get(column.key)
     if score is None or score.state in {State.NOT_DUE, State.UNGRADED}:
         return None
     if score.state is State.EXCUSED:
         return "EX"
-    return rounded(score.share * Fraction(column.points or 0))
+    return score.share * Fraction(column.points or 0)
 
 
 def _share(components: Sequence[ComponentGrade], kind: str) -> Fraction | None:

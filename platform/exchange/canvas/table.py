@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from courses.models import Enrollment
 from exchange.canvas.columns import Column, columns_of, value_of
 from exchange.models import CanvasColumn
-from exchange.numbers import CENT, Numbers, rounded
+from exchange.numbers import Numbers, rounded
 from gradebook.book.parts import State
 
 PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -43,11 +43,8 @@ def canvas_sheet(numbers: Numbers, columns: Sequence[Column], known: Mapping[str
 
 
 def canvas_value(numbers: Numbers, student: int, column: Column, known: CanvasColumn | None) -> Decimal | str | None:
-    """A student's cell, scaled to what the column is out of in Canvas."""
-    value, most = value_of(numbers, student, column), _points(column, known)
-    if not isinstance(value, Decimal) or not column.points or most is None or most == column.points:
-        return value
-    return (value * most / column.points).quantize(CENT, rounding=ROUND_HALF_UP)
+    """A student's cell, scaled to what the column is out of in Canvas; one that is out of nothing there holds points as they are here."""
+    return value_of(numbers, student, column, out_of=_points(column, known))
 
 
 def plain_sheet(numbers: Numbers) -> tuple[Row, ...]:

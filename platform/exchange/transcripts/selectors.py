@@ -73,8 +73,8 @@ class StudentsPage:
 def transcript_page(student: Enrollment, *, own: bool) -> TranscriptPage:
     """As staff see it; `own`: as the student does, who sees what has been released. Queries do not grow with the class."""
     numbers = numbers_of(student.offering, released_only=own)
-    if student.pk not in numbers.grades:  # dropped, so not in the class that letters are given in
-        numbers = numbers_of_one(student)
+    if student.pk not in numbers.grades:  # not in the class that letters are given in
+        numbers = numbers_of_one(student, released_only=own)
     grade = numbers.grades[student.pk]
     total, letter = (grade.final, grade.letter) if numbers.seal else (grade.so_far, grade.letter_so_far)
     return TranscriptPage(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from django.db.models import QuerySet
+
 from assignments.models import Assignment, Kind
 from courses.models import Enrollment, Offering
 from gradebook.access import GradeAccess, get_part
@@ -62,7 +64,11 @@ class DerivationPage:
 
 @dataclass(frozen=True)
 class PartPage:
-    """One part of one student's grade, down to its checks or marks. `form` is for staff, and `earlier` what was decided before."""
+    """One part of one student's grade, down to its checks or marks. `decision` is the one by which its number stands.
+
+    `form` is for staff, `standing` the decision that counts where grades are not frozen, and `earlier` what was decided before.
+    `frozen_at` is when the number became final; None while it is not.
+    """
 
     student: Enrollment
     is_own: bool
@@ -71,8 +77,10 @@ class PartPage:
     hand: HandDetail | None
     steps: Steps | None
     decision: Decision | None
+    standing: Decision | None
     earlier: tuple[Decision, ...]
     form: DecisionForm | None
+    frozen_at: datetime | None
 
 
 def derivation_page(access: GradeAccess, *, basis: str = "") -> DerivationPage:
@@ -105,14 +113,14 @@ def part_page(access: GradeAccess, key: str, *, form: DecisionForm | None = None
     """One part; raises `Http404` where the grade has no such part."""
     offering, student = access.viewer.offering, access.student
     target = get_part(offering, key)
-    book = _book_with(offering, student, key) or collect(
-        offering, students=[student], released_only=not access.as_staff
-    )
+    frozen = _book_with(offering, student, key)
+    book = frozen or collect(offering, students=[student], released_only=not access.as_staff)
     grade, standings = grade_class(book).students[student.pk], standings_of(book, student.pk)
     views = [part for each in component_views(grade.final, book, student.pk, standings) for part in each.parts]
     part = next(each for each in (*views, *loose_parts(book, student.pk, standings)) if each.key == key)
     assignment = book.works.get(key)
     is_lab = assignment is not None and assignment.kind == Kind.LAB
+    freeze, about = freeze_of(offering) if frozen else None, _about(student, target)
     return PartPage(
         student=student,
         is_own=not access.as_staff,
@@ -121,8 +129,10 @@ def part_page(access: GradeAccess, key: str, *, form: DecisionForm | None = None
         hand=hand_detail(access.viewer, part.origin) if assignment is not None and not is_lab else None,
         steps=steps_of(access.viewer, student, key) if assignment is None else None,
         decision=part.origin.decision,
-        earlier=_earlier(student, target) if access.as_staff else (),
+        standing=about.filter(withdrawn_at=None).first() if access.as_staff else None,
+        earlier=tuple(about.exclude(withdrawn_at=None)) if access.as_staff else (),
         form=(form or _form(part)) if access.as_staff else None,
+        frozen_at=freeze.taken_at if freeze else None,
     )
 
 
@@ -161,11 +171,11 @@ def _letter(grade: StudentGrade, total: Total, book: Book, basis: str) -> Letter
     return letter_view(letter, book.policy, total.score) if letter and total.score is not None else None
 
 
-def _earlier(student: Enrollment, target: Target) -> tuple[Decision, ...]:
-    """Decisions about the part that were replaced or withdrawn, the latest first."""
-    decisions = Decision.objects.filter(enrollment=student).exclude(withdrawn_at=None)
-    about = decisions.filter(**{"assignment" if isinstance(target, Assignment) else "component": target})
-    return tuple(about.select_related("made_by", "withdrawn_by", "assignment", "component"))
+def _about(student: Enrollment, target: Target) -> QuerySet[Decision]:
+    """Decisions about the part, the latest first: the one that stands, and those that were replaced or withdrawn."""
+    about = {"assignment" if isinstance(target, Assignment) else "component": target}
+    decisions = Decision.objects.filter(enrollment=student, **about)
+    return decisions.select_related("made_by", "withdrawn_by", "assignment", "component")
 
 
 def _form(part: PartView) -> DecisionForm:

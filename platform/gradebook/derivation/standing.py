@@ -59,7 +59,7 @@ def standings_of(book: Book, student: int) -> dict[str, Standing]:
         assignment, state = book.works[key], book.scores[student][key].state
         if key in chips:
             found[key] = Standing(chips[key])
-        elif origin.submission_pk in back:
+        elif origin.submission_pk in back and not origin.settled:
             found[key] = Standing(TAKEN_BACK, back[origin.submission_pk])
         elif state is State.NOT_DUE:
             is_open = assignment.is_open(clock.now())

@@ -108,6 +108,24 @@ def test_the_file_that_was_written_is_read_back_to_the_same_numbers(graded, brow
     assert next(row for row in page.sendable if row.column.key == "lab:tiny").differ == 0
 
 
+def test_scaled_points_are_rounded_once(graded, browser):
+    read(graded, browser, EXPORT.replace(",,20,5,", ",,100,5,"))
+    client, cells = browser(graded.instructor), []
+    shares = [(Decimal(got), Decimal(most)) for most in (3, 7, 9, 12, 13) for got in range(1, most)]
+    for share in shares:
+        decide(student=graded.student, part=graded.lab, points=share, reason="why", by=graded.ta.user)
+        cells.append(rows(client.get(url(graded, "canvas.csv"), {"column": "lab:tiny"}))[2][5])
+    # by whole hundredths: 10000 times the share, half up
+    by_hand = [Decimal((20000 * got + most) // (2 * most)) / 100 for got, most in shares]
+    assert [Decimal(cell) for cell in cells] == by_hand
+
+
+def test_a_column_that_is_out_of_nothing_in_canvas_holds_points_as_they_are(graded, browser):
+    read(graded, browser, EXPORT.replace(",,20,5,", ",,0,5,"))
+    _, points, ada, kofi = rows(browser(graded.instructor).get(url(graded, "canvas.csv"), {"column": "lab:tiny"}))
+    assert (points[5], ada[5], kofi[5]) == ("0", "6.5", "EX")
+
+
 def test_what_goes_where_is_for_the_instructor_to_say(graded, browser):
     read(graded, browser)
     lab, essay = CanvasColumn.objects.order_by("canvas_id")

@@ -146,3 +146,19 @@ def test_a_transcript_costs_no_more_queries_for_more_students(graded, browser, d
         reported(submit(graded.lab, person(graded.offering)))
     with django_assert_max_num_queries(30):
         numbers_of(graded.offering)
+
+
+def test_who_came_after_the_freeze_reads_nothing_that_is_not_released(graded, browser):
+    freeze(offering=graded.offering, by=graded.instructor.user, note="final in spite of what is open")
+    newcomer = person(graded.offering)
+    reading = ReadingFactory(assignment__offering=graded.offering).assignment
+    reviewed(summary(reading, newcomer), graded.ta)
+
+    def reading_points(page):
+        component = next(row for row in page.components if row.name == "Reading summaries")
+        return component.parts[0].points
+
+    assert reading_points(transcript_page(newcomer, own=False)) == 12
+    assert reading_points(own(graded, browser, newcomer).context["page"]) is None
+    release(assignment=reading, by=graded.instructor.user)
+    assert reading_points(own(graded, browser, newcomer).context["page"]) == 12

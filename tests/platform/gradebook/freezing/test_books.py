@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from django.urls import reverse
 
 from assignments.models import Assignment
 from config import clock
 from gradebook.book.grades import grade_class
+from gradebook.decisions.services import withdraw
 from gradebook.freezing.books import frozen_book
 from gradebook.freezing.selectors import final_of
 from gradebook.freezing.services import freeze
 from gradebook.numbers import plain
-from tests.factories import AssignmentFactory, person
+from reviews.releases.services import release, retract
+from tests.factories import AssignmentFactory, person, reported, reviewed, submit, summary
 from tests.platform.gradebook.classes import decide, random_scores, small_class
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +82,60 @@ def test_who_came_after_the_freeze_sees_what_stands_now(klass, browser):
     page = browser(newcomer).get(reverse("grades", args=[klass.offering.slug]))
     assert page.context["page"].student == newcomer
     assert page.context["page"].so_far is None
+
+
+def part_of(klass, browser, who, key="lab:tiny"):
+    name, at = ("grades-part", ()) if who.is_student else ("student-part", (klass.student.pk,))
+    return browser(who).get(reverse(name, args=[klass.offering.slug, *at, key])).context["page"]
+
+
+def test_a_frozen_number_is_explained_by_what_made_it_and_not_by_what_was_decided_since(world, browser):
+    small_class(1, world.offering)
+    reported(submit(world.lab, world.student), first=4.0, second=2.5)
+    freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+    decide(world.student, world.lab, "1", "10")
+    for who in (world.student, world.ta):
+        page = part_of(world, browser, who)
+        assert (page.part.score.points, page.part.chip.label) == (Fraction("6.5"), "Released")
+        assert page.decision is None
+        assert page.part.why == ""
+        assert page.frozen_at is not None
+    # staff see, and can withdraw, what counts once the freeze is lifted
+    later = part_of(world, browser, world.ta).standing
+    assert (later.points, part_of(world, browser, world.student).standing) == (1, None)
+    text = browser(world.ta).get(reverse("student-part", args=[world.offering.slug, world.student.pk, "lab:tiny"]))
+    assert "Decided since the freeze: 1 of 10" in text.content.decode()
+    assert reverse("decision-withdraw", args=[world.offering.slug, world.student.pk, later.pk]) in text.content.decode()
+
+
+def test_a_decision_that_made_a_frozen_number_stays_with_it(world, browser):
+    small_class(1, world.offering)
+    made = decide(world.student, world.lab, "9", "10")
+    freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+    withdraw(decision=made, by=world.ta.user)
+    page = part_of(world, browser, world.student)
+    assert (page.decision, page.part.score.points) == (made, 9)
+    assert (page.part.chip.label, page.part.why) == ("Set by staff", made.reason)
+    assert part_of(world, browser, world.ta).standing is None
+
+
+def test_the_attempt_that_a_frozen_number_came_from_is_the_one_that_counted_then(world):
+    small_class(1, world.offering)
+    first = reported(submit(world.lab, world.student), first=4.0)
+    freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+    reported(submit(world.lab, world.student), first=6.0)
+    origin = frozen_book(world.offering).origins[world.student.pk, "lab:tiny"]
+    assert (origin.submission_pk, origin.attempt, origin.attempts) == (first.pk, first.number, 2)
+
+
+def test_a_release_that_is_taken_back_since_takes_no_frozen_number_back(world, browser, settings):
+    settings.RELEASE_UNDO_S = 0
+    small_class(1, world.offering)
+    reading = world.offering.assignments.get(slug="paper")
+    reviewed(summary(reading, world.student), world.ta)
+    made = release(assignment=reading, by=world.instructor.user)
+    freeze(offering=world.offering, by=world.instructor.user, note="final in spite of that")
+    retract(release=made, reason="The key was wrong.", by=world.instructor.user)
+    page = part_of(world, browser, world.student, "reading:paper")
+    assert (page.part.score.points, page.part.chip.label, page.part.why) == (12, "Released", "")
+    assert page.hand.taken_back.retract_reason == "The key was wrong."
