@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import unicodedata
 from dataclasses import dataclass
 
 from config.spreadsheets import BOM, plain
@@ -63,6 +64,12 @@ def read_grid(data: bytes) -> Grid:
         raise TableRefused("There is no file, or it is empty. Choose a CSV file whose first line names the columns.")
     columns = tuple(_clean(name).strip() for name in rows[0][1])
     return Grid(columns, tuple(Line(number, tuple(map(_clean, row))) for number, row in rows[1:]), note, delimiter)
+
+
+def name_key(name: str) -> str:
+    """What names are compared by: their letters and digits in any script, however they are written; empty for signs alone."""
+    plain_name = unicodedata.normalize("NFKC", name.casefold())
+    return "".join(letter for letter in plain_name if unicodedata.category(letter)[0] in "LMN")
 
 
 def _without_blanks_above(text: str) -> tuple[int, str]:

@@ -258,6 +258,13 @@ def test_semicolons_alone_make_no_decimal_comma(graded, browser):
     assert CanvasColumn.objects.get(canvas_id="4711").points == Decimal("8.25")
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [("参与", "期末考试"), ("Übung", "Bung"), ("संगठन", "संगीत")])
+def test_names_in_any_script_are_told_apart(graded, browser, ours, theirs):
+    graded.offering.components.filter(kind="participation").update(name=ours)
+    read(graded, browser, EXPORT.replace("Lab 1: Tiny (4711)", f"{theirs} (4711)").replace("Essay", ours))
+    assert list(CanvasColumn.objects.order_by("canvas_id").values_list("key", flat=True)) == ["", "participation"]
+
+
 def test_ids_in_titles_are_the_last_ones(graded):
     text = "Student,ID,Essay (draft) (12),Quiz (2),No id\nPoints Possible,,10,x,\n"
     export = read_canvas(read_grid(text.encode()), [])
