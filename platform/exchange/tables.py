@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import unicodedata
 from dataclasses import dataclass
 
 from config.spreadsheets import BOM, plain
@@ -38,11 +39,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A file as it was read."""
+    """A file as it was read. `delimiter` parts its columns: where that is a semicolon, numbers may have a decimal comma."""
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     note: str = ""
+    delimiter: str = ","
 
 
 def read_grid(data: bytes) -> Grid:
@@ -53,13 +55,21 @@ def read_grid(data: bytes) -> Grid:
         )
     text, note = _text(data)
     above, text = _without_blanks_above(text)
-    rows = [(number, row) for number, row in enumerate(_rows(text), start=above + 1) if any(map(str.strip, row))]
+    delimiter = delimiter_of(text)
+    listed = enumerate(_rows(text, delimiter), start=above + 1)
+    rows = [(number, row) for number, row in listed if any(map(str.strip, row))]
     if rows and "".join(rows[0][1]).strip().casefold() == "sep=":  # Excel's own line, which names the separator
         del rows[0]
     if not rows:
         raise TableRefused("There is no file, or it is empty. Choose a CSV file whose first line names the columns.")
     columns = tuple(_clean(name).strip() for name in rows[0][1])
-    return Grid(columns, tuple(Line(number, tuple(map(_clean, row))) for number, row in rows[1:]), note)
+    return Grid(columns, tuple(Line(number, tuple(map(_clean, row))) for number, row in rows[1:]), note, delimiter)
+
+
+def name_key(name: str) -> str:
+    """What names are compared by: their letters and digits in any script, however they are written; empty for signs alone."""
+    plain_name = unicodedata.normalize("NFKC", name.casefold())
+    return "".join(letter for letter in plain_name if unicodedata.category(letter)[0] in "LMN")
 
 
 def _without_blanks_above(text: str) -> tuple[int, str]:
@@ -104,8 +114,8 @@ def _encoding(data: bytes) -> tuple[str, str]:
     return "utf-8", ""
 
 
-def _rows(text: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         rows = [row for _, row in zip(range(MAX_ROWS + 2), reader, strict=False)]
     except csv.Error as error:

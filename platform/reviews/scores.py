@@ -2,12 +2,12 @@
 
 Staff see every override; a student sees an override from its release on. Automatic scores are always read from the
 latest graded report that counts, so a regrade changes them and leaves the overrides standing. An override of a task that
-the report's version of the lab does not have stands, and adds nothing.
+the report's version of the lab does not have stands, and adds nothing; one of more points than the task has there counts as all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -89,9 +89,16 @@ def auto_scores(report: Report | PointsOfReport) -> dict[str, Decimal]:
     return totals
 
 
-def with_overrides(score: Decimal, auto: Mapping[str, Decimal], given: Iterable[tuple[str, Decimal]]) -> Decimal:
+def task_scores(report: Report | PointsOfReport, given: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Points of each task of a report: automatic ones, or what staff gave in their place, which is never more than the task has."""
+    most = {task.id: points(task.points) for task in report.tasks}
+    auto = auto_scores(report)
+    return auto | {task: min(by_staff, most.get(task, by_staff)) for task, by_staff in given if task in auto}
+
+
+def with_overrides(score: Decimal, report: Report | PointsOfReport, given: Iterable[tuple[str, Decimal]]) -> Decimal:
     """A report's score with what staff gave to tasks in place of its automatic points; a task that it does not have adds nothing."""
-    return score + sum((points_given - auto[task] for task, points_given in given if task in auto), Decimal(0))
+    return score + sum(task_scores(report, given).values()) - sum(auto_scores(report).values())
 
 
 @lru_cache(maxsize=4096)
@@ -117,7 +124,7 @@ def _scored(
     score = jobs.graded.score if jobs.graded else None
     if jobs.graded and shown:
         given = ((row.item.task_id, row.score) for row in shown)
-        score = with_overrides(jobs.graded.score, auto_scores(reports[jobs.graded.pk]), given)
+        score = with_overrides(jobs.graded.score, reports[jobs.graded.pk], given)
     return Scored(
         submission=submission,
         job=jobs.latest,

@@ -18,7 +18,7 @@ from reviews.models import RubricItem, RubricScore
 from reviews.regrades.models import ScoreChange
 from reviews.regrades.notices import notice_at
 from reviews.requests.selectors import RequestsOfScore, requests_of
-from reviews.scores import auto_scores, points, visible
+from reviews.scores import auto_scores, points, task_scores, visible
 from submissions.access import SubmissionAccess
 from submissions.models import Submission
 from submissions.selectors import Receipt, receipt_of
@@ -206,6 +206,7 @@ def _tasks(
     items = {item.task_id: item for item in RubricItem.objects.filter(rubric__assignment=submission.assignment)}
     by_task = {override.item.task_id: override for override in overrides}
     auto = auto_scores(report)
+    scores = task_scores(report, ((task, row.score) for task, row in by_task.items()))
     assignment = submission.assignment
     handout_url = f"/o/{assignment.offering.slug}/labs/{assignment.slug}/"
     views = []
@@ -217,7 +218,7 @@ def _tasks(
             TaskView(
                 id=task.id,
                 title=task.title,
-                score=override.score if override else auto[task.id],
+                score=scores[task.id],
                 max_score=points(task.points),
                 checks=tuple(sorted(shown, key=_urgency)),
                 override=_override(override, auto[task.id]) if override else None,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from courses.models import Enrollment
@@ -13,6 +13,8 @@ from exchange.tables import Grid, Line, TableRefused
 
 HEADER = re.compile(r"(?P<title>.+?)\s*\((?P<id>\d{1,30})\)")
 LONGEST_TITLE = 300
+# numbers as Canvas writes them in the languages in which a semicolon parts the columns: 1.000,5
+WITH_COMMA, DECIMAL = re.compile(r"(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"), re.compile(r"[\d.]*\d,\d+")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def read_canvas(grid: Grid, people: Iterable[Enrollment]) -> CanvasExport:
     heads = {place: match for place, name in enumerate(grid.columns) if (match := HEADER.fullmatch(name))}
     if not heads:
         raise TableRefused("No column has an ID in parentheses, as in “Lab 1 (4711)”, so there is nothing to remember.")
+    grid = _with_points(grid, heads)
     points = next((line for line in grid.lines if line.cell(who[0]).casefold() == "points possible"), None)
     whose = _whose(people)
     lines = [(found, line) for line in grid.lines if (found := _of(line, who, whose)) is not None]
@@ -64,6 +67,20 @@ def same(ours: object, theirs: str) -> bool:
     """Whether a cell of Canvas holds this value already."""
     number = _number(theirs)
     return number == ours if isinstance(ours, Decimal) else (str(ours) if ours is not None else "") == theirs
+
+
+def _with_points(grid: Grid, places: Collection[int]) -> Grid:
+    """The same with decimal points in these columns. Without a number such as 8,5 among them a semicolon says nothing of numbers."""
+    cells = (line.cell(place) for line in grid.lines for place in places)
+    if grid.delimiter != ";" or not any(map(DECIMAL.fullmatch, cells)):
+        return grid
+
+    def pointed(line: Line, place: int, cell: str) -> str:
+        number = place in places and WITH_COMMA.fullmatch(line.cell(place))
+        return line.cell(place).replace(".", "").replace(",", ".") if number else cell
+
+    lines = (Line(line.number, tuple(pointed(line, *at) for at in enumerate(line.cells))) for line in grid.lines)
+    return replace(grid, lines=tuple(lines))
 
 
 def _whose(people: Iterable[Enrollment]) -> dict[tuple[int, str], int]:

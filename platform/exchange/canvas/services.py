@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from courses.models import Offering
 from exchange.canvas.columns import Column
 from exchange.canvas.reading import CanvasExport
 from exchange.models import CanvasColumn
+from exchange.tables import name_key
 
 
 class MappingRefused(Exception):  # noqa: N818 - an answer to the instructor, not a fault
@@ -30,13 +30,14 @@ def remember(*, offering: Offering, export: CanvasExport, columns: Sequence[Colu
     Offering.objects.select_for_update().get(pk=offering.pk)
     stored = {row.canvas_id: row for row in CanvasColumn.objects.filter(offering=offering)}
     taken = {row.key for row in stored.values()}
-    free = {_name(column.title): column.key for column in reversed(columns) if column.key not in taken}
+    free = {name_key(column.title): column.key for column in reversed(columns) if column.key not in taken}
+    free.pop("", None)  # a name of signs alone is like no other
     new = 0
     for found in export.columns:
         row = stored.get(found.canvas_id)
         if row is None:
             new += 1
-            row = CanvasColumn(offering=offering, canvas_id=found.canvas_id, key=free.pop(_name(found.title), ""))
+            row = CanvasColumn(offering=offering, canvas_id=found.canvas_id, key=free.pop(name_key(found.title), ""))
         row.title, row.values, row.read_at = found.title, found.values, clock.now()
         row.points = found.points.quantize(Decimal("0.01")) if found.points is not None else None
         row.save()
@@ -69,7 +70,3 @@ def assign(*, offering: Offering, keys: Mapping[int, str], by: User) -> int:
         words = "; ".join(f"{row.header}: {row.key or 'none'}" for row in changed)
         record(actor=by, action="assigned Canvas's columns", subject=offering, offering_id=offering.pk, after=words)
     return len(changed)
-
-
-def _name(title: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", title.casefold())

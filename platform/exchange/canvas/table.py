@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from courses.models import Enrollment
 from exchange.canvas.columns import Column, columns_of, value_of
 from exchange.models import CanvasColumn
 from exchange.numbers import Numbers, rounded
 from gradebook.book.parts import State
+from gradebook.numbers import plain
 
 PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POINTS_ROW = "    Points Possible"
@@ -86,6 +88,11 @@ def _plain_row(numbers: Numbers, student: Enrollment) -> list[object]:
         value_of(numbers, student.pk, column) for column in columns_of(numbers) if column.key.startswith("component:")
     ]
     letter = grade.letter
-    row += [rounded(grade.so_far.score), rounded(grade.final.score)]
+    row += [_percent(grade.so_far.score), _percent(grade.final.score)]
     row += [letter.letter, letter.absolute, letter.relative or "", letter.won] if letter else ["", "", "", ""]
     return row
+
+
+def _percent(score: Fraction | None) -> Decimal | None:
+    """As the pages round it: 89.996, which is below a cutoff at 90, is not written 90."""
+    return None if score is None else Decimal(plain(score))

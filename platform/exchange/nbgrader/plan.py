@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +10,7 @@ from decimal import Decimal
 from assignments.models import Assignment
 from courses.models import Enrollment, Offering
 from exchange.nbgrader.found import Found, Points
+from exchange.tables import name_key
 from gradebook.models import Decision
 
 
@@ -60,8 +60,9 @@ def guessed(offering: Offering, names: Iterable[str]) -> dict[str, int]:
     called: dict[str, int] = {}
     for assignment in offering.assignments.order_by("-pk"):
         for name in (assignment.slug, assignment.title, f"{assignment.kind}{assignment.number}", assignment.label):
-            called[_key(name)] = assignment.pk
-    return {name: called[_key(name)] for name in names if _key(name) in called}
+            called[name_key(name)] = assignment.pk
+    called.pop("", None)  # a name of signs alone is like no other
+    return {name: called[name_key(name)] for name in names if name_key(name) in called}
 
 
 def plan_of(offering: Offering, points: Points, mapping: Mapping[str, int]) -> Plan:
@@ -122,10 +123,6 @@ class _People:
                     f"“{row.student_id}” may be several students: {', '.join(sorted(one.user.name for one in found))}."
                 )
         return f"“{row.student_id}” {row.name} {row.email}".rstrip() + " is no student of this class."
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
 
 
 def reason_of(found: Found, why: str) -> str:

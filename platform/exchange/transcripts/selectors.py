@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from fractions import Fraction
 
 from django.core.paginator import Page
 
 from config import clock
 from courses.lists import holds, page_of
 from courses.models import Enrollment, Role
-from exchange.numbers import Seal, numbers_of, numbers_of_one, rounded
+from exchange.numbers import Seal, numbers_of, numbers_of_one
 from gradebook.book.components import ComponentGrade, CountedPart
 from gradebook.book.letters import Letter
 from gradebook.book.parts import State
@@ -28,13 +28,13 @@ STATES = {
 
 @dataclass(frozen=True)
 class PartLine:
-    """One part. `adds` is what it adds to the score, in percent."""
+    """One part, in exact numbers. `adds` is what it adds to the score, in percent."""
 
     title: str
-    points: Decimal | None
-    max_points: Decimal | None
+    points: Fraction | None
+    max_points: Fraction
     state: str
-    adds: Decimal | None
+    adds: Fraction | None
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class ComponentLine:
     """A component with its parts."""
 
     name: str
-    weight: Decimal | None
-    percent: Decimal | None
-    adds: Decimal | None
+    weight: Fraction
+    percent: Fraction | None
+    adds: Fraction | None
     extra_credit: bool
     parts: tuple[PartLine, ...]
 
@@ -55,9 +55,8 @@ class TranscriptPage:
 
     student: Enrollment
     components: tuple[ComponentLine, ...]
-    score: Decimal | None
+    score: Fraction | None
     letter: Letter | None
-    letter_score: Decimal | None
     seal: Seal | None
     made_at: datetime
 
@@ -80,9 +79,8 @@ def transcript_page(student: Enrollment, *, own: bool) -> TranscriptPage:
     return TranscriptPage(
         student=student,
         components=tuple(_component(row) for row in total.components),
-        score=rounded(total.score),
+        score=total.score,
         letter=letter if numbers.ranked else None,
-        letter_score=rounded(letter.score) if letter else None,
         seal=numbers.seal,
         made_at=clock.now(),
     )
@@ -99,9 +97,9 @@ def students_page(viewer: Enrollment, *, q: str, number: str) -> StudentsPage:
 def _component(grade: ComponentGrade) -> ComponentLine:
     return ComponentLine(
         name=grade.rule.name,
-        weight=rounded(grade.rule.weight),
-        percent=None if grade.share is None else rounded(grade.share * 100),
-        adds=None if grade.share is None else rounded(grade.adds),
+        weight=grade.rule.weight,
+        percent=None if grade.share is None else grade.share * 100,
+        adds=None if grade.share is None else grade.adds,
         extra_credit=grade.rule.extra_credit,
         parts=tuple(_parts(grade.parts)),
     )
@@ -112,8 +110,8 @@ def _parts(parts: tuple[CountedPart, ...]) -> Iterator[PartLine]:
         graded = row.score.state is State.GRADED
         yield PartLine(
             title=row.part.title,
-            points=rounded(row.score.points) if graded else None,
-            max_points=rounded(row.score.max_points if graded else row.part.max_points),
+            points=row.score.points if graded else None,
+            max_points=row.score.max_points if graded else row.part.max_points,
             state="Dropped, as one of the lowest" if row.dropped else STATES[row.score.state],
-            adds=rounded(row.adds) if row.counts else None,
+            adds=row.adds if row.counts else None,
         )

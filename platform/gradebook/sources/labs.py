@@ -20,7 +20,7 @@ from gradebook.sources.origins import UNGRADED, Found, Origin, graded
 from grader.contract import Outcome
 from grading.models import GradeReport
 from reviews.models import RubricScore
-from reviews.scores import auto_scores, points, points_of_reports, precedence, with_overrides
+from reviews.scores import points, points_of_reports, precedence, with_overrides
 from submissions.models import Submission
 
 
@@ -135,5 +135,5 @@ def _with_overrides(reported: dict[int, _Reported], given: Iterable[_Override]) 
     scores = {pk: (row.score, row.most) for pk, row in reported.items()}
     for pk, overridden in by_submission.items():
         if found := reported.get(pk):
-            scores[pk] = (with_overrides(found.score, auto_scores(needed[found.report]), overridden), found.most)
+            scores[pk] = (with_overrides(found.score, needed[found.report], overridden), found.most)
     return scores

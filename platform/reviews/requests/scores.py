@@ -14,7 +14,7 @@ from reviews.marking.models import Review
 from reviews.marking.scores import hand_scores
 from reviews.models import RubricItem, RubricLevel
 from reviews.releases.standing import released_since
-from reviews.scores import auto_scores, score_all, visible
+from reviews.scores import score_all, task_scores, visible
 from submissions.models import Submission
 
 
@@ -82,14 +82,9 @@ def _checked(submission: Submission, about: RubricItem | None) -> ScoreNow | Non
     graded = jobs_of([submission.pk]).get(submission.pk, JobsOfSubmission()).graded
     if graded is None or scored.score is None:
         return None
-    auto = auto_scores(graded.report)
     overrides = visible(submission.overrides.select_related("item", "overridden_by"), for_staff=False)
-    by_item = {row.item_id: row for row in overrides}
-    rows = tuple(
-        ItemNow(item, by_item[item.pk].score if item.pk in by_item else auto[item.task_id], "", ())
-        for item in _items(submission)
-        if item.task_id in auto
-    )
+    given = task_scores(graded.report, ((row.item.task_id, row.score) for row in overrides))
+    rows = tuple(ItemNow(item, given[item.task_id], "", ()) for item in _items(submission) if item.task_id in given)
     concerned = [row for row in overrides if about is None or row.item_id == about.pk]
     latest = max(concerned, key=lambda row: row.overridden_at, default=None)
     grader = latest.overridden_by if latest else None

@@ -15,7 +15,7 @@ from reviews.lists import best
 from reviews.marking.scores import HandScore, hand_scores, latest_of_students
 from reviews.models import RubricItem, RubricScore
 from reviews.releases.standing import released_since
-from reviews.scores import Scored, auto_scores, score_all
+from reviews.scores import Scored, score_all, task_scores
 from submissions.models import Submission
 
 
@@ -135,8 +135,8 @@ def _of_labs(labs: Sequence[Assignment]) -> dict[tuple[int, int], _Work]:
     for key, scored in work.items():
         pk = scored.submission.pk
         report, by_staff = reports.get(pk), overrides.get(pk, [])
-        points = auto_scores(report) if report else {}
-        points |= {row.item.task_id: row.score for row in by_staff if row.item.task_id in points}
+        given = ((row.item.task_id, row.score) for row in by_staff)
+        points = task_scores(report, given) if report else {}
         graders = sorted({row.overridden_by.name for row in by_staff if row.overridden_by})
         found[key] = _Work(scored.submission, points, scored.score, pk in released, ", ".join(graders))
     return found

@@ -8,14 +8,17 @@ import pytest
 from django.urls import reverse
 
 from audit.models import AuditEvent
+from gradebook.sources.collect import collect
 from grading.services import regrade
 from reviews.lists import attempts_page, submissions_page
 from reviews.models import RubricScore
+from reviews.requests.scores import score_now
 from reviews.scores import score_all
 from reviews.selectors import result_page
 from reviews.services import OverrideRefused, override, release, withdraw_override
+from reviews.sheets.rows import sheet_of
 from submissions.access import get_submission_for
-from tests.factories import reported, submit
+from tests.factories import finished, reported, submit
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +76,24 @@ def test_a_regrade_keeps_the_override(world, submission, item):
     page = seen_by(world.ta, submission)
     assert page.total == Decimal(7)
     assert page.tasks[0].override.auto_score == Decimal(0)
+
+
+def test_an_override_of_more_than_the_task_has_in_a_later_version_counts_as_all_of_it(world, submission, item):
+    override(submission=submission, item=item, score=Decimal("5.5"), reason="partial credit", by=world.ta.user)
+    release(submission=submission, by=world.ta.user)
+    job = regrade(submission=submission, by=world.ta.user)
+    finished(job, 1.0, 4.0, out_of=(2.0, 4.0))
+    for viewer in (world.ta, world.student):
+        page = seen_by(viewer, submission)
+        assert (page.total, page.max_total, page.tasks[0].score, page.open_points) == (6, 6, 2, "All points.")
+    (scored,) = score_all([submission], for_staff=True)
+    (row,) = (row for row in sheet_of(world.lab).rows if row.enrollment == world.student)
+    book = collect(world.offering).scores[world.student.pk]["lab:tiny"]
+    asked = score_now(submission)
+    assert (scored.score, row.total, sum(row.points.values()), book.points, book.share) == (6, 6, 6, 6, 1)
+    assert (asked.score, [each.score for each in asked.items]) == (6, [2, 4])
+    # the override itself stays, and stands again where the task has the points
+    assert RubricScore.objects.get().score == Decimal("5.5")
 
 
 def test_changing_a_released_override_waits_for_release_again(world, submission, item):

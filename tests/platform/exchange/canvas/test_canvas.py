@@ -235,6 +235,36 @@ def test_equal_values_are_the_same_however_they_are_written(ours, theirs, equal)
     assert same(ours, theirs) is equal
 
 
+def test_an_export_with_decimal_commas_says_the_same_as_one_with_points(graded, browser):
+    comma = (
+        "Student;ID;SIS User ID;SIS Login ID;Section;Lab 1: Tiny (4711);Essay (4712)\n"
+        "    Points Possible;;;;;20,00;1.000,00\n"
+        '"Lindqvist, Ada";101;671;ada2;A;13,00;4,5\n'
+        '"Mensah, Kofi";102;672;kofi3;A;EX;1.000,00\n'
+    )
+    read(graded, browser, comma)
+    lab, essay = CanvasColumn.objects.order_by("canvas_id")
+    assert (lab.points, essay.points) == (20, 1000)
+    ada, kofi = str(graded.student.pk), str(graded.classmate.pk)
+    assert {who: Decimal(value) for who, value in essay.values.items()} == {ada: Decimal("4.5"), kofi: Decimal(1000)}
+    page = browser(graded.instructor).get(url(graded)).context["page"]
+    assert next(row for row in page.sendable if row.column.key == "lab:tiny").differ == 0
+    answer = browser(graded.instructor).get(url(graded, "canvas.csv"), {"column": "lab:tiny"})
+    assert [row[5] for row in rows(answer)[1:]] == ["20", "13", "EX"]
+
+
+def test_semicolons_alone_make_no_decimal_comma(graded, browser):
+    read(graded, browser, EXPORT.replace(",,20,5,", ",,8.25,5,").replace('"Lindqvist, Ada"', "Ada").replace(",", ";"))
+    assert CanvasColumn.objects.get(canvas_id="4711").points == Decimal("8.25")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("参与", "期末考试"), ("Übung", "Bung"), ("संगठन", "संगीत")])
+def test_names_in_any_script_are_told_apart(graded, browser, ours, theirs):
+    graded.offering.components.filter(kind="participation").update(name=ours)
+    read(graded, browser, EXPORT.replace("Lab 1: Tiny (4711)", f"{theirs} (4711)").replace("Essay", ours))
+    assert list(CanvasColumn.objects.order_by("canvas_id").values_list("key", flat=True)) == ["", "participation"]
+
+
 def test_ids_in_titles_are_the_last_ones(graded):
     text = "Student,ID,Essay (draft) (12),Quiz (2),No id\nPoints Possible,,10,x,\n"
     export = read_canvas(read_grid(text.encode()), [])

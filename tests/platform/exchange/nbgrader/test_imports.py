@@ -181,3 +181,9 @@ def test_an_import_of_another_course_is_not_there(world, browser):
     made = PointsImport.objects.create(offering=world.other_lab.offering, source="nbgrader", made_at=clock.now())
     answer = browser(world.instructor).post(f"/o/{world.offering.slug}/exchange/points/{made.pk}/withdraw/")
     assert answer.status_code == 404
+
+
+def test_names_in_any_script_are_guessed_by_all_of_their_letters(world):
+    world.lab.title = "自动微分"
+    world.lab.save()
+    assert guessed(world.offering, ["自动微分", "课后练习", "…"]) == {"自动微分": world.lab.pk}

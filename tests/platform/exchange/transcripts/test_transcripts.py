@@ -162,3 +162,31 @@ def test_who_came_after_the_freeze_reads_nothing_that_is_not_released(graded, br
     assert reading_points(own(graded, browser, newcomer).context["page"]) is None
     release(assignment=reading, by=graded.instructor.user)
     assert reading_points(own(graded, browser, newcomer).context["page"]) == 12
+
+
+def test_a_score_below_a_cutoff_never_looks_as_if_it_had_reached_it(graded, browser):
+    points = (Decimal("899.96"), Decimal(1000))
+    decide(student=graded.student, part=graded.lab, points=points, reason="by hand", by=graded.ta.user)
+    client = browser(graded.ta)
+    text = client.get(f"/o/{graded.offering.slug}/exchange/transcripts/{graded.student.pk}/").content.decode()
+    assert "A-: the score of " in text
+    assert "89.996" in text
+    assert "90 %" not in text
+    table = client.get(f"/o/{graded.offering.slug}/exchange/grades.csv").content.decode()
+    assert ",89.996," in table
+    assert ",90," not in table
+
+
+def test_what_is_rounded_says_so_where_the_lines_would_not_add_up(graded, browser):
+    for number in (2, 3):
+        lab = AssignmentFactory(offering=graded.offering, slug=f"lab{number}", number=number)
+        decide(student=graded.student, part=lab, points=(Decimal(1), Decimal(3)), reason="by hand", by=graded.ta.user)
+    decide(
+        student=graded.student, part=graded.lab, points=(Decimal(1), Decimal(3)), reason="by hand", by=graded.ta.user
+    )
+    page = transcript_page(graded.student, own=False)
+    (labs,) = (row for row in page.components if row.parts and row.percent is not None)
+    # 11.11 three times are 33.33 and not a third of a hundred; as exact numbers they are
+    assert sum(row.adds for row in labs.parts) == labs.adds == page.score == Fraction(100, 3)
+    text = browser(graded.ta).get(f"/o/{graded.offering.slug}/exchange/transcripts/{graded.student.pk}/")
+    assert text.content.decode().count("≈11.11") == 3
