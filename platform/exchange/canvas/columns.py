@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from exchange.numbers import Numbers, rounded
-from gradebook.book.components import ComponentGrade
 from gradebook.book.parts import State
 
 FINAL, SO_FAR, LETTER = "final", "so-far", "letter"
@@ -57,9 +55,7 @@ def _exact(numbers: Numbers, student: int, column: Column) -> Fraction | str | N
     if column.key in {FINAL, SO_FAR}:
         return grade.final.score if column.key == FINAL else grade.so_far.score
     if column.key.startswith(COMPONENT):
-        total = grade.final if numbers.seal else grade.so_far
-        share = _share(total.components, column.key.removeprefix(COMPONENT))
-        return None if share is None else share * 100
+        return component_percent(numbers, student, column.key.removeprefix(COMPONENT))
     score = numbers.scores[student].get(column.key)
     if score is None or score.state in {State.NOT_DUE, State.UNGRADED}:
         return None
@@ -68,5 +64,9 @@ def _exact(numbers: Numbers, student: int, column: Column) -> Fraction | str | N
     return score.share * Fraction(column.points or 0)
 
 
-def _share(components: Sequence[ComponentGrade], kind: str) -> Fraction | None:
-    return next((row.share for row in components if row.rule.kind == kind), None)
+def component_percent(numbers: Numbers, student: int, kind: str) -> Fraction | None:
+    """A student's exact percentage of a component: what counts in the end once grades are frozen, what is known so far before."""
+    grade = numbers.grades[student]
+    components = (grade.final if numbers.seal else grade.so_far).components
+    share = next((row.share for row in components if row.rule.kind == kind), None)
+    return None if share is None else share * 100

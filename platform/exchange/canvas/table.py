@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from courses.models import Enrollment
-from exchange.canvas.columns import Column, columns_of, value_of
+from exchange.canvas.columns import Column, component_percent, value_of
 from exchange.models import CanvasColumn
 from exchange.numbers import Numbers, rounded
 from gradebook.book.parts import State
@@ -84,9 +84,7 @@ def _plain_row(numbers: Numbers, student: Enrollment) -> list[object]:
         graded = score.state is State.GRADED
         row += [rounded(score.points), rounded(score.max_points)] if graded else [None, rounded(part.max_points)]
         row.append(score.state.value)
-    row += [
-        value_of(numbers, student.pk, column) for column in columns_of(numbers) if column.key.startswith("component:")
-    ]
+    row += [_percent(component_percent(numbers, student.pk, rule.kind)) for rule in numbers.policy.components]
     letter = grade.letter
     row += [_percent(grade.so_far.score), _percent(grade.final.score)]
     row += [letter.letter, letter.absolute, letter.relative or "", letter.won] if letter else ["", "", "", ""]

@@ -70,7 +70,7 @@ def test_a_weight_below_zero_is_refused(world):
         ("dashboard", 18),
         ("people", 8),
         ("grades", 30),
-        ("labs", 11),
+        ("labs", 18),
         ("readings", 10),
     ],
 )
@@ -97,5 +97,5 @@ def test_a_students_overview_asks_the_same_for_any_number_of_attempts(world, bro
         reported(submit(world.lab, world.student), 3.0, 4.0)
     client = browser(world.student)
     for name in ("dashboard", "labs", "grades"):
-        with django_assert_max_num_queries(26):
+        with django_assert_max_num_queries(27):
             assert client.get(reverse(name, args=[world.offering.slug])).status_code == 200
