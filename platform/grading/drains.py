@@ -9,7 +9,6 @@ from audit.services import record
 from config import clock
 from courses.models import Offering
 from grading.fleet import Drain, DrainKind, Worker
-from grading.models import GradingJob
 
 
 def drain(*, worker: Worker | None, by: User, offering: Offering) -> bool:
@@ -34,10 +33,3 @@ def resume(*, worker: Worker | None, by: User, offering: Offering) -> bool:
     Drain.objects.filter(pk=held.pk).update(ended_at=clock.now(), ended_by=by)
     record(actor=by, action="resumed", subject=held, offering_id=offering.pk, after=f"{worker or 'all workers'}")
     return True
-
-
-def pass_on(*, job_id: int, worker: str) -> bool:
-    """Where a drained worker was handed this job's message, let the sweeper's next turn send another one."""
-    if not Drain.objects.holding(worker).exists():
-        return False
-    return bool(GradingJob.objects.claimable(clock.now()).filter(pk=job_id).update(queued_at=None))
