@@ -24,8 +24,8 @@ from reviews.marking.services import GivenMark, save_review
 from submissions.models import Source, Submission
 from submissions.services import record_submission
 reading = Assignment.objects.get(slug="reading-9", offering__slug="cs498-sp26")
-ada = Enrollment.objects.get(user__email__startswith="ada@")
-priya = User.objects.get(email__startswith="priya@")
+ada = Enrollment.objects.get(user__email="ada@demo.gradlab.example", offering=reading.offering)
+priya = User.objects.get(email="priya@demo.gradlab.example")
 work = Submission.objects.filter(assignment=reading, enrollment=ada).first() or record_submission(
     assignment=reading, enrollment=ada, files=[], source=Source.EDITOR, client_token=None,
     received_at=clock.now(), waiting_ahead=0, mail=False)
