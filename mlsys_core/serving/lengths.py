@@ -30,7 +30,7 @@ class Round:
 class DraftLength(Protocol):
     """Says how many tokens to draft next, and hears what became of them."""
 
-    def next(self, cost: float | None = None) -> int:
+    def next(self, cost: float | None = None, /) -> int:
         """Tokens to draft in the next round, 0 or more. `cost` is c of that round, where the caller knows it."""
 
     def record(self, one: Round) -> None:
@@ -43,7 +43,7 @@ class FixedLength:
 
     gamma: int
 
-    def next(self, cost: float | None = None) -> int:  # noqa: ARG002 - whatever it costs
+    def next(self, _cost: float | None = None, /) -> int:
         """That number."""
         return self.gamma
 
@@ -77,7 +77,7 @@ class AdaptiveLength:
         """How often a token is kept, as far as is known."""
         return self._kept / (self._kept + self._refused)
 
-    def next(self, cost: float | None = None) -> int:
+    def next(self, cost: float | None = None, /) -> int:
         """The best length now; 0 where drafting does not pay, but for the probes."""
         gamma = best_gamma(self.alpha, self.cost if cost is None else cost, self.most)
         return max(gamma, 1) if self._idle >= self.probe - 1 else gamma

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, cast
 
@@ -13,15 +12,15 @@ from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
+from config.middleware import ArrivedRequest
 
 P = ParamSpec("P")
 
 
-class AuthenticatedHttpRequest(HttpRequest):
+class AuthenticatedHttpRequest(ArrivedRequest):
     """A request of someone who signed in."""
 
     user: User
-    received_at: datetime
     htmx: HtmxDetails
     enrollment: Any  # set by `courses.pages.render_page` for the navigation
 
